@@ -1,0 +1,21 @@
+# Third-party parts, all from the distribution (design: static archives where there are any, so that
+# `yett` needs nothing at run time). yett_static_library(<target> <archive> [dependency...]) names one.
+find_package(Threads REQUIRED)
+
+function(yett_static_library target archive)
+  if(YETT_STATIC)
+    find_library(${target}_PATH NAMES lib${archive}.a REQUIRED)
+  else()
+    find_library(${target}_PATH NAMES ${archive} REQUIRED)
+  endif()
+  add_library(${target} INTERFACE)
+  target_link_libraries(${target} INTERFACE ${${target}_PATH} ${ARGN})
+endfunction()
+
+add_library(third_party_fmt INTERFACE)  # Debian ships no archive of fmt, so its headers are compiled in
+target_compile_definitions(third_party_fmt INTERFACE FMT_HEADER_ONLY)
+yett_static_library(third_party_z z)
+yett_static_library(third_party_elf elf third_party_z)
+yett_static_library(third_party_bpf bpf third_party_elf)
+yett_static_library(third_party_seccomp seccomp)
+yett_static_library(third_party_md md)  # SHA-256 of policies and packages

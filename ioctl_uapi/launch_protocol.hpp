@@ -1,0 +1,66 @@
+// What the launching parent and the child between clone and exec say to each other: fixed-size
+// frames over a SOCK_SEQPACKET pair that nobody else holds.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace yett {
+
+// Every step of the child, in order. The child is a loop over this list; tests assert the order and
+// fail each in turn. Moving a line is a reviewed change.
+enum class ChildStep : std::uint32_t {
+  start,           // running in fresh mount, pid, ipc, uts (and net) namespaces
+  private_mounts,  // / made private, so that nothing made below travels back
+  root,            // the new root is mounted
+  mounts,          // every entry of the plan's mount list
+  terminal,        // the pty, from the sandbox's own devpts
+  pivot_root,      // the old root is gone
+  hostname,
+  sysctls,  // per-namespace ones: vm.memfd_noexec
+  session_keyring,
+  user_namespace,  // unshared; the parent now writes maps, joins cgroups, labels the task
+  released,        // the parent said go
+  cgroup_namespace,
+  identity,  // setgroups, setresgid, setresuid
+  rlimits,
+  capabilities,  // all five sets empty
+  no_new_privs,
+  die_with_parent,
+  init_ready,     // PID 1 is confined; it now makes the app
+  app_session,    // setsid, controlling terminal, signals reset
+  app_directory,  // chdir, and verified inside the root
+  landlock,
+  filter,  // seccomp, with a listener
+  exec,
+  count
+};
+[[nodiscard]] const char* child_step_name(ChildStep step);
+
+enum class LaunchMessageKind : std::uint32_t {
+  ready,    // child -> parent: user namespace made, waiting for maps, cgroup and label
+  release,  // parent -> child: go
+  started,  // child -> parent: exec succeeded; carries listener and pty master by SCM_RIGHTS
+  failed,   // child -> parent: step and errno
+  exited,   // child -> parent: the app's wait status and resource usage
+};
+
+struct LaunchMessage {
+  LaunchMessageKind kind = LaunchMessageKind::failed;
+  ChildStep step = ChildStep::start;
+  std::int32_t error = 0;        // errno of a failed step
+  std::int32_t detail = -1;      // index into the plan's mount list, when a mount failed
+  std::int32_t wait_status = 0;  // exited: as waitpid(2) gives it
+  std::int32_t app_pid = 0;      // inside
+  std::int64_t user_us = 0;      // exited: CPU time of the app and its waited-for children
+  std::int64_t system_us = 0;
+  std::int64_t max_rss_kib = 0;
+};
+static_assert(sizeof(LaunchMessage) == 48);
+
+// Monotonic nanoseconds at the end of each step, in a page shared by parent and child.
+struct StepTimings {
+  std::array<std::uint64_t, static_cast<std::size_t>(ChildStep::count)> at_ns{};
+};
+
+}  // namespace yett

@@ -1,0 +1,217 @@
+// The plan: everything decided, before anything irreversible starts. Immutable once made;
+// `--dry-run` prints it. Parent and child carry it out and decide nothing.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sandbox/host/kernel_features.hpp"
+#include "sandbox/policy/policy.hpp"
+#include "sandbox/request/sandbox_request.hpp"
+
+namespace yett {
+
+enum class Plane {
+  mount_tree,
+  filter,
+  cgroup_bpf,
+  bpf_lsm,
+  landlock,
+  supervisor,
+  namespaces,
+  cgroup,
+  rlimit,
+  capabilities
+};
+[[nodiscard]] const char* plane_name(Plane plane);
+
+// A rule and where it went: the rows of `yett policy plan` and the reasons in audit records.
+struct PlacedRule {
+  std::string rule;  // as a person would write it: "files.read /usr", "syscalls.ptrace"
+  Plane plane = Plane::filter;
+  std::string race_free_because;
+  std::string cost;  // of a call it lets pass: "0", "~20 ns"
+  SourceLocation source;
+};
+
+// ---- mounts -------------------------------------------------------------------------------------
+
+enum class Writable { no, yes };
+enum class Executable { no, yes };
+
+enum class MountKind {
+  root_tmpfs,    // the new root, when the image is the host or ROCKER's form
+  root_bind,     // the new root: a directory
+  root_package,  // the new root: a squashfs or EROFS image
+  package,       // a package mounted below the root
+  bind,          // source -> target
+  tmpfs,
+  overlay,  // lower `source` (on the host, or inside the image when `lower_in_image`), upper
+            // `upper`
+  proc,
+  devpts,
+  mqueue,
+  device,     // bind of one host device node
+  directory,  // mkdir -p
+  symlink,    // source is the link's text
+  file,       // made-up content
+  mask,       // empty read-only file or directory over target
+  remount,    // changes attributes of the mount at target
+};
+
+// One entry, carried out in order, by the child, below the new root and never through a symlink
+// that leads out of it.
+struct MountEntry {
+  MountKind kind = MountKind::bind;
+  std::string target;  // absolute, inside
+  std::string source;  // absolute, on the host; meaning by kind
+  std::string upper;   // overlay: absolute host directory that keeps `upper` and `work`; empty: a
+                       // tmpfs of size_bytes
+  bool lower_in_image = false;
+  Writable writable = Writable::no;
+  Executable executable = Executable::no;
+  bool recursive = false;  // bind with its submounts
+  bool optional = false;   // a missing source is no error ("/lib32")
+  bool map_owner = false;  // idmap: the source directory's owner appears as the sandbox's user
+  std::uint64_t size_bytes = 0;
+  std::uint32_t file_mode = 0755;
+  bool owned_by_user = false;  // tmpfs, directory, file: belongs to the sandbox's user
+  std::string content;         // file
+};
+
+// ---- identity -----------------------------------------------------------------------------------
+
+struct IdMapping {
+  std::uint32_t inside = 0;
+  std::uint32_t outside = 0;
+  std::uint32_t count = 1;
+};
+
+struct IdentityPlan {
+  std::uint32_t uid = 1000;  // inside
+  std::uint32_t gid = 1000;
+  std::vector<IdMapping> uid_map;
+  std::vector<IdMapping> gid_map;
+  std::uint32_t host_uid = 0;  // what `uid` is outside
+  std::uint32_t host_gid = 0;
+};
+
+enum class NetworkNamespace { fresh, host };
+
+struct NamespacePlan {
+  NetworkNamespace network = NetworkNamespace::fresh;
+  bool user = true;  // mount, pid, ipc, uts, cgroup are always fresh
+};
+
+// ---- limits -------------------------------------------------------------------------------------
+
+struct RlimitEntry {
+  int resource = 0;  // RLIMIT_*
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+};
+
+struct CgroupPlan {
+  bool wanted = false;  // some limit or some cgroup-BPF program needs one
+  std::string name;     // "yett/<sandbox>"
+  std::optional<std::uint64_t> memory_bytes;
+  std::optional<std::uint64_t> swap_bytes;
+  std::optional<std::uint64_t> pids;
+  std::optional<double> cpus;
+};
+
+// ---- planes -------------------------------------------------------------------------------------
+
+struct FilterPlan {
+  bool installed = true;
+  std::vector<SyscallRule> rules;  // ordered by number
+  bool audited_refusals =
+      true;  // refusals go through the supervisor, which answers the errno and writes the record
+  bool wait_killable = false;
+};
+
+struct LandlockPathRule {
+  std::string path;  // inside
+  std::uint64_t access = 0;
+};
+
+struct LandlockPlan {
+  bool applied = false;
+  int abi = 0;
+  std::uint64_t handled_fs = 0;   // LANDLOCK_ACCESS_FS_*
+  std::uint64_t handled_net = 0;  // LANDLOCK_ACCESS_NET_*
+  std::uint64_t scoped = 0;       // LANDLOCK_SCOPE_*
+  std::vector<LandlockPathRule> paths;
+  std::vector<std::uint16_t> bind_ports;
+  std::vector<std::uint16_t> connect_ports;
+};
+
+struct CgroupBpfPlan {
+  bool attached = false;
+  std::vector<EndpointRule> connect;
+  std::vector<EndpointRule> listen;
+  bool restrict_devices = false;
+};
+
+struct LsmPlan {
+  bool labelled = false;  // BPF LSM: the task gets a policy entry
+  bool deny_exec_of_written = true;
+  bool deny_memfd_exec = true;
+  bool deny_network = false;    // no rule at all: connect, bind, listen, sendmsg refused
+  std::vector<PathRule> write;  // where writes may go, as a second layer behind the mounts
+  std::vector<PathRule> exec;
+  std::vector<EndpointRule> connect;
+  std::vector<EndpointRule> listen;
+};
+
+// What the supervisor answers with for the emulated calls.
+struct EmulationPlan {
+  bool sysinfo = false;
+  bool setrlimit = false;
+  std::uint64_t memory_bytes = 0;  // total memory told; 0: the host's
+  std::uint64_t process_limit = 0;
+};
+
+// ---- the whole ----------------------------------------------------------------------------------
+
+struct ProcessPlan {
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;
+  std::string working_directory;
+  TerminalMode terminal = TerminalMode::none;
+  std::uint32_t umask = 022;
+};
+
+struct SandboxPlan {
+  std::string sandbox;  // name, also the hostname's default
+  Mode mode = Mode::full;
+  std::string policy_name;
+  std::string policy_hash;  // sha256 of the canonical policy, hex
+  ImageKind image_kind = ImageKind::host;
+  std::string image_path;
+  std::string hostname;
+  ProcessPlan process;
+  IdentityPlan identity;
+  NamespacePlan namespaces;
+  std::vector<MountEntry> mounts;
+  std::vector<RlimitEntry> rlimits;
+  CgroupPlan cgroup;
+  FilterPlan filter;
+  LandlockPlan landlock;
+  CgroupBpfPlan cgroup_bpf;
+  LsmPlan lsm;
+  EmulationPlan emulation;
+  std::optional<std::chrono::milliseconds> wall;
+  SupervisorLoss supervisor_loss = SupervisorLoss::kill;
+  ViolationAction violation = ViolationAction::deny;
+  std::vector<PlacedRule> rules;
+  std::vector<std::string>
+      backends;  // planes and back ends in force: "filter", "bpf-lsm", "cgroup-bpf", "landlock-6"
+  std::vector<std::string>
+      reduced;  // protections given up because the caller asked: told in the audit header
+};
+
+}  // namespace yett

@@ -1,0 +1,153 @@
+// The policy: what a sandbox may do, as written by a person, parsed and merged, before any plane is
+// chosen. A value: it holds no fd and knows no host. design: TOML, docs/policy.md.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace yett {
+
+// Where a rule was written, so that each refusal and each error can name it: "plugin.toml:12:5".
+struct SourceLocation {
+  std::string file;
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+  [[nodiscard]] std::string text() const;
+  auto operator<=>(const SourceLocation&) const = default;
+};
+
+struct PathRule {
+  std::string path;  // absolute, normalised: no "..", no "//", no trailing slash
+  SourceLocation source;
+};
+
+struct TmpfsRule {
+  std::string path;
+  std::uint64_t size_bytes = 0;
+  SourceLocation source;
+};
+
+struct FilePolicy {
+  std::vector<PathRule> read;   // visible, read-only
+  std::vector<PathRule> write;  // visible, writable
+  std::vector<PathRule>
+      exec;  // executable; everything visible and read-only is, when this list is empty
+  std::vector<PathRule> deny;  // masked, even below a visible path
+  std::vector<TmpfsRule> tmpfs;
+};
+
+enum class NetworkMode {
+  none,
+  host,
+  isolated
+};  // "private" in TOML is `isolated` here: a C++ keyword
+enum class EndpointScheme { tcp, udp, unix_path };
+
+// "tcp://10.0.0.0/8:443", "udp://[::1]:53", "tcp://api.example.com:443", "unix:///run/db.sock".
+struct EndpointRule {
+  EndpointScheme scheme = EndpointScheme::tcp;
+  std::string host;                // literal address, host name, or "*"; empty for unix
+  std::uint8_t prefix_length = 0;  // for literal addresses: 0..32 or 0..128
+  bool is_ipv6 = false;
+  bool is_literal = false;  // host is an address (address holds its bytes), not a name
+  std::array<std::uint8_t, 16> address{};
+  std::uint16_t port_first = 0;  // port range, inclusive; 0..65535 where "*" was written
+  std::uint16_t port_last = 0;
+  std::string path;  // unix
+  std::string text;  // as written
+  SourceLocation source;
+};
+
+struct NetworkPolicy {
+  std::optional<NetworkMode> mode;
+  std::vector<EndpointRule> connect;
+  std::vector<EndpointRule> listen;
+};
+
+// The filter's answer for one system call.
+enum class SyscallAction { allow, refuse, kill, notify, log };
+
+// One comparison of a register argument, as seccomp can make it. `mask` is applied first.
+enum class ArgumentOperator {
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  masked_equal
+};
+struct ArgumentCheck {
+  std::uint8_t index = 0;  // 0..5
+  ArgumentOperator op = ArgumentOperator::equal;
+  std::uint64_t mask =
+      UINT64_MAX;  // masked_equal only; 0xFFFFFFFF compares 32 bits, as the kernel reads them
+  std::uint64_t value = 0;
+  auto operator<=>(const ArgumentCheck&) const = default;
+};
+
+// A system call's rule. The call gets `action` when any entry of `when` holds (each entry: all of
+// its checks), or always when `when` is empty; else it gets `otherwise`.
+struct SyscallRule {
+  std::string name;
+  std::uint32_t number = 0;  // x86_64
+  SyscallAction action = SyscallAction::refuse;
+  int refuse_errno = 1;  // for refuse, and for `otherwise`
+  std::vector<std::vector<ArgumentCheck>> when;
+  SyscallAction otherwise = SyscallAction::refuse;
+  bool object_checked =
+      false;           // tier "lsm": the filter lets it pass, a later plane decides on the object
+  bool quiet = false;  // a refusal that programs probe for (ENOSYS of clone3): not worth a record
+  std::string reason;  // the note of the table, or the rule that changed it
+  SourceLocation source;
+};
+
+struct SyscallPolicy {
+  std::map<std::uint32_t, SyscallRule> rules;  // by number; what is not here is ENOSYS
+};
+
+struct LimitPolicy {
+  // Bytes, counts, CPUs; nullopt: not limited by this policy.
+  std::optional<std::uint64_t> memory_bytes;
+  std::optional<std::uint64_t> swap_bytes;
+  std::optional<std::uint64_t> pids;
+  std::optional<double> cpus;
+  std::optional<std::chrono::milliseconds> wall;
+  std::optional<std::uint64_t> open_files;
+  std::optional<std::uint64_t> file_size_bytes;
+  std::optional<std::uint64_t> disk_bytes;        // of all tmpfs the sandbox may write together
+  std::map<std::string, SourceLocation> sources;  // by TOML key
+};
+
+struct ExecPolicy {
+  bool written_files = false;  // may the sandbox execute what it wrote itself?
+  bool memfd = false;          // may it execute from a memfd?
+  SourceLocation written_files_source;
+};
+
+enum class SupervisorLoss { adopt, freeze, kill };
+enum class ViolationAction { deny, kill, ask };
+enum class Hardening { normal, stacked };
+
+struct Policy {
+  std::string name;  // "plugin", or the file's
+  FilePolicy files;
+  NetworkPolicy network;
+  SyscallPolicy syscalls;
+  LimitPolicy limits;
+  ExecPolicy exec;
+  SupervisorLoss supervisor_loss = SupervisorLoss::kill;
+  ViolationAction violation = ViolationAction::deny;
+  Hardening hardening = Hardening::normal;
+  bool unrestricted = false;  // built-in "none": no filter, no rules; namespaces only
+};
+
+}  // namespace yett

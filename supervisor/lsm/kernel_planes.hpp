@@ -1,0 +1,46 @@
+// The BPF planes: LSM programs (loaded once per host, pinned, shared by all sandboxes) and cgroup
+// programs (attached per sandbox). The only user of libbpf.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "sandbox/plan/sandbox_plan.hpp"
+#include "supervisor/audit/audit_record.hpp"
+
+namespace yett {
+
+// One sandbox's entries in the kernel planes. Destroying it removes its policy entry and its cgroup
+// programs; tasks still labelled with a removed entry are denied.
+class KernelPlanes {
+ public:
+  // Loads and pins the LSM programs under /sys/fs/bpf/yett when they are not there yet
+  // (plan.lsm.labelled), and attaches cgroup programs to `cgroup` (plan.cgroup_bpf.attached; a
+  // cgroup v2 directory's fd).
+  [[nodiscard]] static Result<KernelPlanes> make(const SandboxPlan& plan, BorrowedFd cgroup);
+  KernelPlanes();
+  KernelPlanes(KernelPlanes&&) noexcept;
+  KernelPlanes& operator=(KernelPlanes&&) noexcept;
+  ~KernelPlanes();
+
+  // Labels the waiting child, from outside, before its first forbidden act: SECURITY(start-race).
+  // `root` is the sandbox's root directory as the child sees it (/proc/PID/root, O_PATH).
+  [[nodiscard]] Status label(BorrowedFd init_pidfd, BorrowedFd root);
+
+  // fd to poll for kernel events (invalid: none), and the drain that hands them over as records.
+  [[nodiscard]] BorrowedFd events() const;
+  void drain(const std::function<void(const AuditRecord&)>& take);
+  [[nodiscard]] std::uint64_t lost_events() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Probe for sandbox/host and doctor: loads a two-instruction LSM program and sees it deny once.
+[[nodiscard]] Status probe_bpf_lsm();
+[[nodiscard]] Status probe_cgroup_bpf(BorrowedFd cgroup);
+
+}  // namespace yett

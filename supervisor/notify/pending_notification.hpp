@@ -1,0 +1,51 @@
+// One trapped call: a debt. Answered exactly once; dropped unanswered, it answers EPERM, so that
+// each early return and each forgotten branch fails closed. Source: seccomp_unotify(2).
+#pragma once
+
+#include <linux/seccomp.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+namespace yett {
+
+class PendingNotification {
+ public:
+  PendingNotification(BorrowedFd listener, const seccomp_notif& notification)
+      : listener_(listener), notification_(notification) {}
+  PendingNotification(PendingNotification&& other) noexcept;
+  PendingNotification& operator=(PendingNotification&&) = delete;
+  PendingNotification(const PendingNotification&) = delete;
+  PendingNotification& operator=(const PendingNotification&) = delete;
+  ~PendingNotification();
+
+  [[nodiscard]] const seccomp_data& data() const { return notification_.data; }
+  [[nodiscard]] std::uint32_t thread_id() const {
+    return notification_.pid;
+  }  // 0: not visible to us
+  // SECCOMP_IOCTL_NOTIF_ID_VALID: ask after opening the target's memory or files, and again before
+  // acting.
+  [[nodiscard]] bool still_valid() const;
+
+  // Each consumes the debt. target_gone when the target left meanwhile: a normal ending.
+  [[nodiscard]] Status answer_error(int error_number);
+  [[nodiscard]] Status answer_value(std::int64_t value);
+
+ private:
+  [[nodiscard]] Status send(std::int32_t error, std::int64_t value);
+  BorrowedFd listener_;
+  seccomp_notif notification_{};
+  bool owed_ = true;
+};
+
+// The listener end: receives one notification, or nothing when the target left before it could be
+// read.
+[[nodiscard]] Result<std::optional<PendingNotification>> receive_notification(BorrowedFd listener);
+
+// SECCOMP_IOCTL_NOTIF_SET_FLAGS with SYNC_WAKE_UP (6.6 and later): worth 10 us a call. Best effort.
+void enable_sync_wake_up(BorrowedFd listener);
+
+}  // namespace yett

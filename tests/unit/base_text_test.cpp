@@ -1,0 +1,53 @@
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "base/text.hpp"
+
+namespace yett {
+namespace {
+
+TEST(ParseDecimal, TakesDigitsOnly) {
+  EXPECT_EQ(parse_decimal("0"), 0U);
+  EXPECT_EQ(parse_decimal("18446744073709551615"), UINT64_MAX);
+  for (const char* bad :
+       {"", "-1", "+1", " 0", "0 ", "01", "0x0", "1:2:3", "18446744073709551616", "1.5"})
+    EXPECT_FALSE(parse_decimal(bad)) << bad;
+}
+
+TEST(ParseDecimal, HoldsItsBound) {
+  EXPECT_TRUE(parse_decimal("4294967295", UINT32_MAX));
+  EXPECT_FALSE(parse_decimal("4294967296", UINT32_MAX));
+}
+
+TEST(ParseSize, TakesBinaryMultiples) {
+  EXPECT_EQ(parse_size("64M"), 64ULL << 20);
+  EXPECT_EQ(parse_size("1g"), 1ULL << 30);
+  EXPECT_EQ(parse_size("4096"), 4096U);
+  for (const char* bad : {"", "M", "-1M", "1.5G", "64MB", "99999999999999T"})
+    EXPECT_FALSE(parse_size(bad)) << bad;
+}
+
+TEST(ParseDuration, TakesUnits) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(parse_duration("500ms"), 500ms);
+  EXPECT_EQ(parse_duration("30s"), 30'000ms);
+  EXPECT_EQ(parse_duration("2"), 2'000ms);
+  for (const char* bad : {"", "s", "-1s", "1.5s", "1d", "999999999999999999h"})
+    EXPECT_FALSE(parse_duration(bad)) << bad;
+}
+
+TEST(NearestName, FindsTypingErrorsOnly) {
+  static constexpr std::array<std::string_view, 3> kNames{"memory", "pids", "cpu"};
+  EXPECT_EQ(nearest_name("memmory", kNames), "memory");
+  EXPECT_FALSE(nearest_name("zebra-crossing", kNames));
+}
+
+TEST(EscapeForTerminal, LeavesNoControlBytes) {
+  EXPECT_EQ(escape_for_terminal("a\x1b[31mb\r\n"), "a\\x1b[31mb\\x0d\\x0a");
+  EXPECT_EQ(escape_for_terminal("grüß"), "grüß");
+  EXPECT_EQ(escape_for_terminal("\xff\xc2\x9b"), "\\xff\\xc2\\x9b");
+}
+
+}  // namespace
+}  // namespace yett
