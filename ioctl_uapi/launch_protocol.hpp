@@ -10,26 +10,28 @@ namespace yett {
 // Every step of the child, in order. The child is a loop over this list; tests assert the order and
 // fail each in turn. Moving a line is a reviewed change.
 enum class ChildStep : std::uint32_t {
-  start,           // running in fresh mount, pid, ipc, uts (and net) namespaces
+  start,           // running in fresh mount, pid, ipc, uts (and net) namespaces, not dumpable
   private_mounts,  // / made private, so that nothing made below travels back
-  root,            // the new root is mounted
-  mounts,          // every entry of the plan's mount list
-  terminal,        // the pty, from the sandbox's own devpts
-  pivot_root,      // the old root is gone
   hostname,
-  sysctls,  // per-namespace ones: vm.memfd_noexec
+  loopback,  // lo is up in a fresh network namespace
+  sysctls,   // per-namespace ones, through the host's /proc: vm.memfd_noexec
   session_keyring,
+  root,            // the new root is mounted
+  mounts,          // every entry of the plan's mount list, in order
+  terminal,        // the pty, from the sandbox's own devpts
+  pivot_root,      // the old root is gone; the new one is read-only if the plan says so
+  groups,          // no supplementary groups
   user_namespace,  // unshared; the parent now writes maps, joins cgroups, labels the task
   released,        // the parent said go
   cgroup_namespace,
-  identity,  // setgroups, setresgid, setresuid
   rlimits,
-  capabilities,  // all five sets empty
+  identity,      // setresgid, setresuid
+  capabilities,  // all five sets empty, securebits locked
   no_new_privs,
   die_with_parent,
-  init_ready,     // PID 1 is confined; it now makes the app
-  app_session,    // setsid, controlling terminal, signals reset
-  app_directory,  // chdir, and verified inside the root
+  stdio,          // the pty's or the caller's; nothing else survives exec
+  app_session,    // from here in the app: setsid, controlling terminal, signals reset
+  app_directory,  // chdir
   landlock,
   filter,  // seccomp, with a listener
   exec,
@@ -43,6 +45,7 @@ enum class LaunchMessageKind : std::uint32_t {
   started,  // child -> parent: exec succeeded; carries listener and pty master by SCM_RIGHTS
   failed,   // child -> parent: step and errno
   exited,   // child -> parent: the app's wait status and resource usage
+  signal,   // parent -> child: `detail` is a signal number for the app
 };
 
 struct LaunchMessage {

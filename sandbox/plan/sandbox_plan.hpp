@@ -43,27 +43,33 @@ enum class Writable { no, yes };
 enum class Executable { no, yes };
 
 enum class MountKind {
-  root_tmpfs,    // the new root, when the image is the host or ROCKER's form
-  root_bind,     // the new root: a directory
-  root_package,  // the new root: a squashfs or EROFS image
-  package,       // a package mounted below the root
-  bind,          // source -> target
-  tmpfs,
-  overlay,  // lower `source` (on the host, or inside the image when `lower_in_image`), upper
-            // `upper`
-  proc,
+  // Exactly one of these comes first and becomes "/". With `writable` no, "/" itself turns
+  // read-only after the
+  // last entry; until then mount points and made-up files can be created in it.
+  root_tmpfs,  // an empty tmpfs of size_bytes
+  root_image,  // an overlay over the image (plan.image_path: a directory or a package); `upper`
+               // keeps its
+               // upper layer, or a tmpfs of size_bytes does
+  // Below it, in order:
+  package,  // the package image itself, read-only, below the root (ROCKER's --exec-dir)
+  bind,     // source -> target
+  tmpfs,    // of size_bytes
+  overlay,  // lower: `source` on the host, or inside the image's root when `lower_in_image`; upper
+            // as above
+  proc,     // `source`: mount options, comma separated ("subset=pid"), may be empty
   devpts,
-  mqueue,
-  device,     // bind of one host device node
+  device,     // bind of the host device node `source`
   directory,  // mkdir -p
-  symlink,    // source is the link's text
-  file,       // made-up content
-  mask,       // empty read-only file or directory over target
-  remount,    // changes attributes of the mount at target
+  symlink,    // `source` is the link's text
+  file,       // made-up `content`
+  mask,       // an empty read-only file or directory over what is there; nothing there is fine
+  remount,    // what is at target, bound onto itself with these attributes; nothing there is fine
+              // when optional
 };
 
-// One entry, carried out in order, by the child, below the new root and never through a symlink
-// that leads out of it.
+// One entry. Every target is resolved below the new root, never through a link that leads out of
+// it; missing parent directories of a target are made. nosuid and nodev are always on (a device
+// entry is not nodev).
 struct MountEntry {
   MountKind kind = MountKind::bind;
   std::string target;  // absolute, inside
@@ -101,9 +107,14 @@ struct IdentityPlan {
 
 enum class NetworkNamespace { fresh, host };
 
+struct SysctlEntry {
+  std::string path;  // "/proc/sys/vm/memfd_noexec"; only ones that are per namespace
+  std::string value;
+};
+
 struct NamespacePlan {
   NetworkNamespace network = NetworkNamespace::fresh;
-  bool user = true;  // mount, pid, ipc, uts, cgroup are always fresh
+  std::vector<SysctlEntry> sysctls;  // user, mount, pid, ipc, uts, cgroup are always fresh
 };
 
 // ---- limits -------------------------------------------------------------------------------------
