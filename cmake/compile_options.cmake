@@ -14,7 +14,7 @@ target_compile_options(yett_options INTERFACE
   -fstack-protector-strong -fstack-clash-protection -fcf-protection
   $<$<AND:$<CONFIG:Release>,$<STREQUAL:${YETT_SANITIZE},>>:-D_FORTIFY_SOURCE=2>
   $<$<BOOL:${YETT_WERROR}>:-Werror>)
-target_link_options(yett_options INTERFACE -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
+target_link_options(yett_options INTERFACE -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--build-id=sha1)
 # -Wnon-virtual-dtor is for C++ only.
 get_target_property(_options yett_options INTERFACE_COMPILE_OPTIONS)
 list(TRANSFORM _options REPLACE "^-Wnon-virtual-dtor$" "$<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>")

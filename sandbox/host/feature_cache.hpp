@@ -1,0 +1,28 @@
+// The kept answer of the probes: one small text file per build of yett in the runtime directory,
+// good for one boot, kernel, user namespace, uid, capability set and cgroup mount.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sandbox/host/kernel_features.hpp"
+
+namespace yett {
+
+// What the answer depends on, as text. Reads the boot id, the capabilities and a few inode numbers.
+[[nodiscard]] std::string make_feature_key();
+
+// Pure; the two undo each other. Nothing for text that is cut, malformed or of another key.
+[[nodiscard]] std::string serialise_features(const KernelFeatures& features, std::string_view key);
+[[nodiscard]] std::optional<KernelFeatures> parse_features(std::string_view text,
+                                                           std::string_view key);
+
+// A file that is missing, not ours, writable by others or damaged counts as none.
+[[nodiscard]] std::optional<KernelFeatures> load_features(const std::string& directory,
+                                                          std::string_view key);
+// Written whole or not at all; a failure costs the next start time, nothing else.
+void keep_features(const std::string& directory, std::string_view key,
+                   const KernelFeatures& features);
+
+}  // namespace yett

@@ -1,0 +1,42 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "sandbox/host/probe.hpp"
+
+namespace yett {
+namespace {
+
+Result<std::string> runtime_directory_path() {
+  if (::geteuid() == 0) return std::string("/run/yett");
+  const char* base = std::getenv("XDG_RUNTIME_DIR");
+  if (base == nullptr || base[0] != '/')
+    return fail(host_error("XDG_RUNTIME_DIR", "not set to an absolute path",
+                           "log in through a session that sets it, or run as root"));
+  return std::string(base) + "/yett";
+}
+
+}  // namespace
+
+Result<std::string> open_runtime_directory() {
+  YETT_TRY(std::string path, runtime_directory_path());
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail(errno_error("make the runtime directory", path));
+  struct stat found{};
+  if (::lstat(path.c_str(), &found) != 0) return fail(errno_error("look at", path));
+  // SECURITY(runtime-directory): a symlink, another owner or a wider mode is refused, for the
+  // compiled filters kept here are installed as they are.
+  if (!S_ISDIR(found.st_mode))
+    return fail(host_error(path, "not a directory", "remove it; yett makes it anew"));
+  if (found.st_uid != ::geteuid())
+    return fail(host_error(path, "belongs to uid " + std::to_string(found.st_uid),
+                           "remove it; yett makes it anew"));
+  if ((found.st_mode & 077) != 0)
+    return fail(host_error(path, "others may enter it", "chmod 700 " + path));
+  return path;
+}
+
+}  // namespace yett
