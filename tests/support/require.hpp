@@ -18,10 +18,10 @@ namespace yett::test {
 }  // namespace yett::test
 
 // Use it in the body of a TEST, or in SetUp(): it returns from the enclosing void function.
-#define YETT_REQUIRE(condition, reason)                                                \
-  do {                                                                                 \
-    if (!(condition)) {                                                                \
+#define YETT_REQUIRE(condition, reason)                                                 \
+  do {                                                                                  \
+    if (!(condition)) {                                                                 \
       if (::yett::test::full_run_required()) FAIL() << "cannot run here: " << (reason); \
-      GTEST_SKIP() << (reason);                                                        \
-    }                                                                                  \
+      GTEST_SKIP() << (reason);                                                         \
+    }                                                                                   \
   } while (false)

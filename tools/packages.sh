@@ -1,0 +1,120 @@
+# Which Debian and Ubuntu packages each purpose needs, and how they get installed. Sourced by dev.
+# shellcheck shell=sh
+
+all_purposes="build test demo bench lint fuzz vm"
+
+# "a|b": the first that the distribution has; an installed one of them is enough.
+packages_for() { # PURPOSE
+  case $1 in
+    build)
+      # The compiler, CMake's parts, and the static archives that yett is linked from.
+      printf '%s\n' g++ cmake ninja-build ccache pkg-config git python3 \
+        'clang-14|clang-15|clang-16|clang' 'llvm-14|llvm-15|llvm-16|llvm' \
+        'bpftool|linux-tools-generic' \
+        libbpf-dev libelf-dev zlib1g-dev libseccomp-dev libcap-ng-dev libmd-dev \
+        libsquashfs-dev libzstd-dev liblzma-dev liblz4-dev liblzo2-dev \
+        'libboost1.81-dev|libboost1.83-dev|libboost-dev' libfmt-dev libspdlog-dev libcli11-dev \
+        nlohmann-json3-dev libtomlplusplus-dev \
+        libgtest-dev libgmock-dev libbenchmark-dev
+      ;;
+    test)
+      # What the tests run inside sandboxes, and what they compare or look with.
+      printf '%s\n' erofs-utils squashfs-tools squashfs-tools-ng bubblewrap redis-server \
+        redis-tools 'nginx-light|nginx' wrk sqlite3 busybox-static git gcc libc6-dev python3 nodejs \
+        strace iproute2 procps util-linux mount
+      ;;
+    demo) printf '%s\n' python3 squashfs-tools bubblewrap 'runc|crun' ;;
+    bench) printf '%s\n' bubblewrap python3 redis-server redis-tools 'nginx-light|nginx' wrk sqlite3 gcc ;;
+    lint) printf '%s\n' clang-tidy-19 clang-format-19 shellcheck python3 ;;
+    fuzz) printf '%s\n' clang-19 libclang-rt-19-dev ;;
+    vm) printf '%s\n' qemu-system-x86 cpio squashfs-tools busybox-static kmod xz-utils ;;
+    *)
+      echo "dev: no purpose \"$1\"; there are: $all_purposes" >&2
+      exit 2
+      ;;
+  esac
+}
+
+installed() { # PACKAGE
+  case "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2> /dev/null)" in
+    ?i*) ;;
+    *) return 1 ;;
+  esac
+}
+
+# Prints the alternatives of PURPOSE... of which none is installed, one line each.
+missing_packages() {
+  for purpose in "$@"; do packages_for "$purpose"; done | sort -u | while read -r choice; do
+    found=no
+    for package in $(echo "$choice" | tr '|' ' '); do
+      ! installed "$package" || { found=yes; break; }
+    done
+    [ $found = yes ] || echo "$choice"
+  done
+}
+
+# Prints the first package of each alternative that apt knows; the first one when it knows none, so
+# that apt's own message names it.
+choose_packages() { # CHOICE...
+  for choice; do
+    picked=${choice%%|*}
+    for package in $(echo "$choice" | tr '|' ' '); do
+      ! apt-cache show --no-all-versions "$package" > /dev/null 2>&1 || { picked=$package; break; }
+    done
+    echo "$picked"
+  done
+}
+
+# Redis and nginx come as services that start on installation; this keeps them from starting.
+without_services() { # COMMAND...
+  rules=/usr/sbin/policy-rc.d
+  [ ! -e $rules ] || { "$@"; return; }
+  printf '#!/bin/sh\nexit 101\n' > $rules
+  chmod 755 $rules
+  status=0
+  "$@" || status=$?
+  rm -f $rules
+  return $status
+}
+
+install_packages() { # CHOICE...
+  log=$(mktemp)
+  apt_get="apt-get -q -y -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300"
+  # shellcheck disable=SC2086,SC2046 # lists of words, split on purpose
+  if DEBIAN_FRONTEND=noninteractive && export DEBIAN_FRONTEND &&
+    { $apt_get update > "$log" 2>&1 || true; } &&
+    without_services $apt_get install --no-install-recommends $(choose_packages "$@") >> "$log" 2>&1; then
+    rm -f "$log"
+  else
+    cat "$log" >&2
+    rm -f "$log"
+    echo "dev: apt-get could not install the packages (its output is above)" >&2
+    exit 1
+  fi
+}
+
+need_packages() { # PURPOSE...
+  if ! command -v dpkg-query > /dev/null 2>&1; then
+    echo "dev: not a Debian or Ubuntu system: install the counterparts of ./dev packages $*" >&2
+    return
+  fi
+  missing=$(missing_packages "$@")
+  [ -n "$missing" ] || return 0
+  # shellcheck disable=SC2086
+  set -- $missing
+  if [ "$(id -u)" -ne 0 ]; then
+    # shellcheck disable=SC2046
+    echo "dev: $# packages are missing; run: sudo apt-get install" $(choose_packages "$@") >&2
+    exit 1
+  fi
+  # shellcheck disable=SC2086
+  echo "dev: installing $# packages:" $missing >&2
+  if [ -t 0 ] && [ -t 2 ]; then
+    printf 'Go on? [Y/n] ' >&2
+    read -r answer
+    case $answer in
+      [Nn]*) exit 1 ;;
+    esac
+  fi
+  install_packages "$@"
+}

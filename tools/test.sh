@@ -1,0 +1,211 @@
+# `./dev test`: the stages, one line each, and the summary. Sourced by dev.
+# shellcheck shell=sh
+#
+# A stage is a shell function `stage_NAME`. Its output goes to build/test/NAME.log, and the cases it
+# counted to build/test/NAME.count as "passed failed skipped"; a stage that counts nothing is one
+# case. Stages of the release build run alone, because some of them watch the clock; what comes
+# after them is bound by the processors only, so the VM runs beside the sanitizer builds.
+
+results=build/test
+
+list_stages() {
+  cat << 'TEXT'
+build        the release build
+style        includes follow the room graph, child code allocates nothing, format, licences
+unit         decisions: parsers, planner, filter compiler, verdicts
+uapi         layouts against kernel headers and BTF
+bpf          BPF programs as objects, and what this kernel lets load
+integration  each guard by itself, and `yett run` with real programs
+adversarial  hostile programs, each with its permitted twin
+soak         many sandboxes at once, then nothing left of them
+vm           the same in QEMU with BPF LSM and pure cgroup v2 (beside the next ones)
+asan         unit and integration cases under AddressSanitizer and UBSan
+tsan         unit and integration cases under ThreadSanitizer
+fuzz         each fuzzer for a few seconds over its corpus
+lint         clang-tidy and shellcheck
+leaks        the host is as it was before: mounts, loops, cgroups, BPF, processes, files
+TEXT
+}
+
+# ---- running a stage ------------------------------------------------------------------------------
+
+span() { # SECONDS -> "3 min 7 s"
+  if [ "$1" -ge 60 ]; then echo "$(($1 / 60)) min $(($1 % 60)) s"; else echo "$1 s"; fi
+}
+
+now() { date +%s; }
+
+# Shows the part of a failed stage's log that a person wants: no lines of passed cases.
+show_failure() { # NAME
+  echo "---- $1 failed; $results/$1.log without its passed cases:"
+  grep -Ev '^ *Start +[0-9]+: |^ *[0-9]+/[0-9]+ Test +#[0-9]+: .*Passed|^\[[0-9]+/[0-9]+\] ' \
+    "$results/$1.log" | tail -n 300
+  echo "---- end of $1"
+}
+
+report_stage() { # NAME
+  read -r status seconds < "$results/$1.status"
+  read -r passed failed skipped < "$results/$1.count"
+  verdict=ok
+  if [ "$status" -ne 0 ] || [ "$failed" -ne 0 ]; then verdict=FAILED; fi
+  if [ "$skipped" -ne 0 ] && [ "${YETT_REQUIRE_FULL:-}" = 1 ]; then verdict=FAILED; fi
+  printf '%-12s %-6s %5d passed %3d failed %3d skipped   %s\n' \
+    "$1" $verdict "$passed" "$failed" "$skipped" "$(span "$seconds")"
+  if [ $verdict = FAILED ]; then
+    all_passed=no
+    show_failure "$1"
+  elif [ "$skipped" -ne 0 ]; then
+    grep -E '\(Skipped\)$' "$results/$1.log" | sed 's/^ *[0-9]*\t*/             skipped: /' | head -n 20
+  fi
+}
+
+# Runs the stage to its end, quietly, leaving .log, .count and .status.
+run_stage() { # NAME
+  rm -f "$results/$1.count" "$results/$1.status"
+  started=$(now)
+  status=0
+  ("stage_$1") > "$results/$1.log" 2>&1 < /dev/null || status=$?
+  if [ ! -s "$results/$1.count" ]; then
+    if [ $status -eq 0 ]; then echo 1 0 0; else echo 0 1 0; fi > "$results/$1.count"
+  fi
+  echo $status $(($(now) - started)) > "$results/$1.status"
+}
+
+stage() { # NAME
+  [ ! -t 1 ] || printf '%-12s ...\r' "$1"
+  run_stage "$1"
+  report_stage "$1"
+}
+
+start_beside() { # NAME
+  run_stage "$1" &
+  beside="$beside $1:$!"
+}
+
+finish_beside() {
+  for entry in $beside; do
+    [ ! -t 1 ] || printf '%-12s ...\r' "${entry%%:*}"
+    wait "${entry##*:}" || true
+    report_stage "${entry%%:*}"
+  done
+  beside=
+}
+
+# Adds up every .count, prints the summary as the last line, ends with the verdict as the status.
+summarise() {
+  total_passed=0 total_failed=0 total_skipped=0
+  for count in "$results"/*.count; do
+    read -r passed failed skipped < "$count"
+    total_passed=$((total_passed + passed))
+    total_failed=$((total_failed + failed))
+    total_skipped=$((total_skipped + skipped))
+  done
+  echo "yett: $total_passed passed, $total_failed failed, $total_skipped skipped in $(span $(($(now) - test_started)))"
+  [ "$all_passed" = yes ]
+}
+
+# ---- the stages -----------------------------------------------------------------------------------
+
+# Runs ctest in build/PRESET and writes the counts of its JUnit report for the stage.
+ctest_stage() { # STAGE PRESET ARGUMENT...
+  stage=$1 preset=$2
+  shift 2
+  status=0
+  report=$PWD/$results/$stage.xml
+  rm -f "$report"
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j2 \
+    --output-junit "$report" "$@" || status=$?
+  [ ! -s "$report" ] || python3 tools/junit_counts.py "$report" > "$results/$stage.count"
+  return $status
+}
+
+stage_build() { build release; }
+stage_style() { ctest_stage style release -L '^style$'; }
+stage_unit() { ctest_stage unit release -L '^unit$'; }
+stage_uapi() { ctest_stage uapi release -L '^uapi$'; }
+stage_bpf() { ctest_stage bpf release -L '^bpf$'; }
+stage_integration() { ctest_stage integration release -L '^integration$'; }
+stage_adversarial() { ctest_stage adversarial release -L '^adversarial$'; }
+stage_soak() { tests/soak/run.sh --smoke; }
+stage_vm() { nice -n 5 tests/vm/run.sh; }
+stage_asan() { sanitizer_stage asan; }
+stage_tsan() { sanitizer_stage tsan; }
+stage_fuzz() { tests/fuzz/run.sh --smoke; }
+stage_lint() { python3 tools/lint.py; }
+
+# What just ended may take a moment to vanish (autoclear of loops, cgroups), so it looks again for 5 s.
+stage_leaks() {
+  for _ in 1 2 3 4 5; do
+    tests/support/host_snapshot.sh > "$results/host.after"
+    ! cmp -s "$results/host.before" "$results/host.after" || return 0
+    sleep 1
+  done
+  diff -U0 "$results/host.before" "$results/host.after"
+}
+
+sanitizer_stage() { # PRESET
+  build "$1" tests_unit tests_integration
+  ctest_stage "$1" "$1" -L '^(unit|integration)$'
+}
+
+have_label() { ctest --test-dir build/release -N -L "^$1\$" 2> /dev/null | grep -Eq '^Total Tests: [1-9]'; }
+
+# ---- the command ----------------------------------------------------------------------------------
+
+prepare() { # PURPOSE...
+  need_packages "$@"
+  mkdir -p $results
+  rm -f $results/*
+  test_started=$(now)
+  all_passed=yes
+  beside=
+  if [ ! -t 1 ]; then echo "yett: $(uname -sr), $(nproc) processors; logs in $results/"; fi
+}
+
+run_all() {
+  prepare build test lint fuzz vm
+  tests/support/host_snapshot.sh > $results/host.before
+  stage build
+  [ "$all_passed" = yes ] || { summarise; return; }
+  for name in style unit uapi bpf integration adversarial; do
+    ! have_label $name || stage $name
+  done
+  [ ! -x tests/soak/run.sh ] || stage soak
+  [ ! -x tests/vm/run.sh ] || start_beside vm
+  stage asan
+  stage tsan
+  [ ! -x tests/fuzz/run.sh ] || stage fuzz
+  stage lint
+  finish_beside
+  stage leaks
+  summarise
+}
+
+run_quick() {
+  prepare build test lint
+  stage build
+  [ "$all_passed" = yes ] || { summarise; return; }
+  for name in style unit integration; do
+    ! have_label $name || stage $name
+  done
+  summarise
+}
+
+run_matching() { # REGEX
+  need_packages build test
+  build release
+  exec ctest --test-dir build/release -V --no-tests=error -R "$1"
+}
+
+run_tests() {
+  case ${1:-} in
+    '') run_all ;;
+    --quick) run_quick ;;
+    --list) list_stages ;;
+    -*)
+      echo "dev: no option \"$1\" of test; see ./dev --help" >&2
+      exit 2
+      ;;
+    *) run_matching "$1" ;;
+  esac
+}
