@@ -19,3 +19,11 @@ yett_static_library(third_party_elf elf third_party_z)
 yett_static_library(third_party_bpf bpf third_party_elf)
 yett_static_library(third_party_seccomp seccomp)
 yett_static_library(third_party_md md)  # SHA-256 of policies and packages
+
+add_library(third_party_toml INTERFACE)  # policies and package manifests; toml++, headers only
+target_compile_definitions(third_party_toml INTERFACE TOML_EXCEPTIONS=0 TOML_ENABLE_FORMATTERS=0)
+yett_static_library(third_party_zstd zstd)
+yett_static_library(third_party_lzma lzma)
+yett_static_library(third_party_lz4 lz4)
+yett_static_library(third_party_squashfs squashfs third_party_zstd third_party_lzma third_party_lz4 third_party_z
+  Threads::Threads)  # makes, reads and checks squashfs packages
