@@ -22,7 +22,7 @@ TIDY = "clang-tidy-19"
 
 
 def git_files(*patterns):
-    listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", *patterns],
+    listing = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard", *patterns],
                              cwd=SOURCE, capture_output=True, text=True, check=True).stdout
     return [SOURCE / name for name in listing.splitlines() if (SOURCE / name).is_file()]
 

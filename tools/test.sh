@@ -145,7 +145,8 @@ stage_leaks() {
 
 sanitizer_stage() { # PRESET
   build "$1" tests_unit tests_integration
-  ctest_stage "$1" "$1" -L '^(unit|integration)$'
+  excluded=$(grep -Ev '^#|^$' "tests/sanitizers/$1.excluded" | paste -sd '|' -)
+  ctest_stage "$1" "$1" -L '^(unit|integration)$' ${excluded:+-E "$excluded"}
 }
 
 have_label() { ctest --test-dir build/release -N -L "^$1\$" 2> /dev/null | grep -Eq '^Total Tests: [1-9]'; }
