@@ -77,38 +77,35 @@ without_services() { # COMMAND...
   return $status
 }
 
-install_packages() { # CHOICE...
+# Runs apt-get quietly; its output is shown only when it fails.
+apt_get() { # ARGUMENT...
   log=$(mktemp)
-  apt_get="apt-get -q -y -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300"
-  # shellcheck disable=SC2086,SC2046 # lists of words, split on purpose
-  if DEBIAN_FRONTEND=noninteractive && export DEBIAN_FRONTEND &&
-    { $apt_get update > "$log" 2>&1 || true; } &&
-    without_services $apt_get install --no-install-recommends $(choose_packages "$@") >> "$log" 2>&1; then
-    rm -f "$log"
-  else
-    cat "$log" >&2
-    rm -f "$log"
-    echo "dev: apt-get could not install the packages (its output is above)" >&2
-    exit 1
-  fi
+  status=0
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 \
+    -o DPkg::Lock::Timeout=300 "$@" > "$log" 2>&1 || status=$?
+  [ $status -eq 0 ] || cat "$log" >&2
+  rm -f "$log"
+  return $status
 }
 
 need_packages() { # PURPOSE...
   if ! command -v dpkg-query > /dev/null 2>&1; then
-    echo "dev: not a Debian or Ubuntu system: install the counterparts of ./dev packages $*" >&2
+    echo "dev: not a Debian or Ubuntu system: install the counterparts of \"./dev packages $*\"" >&2
     return
   fi
   missing=$(missing_packages "$@")
   [ -n "$missing" ] || return 0
-  # shellcheck disable=SC2086
+  # shellcheck disable=SC2086 # a list of words
   set -- $missing
   if [ "$(id -u)" -ne 0 ]; then
     # shellcheck disable=SC2046
     echo "dev: $# packages are missing; run: sudo apt-get install" $(choose_packages "$@") >&2
     exit 1
   fi
-  # shellcheck disable=SC2086
-  echo "dev: installing $# packages:" $missing >&2
+  apt_get update || echo "dev: apt-get update failed (above); trying with the lists at hand" >&2
+  # shellcheck disable=SC2046
+  set -- $(choose_packages "$@")
+  echo "dev: installing $# packages: $*" >&2
   if [ -t 0 ] && [ -t 2 ]; then
     printf 'Go on? [Y/n] ' >&2
     read -r answer
@@ -116,5 +113,8 @@ need_packages() { # PURPOSE...
       [Nn]*) exit 1 ;;
     esac
   fi
-  install_packages "$@"
+  without_services apt_get install --no-install-recommends "$@" || {
+    echo "dev: apt-get could not install the packages (its output is above)" >&2
+    exit 1
+  }
 }
