@@ -1,0 +1,313 @@
+#include "sandbox/guard/cgroup.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <ctime>
+#include <memory>
+#include <utility>
+
+#include "sandbox/guard/cgroup_files.hpp"
+#include "sandbox/guard/cgroup_limits.hpp"
+
+namespace yett {
+namespace {
+
+std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// "yett" may vanish between the two calls, when the last other sandbox ends: then make it again.
+// 0 or -errno.
+int make_directory(const std::string& path) {
+  constexpr int kTries = 100;
+  const std::string parent = parent_of(path);
+  for (int i = 0; i < kTries; ++i) {
+    if (::mkdir(parent.c_str(), 0755) != 0 && errno != EEXIST) return -errno;
+    if (::mkdir(path.c_str(), 0755) == 0) return 0;
+    if (errno != ENOENT) return -errno;
+  }
+  return -ENOENT;
+}
+
+UniqueFd open_directory(const std::string& path) {
+  return UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+bool still_named(const UniqueFd& directory, const std::string& path) {
+  struct stat held{};
+  struct stat named{};
+  return ::fstat(directory.get(), &held) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         held.st_ino == named.st_ino;
+}
+
+// Takes the hold on an existing directory; nothing when a living process has it.
+UniqueFd hold(const std::string& path) {
+  UniqueFd directory = open_directory(path);
+  if (directory.valid() && ::flock(directory.get(), LOCK_EX | LOCK_NB) == 0 &&
+      still_named(directory, path))
+    return directory;
+  return {};
+}
+
+void pause_ms(long milliseconds) {
+  const timespec wait{.tv_sec = 0, .tv_nsec = milliseconds * 1'000'000};
+  ::nanosleep(&wait, nullptr);
+}
+
+// A fresh directory that this process holds. One of the same name that nobody holds is a dead
+// sandbox's; one that a sweep is just removing will be gone at the next try.
+Result<UniqueFd> make_held_directory(const std::string& path) {
+  constexpr int kTries = 50;
+  for (int i = 0; i < kTries; ++i) {
+    const int made = make_directory(path);
+    if (made < 0 && made != -EEXIST) return fail(errno_error(-made, "make cgroup", path));
+    UniqueFd held = hold(path);
+    if (held.valid() && made == 0) return held;
+    if (held.valid())
+      ::rmdir(path.c_str());
+    else
+      pause_ms(1);
+  }
+  return fail(request_error(path, "a sandbox of this name is running", "choose another name"));
+}
+
+bool host_has_swap() {
+  const std::string swaps = read_cgroup_file("/proc", "swaps");
+  return std::ranges::count(swaps, '\n') > 1;  // a heading, then one line each
+}
+
+Status write_limit(const std::string& directory, const CgroupLimitFile& limit) {
+  Status written = write_cgroup_file(directory, limit.file, limit.value);
+  if (written) return {};
+  if (written.error().sys_errno != ENOENT) return written;
+  if (limit.when_absent == WhenAbsent::ignore_without_swap && !host_has_swap()) return {};
+  return fail(host_error(limit.controller + " limit", "this kernel has no " + limit.file,
+                         limit.when_absent == WhenAbsent::ignore_without_swap
+                             ? "boot with swapaccount=1, or ask for no swap limit"
+                             : "see `yett doctor`, or ask for no such limit"));
+}
+
+Error absent_controller(const std::string& controller) {
+  return host_error(controller + " limit",
+                    "the cgroup controller `" + controller + "` is not there",
+                    "enable it (see `yett doctor`), or ask for no such limit");
+}
+
+void signal_members(const std::string& directory) {
+  const std::string members = read_cgroup_file(directory, "cgroup.procs");
+  const char* at = members.data();
+  const char* end = at + members.size();
+  while (at < end) {
+    pid_t process = 0;
+    at = std::from_chars(at, end, process).ptr + 1;
+    if (process > 1) ::kill(process, SIGKILL);
+  }
+}
+
+// Tasks that were killed leave their cgroup only when they have gone through their exit.
+Status remove_directory(const std::string& path) {
+  constexpr int kTries = 400;  // 2 s
+  for (int i = 0; i < kTries; ++i) {
+    if (::rmdir(path.c_str()) == 0 || errno == ENOENT) return {};
+    if (errno != EBUSY) break;
+    signal_members(path);
+    pause_ms(i < 10 ? 1 : 5);
+  }
+  return fail(errno_error("remove cgroup", path));
+}
+
+// v1 has no cgroup.kill: go round until nobody is left to fork.
+Status kill_v1(const std::string& directory) {
+  constexpr int kRounds = 200;
+  for (int i = 0; i < kRounds; ++i) {
+    signal_members(directory);
+    if (read_cgroup_file(directory, "cgroup.procs").empty()) return {};
+    pause_ms(1);
+  }
+  return fail(errno_error(EBUSY, "kill everything in cgroup", directory));
+}
+
+Status kill_v2(const std::string& directory) {
+  const Status killed = write_cgroup_file(directory, "cgroup.kill", "1");  // Linux 5.14
+  if (killed) return {};
+  return killed.error().sys_errno == ENOENT ? kill_v1(directory) : killed;
+}
+
+// Held by nobody in any hierarchy. A sandbox's first directory is the one its owner holds, and it
+// is made before the others.
+bool is_dead(const std::vector<std::string>& directories, std::vector<UniqueFd>& holds) {
+  for (const std::string& directory : directories) {
+    if (::access(directory.c_str(), F_OK) != 0) continue;
+    holds.push_back(hold(directory));
+    if (!holds.back().valid()) return false;
+  }
+  return !holds.empty();
+}
+
+std::vector<std::string> child_names(const std::string& directory) {
+  std::vector<std::string> names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> opened(::opendir(directory.c_str()), ::closedir);
+  if (!opened) return names;
+  while (const dirent* entry = ::readdir(opened.get()))
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  return names;
+}
+
+std::vector<std::string> hierarchies(const CgroupFeatures& features) {
+  std::vector<std::string> mounts;
+  if (!features.v2_mount.empty()) mounts.push_back(features.v2_mount);
+  for (const char* controller : {"memory", "pids", "cpu"})
+    if (const auto found = features.v1_mounts.find(controller);
+        found != features.v1_mounts.end() &&
+        std::ranges::find(mounts, found->second) == mounts.end())
+      mounts.push_back(found->second);
+  return mounts;
+}
+
+int sweep(const std::vector<std::string>& mounts) {
+  int removed = 0;
+  for (const std::string& mount : mounts)
+    for (const std::string& name : child_names(mount + "/yett")) {
+      std::vector<std::string> directories;
+      for (const std::string& each : mounts) directories.push_back(each + "/yett/" + name);
+      std::vector<UniqueFd> holds;
+      if (!is_dead(directories, holds)) continue;
+      for (const std::string& directory : directories) (void)remove_directory(directory);
+      ++removed;
+    }
+  for (const std::string& mount : mounts) ::rmdir((mount + "/yett").c_str());
+  return removed;
+}
+
+}  // namespace
+
+CgroupDir::CgroupDir(CgroupDir&& other) noexcept
+    : mounts_(std::exchange(other.mounts_, {})),
+      directories_(std::exchange(other.directories_, {})),
+      v2_first_(other.v2_first_),
+      v2_(std::move(other.v2_)),
+      lock_(std::move(other.lock_)),
+      v1_task_files_(std::exchange(other.v1_task_files_, {})) {}
+
+CgroupDir& CgroupDir::operator=(CgroupDir&& other) noexcept {
+  std::swap(mounts_, other.mounts_);
+  std::swap(directories_, other.directories_);
+  std::swap(v2_first_, other.v2_first_);
+  std::swap(v2_, other.v2_);
+  std::swap(lock_, other.lock_);
+  std::swap(v1_task_files_, other.v1_task_files_);
+  return *this;
+}
+
+CgroupDir::~CgroupDir() { (void)remove(); }
+
+Result<CgroupDir> CgroupDir::make(const CgroupPlan& plan, const CgroupFeatures& features) {
+  CgroupDir made;
+  if (features.layout == CgroupLayout::none)
+    return fail(host_error("cgroups", "no hierarchy is mounted",
+                           "mount -t cgroup2 cgroup2 /sys/fs/cgroup"));
+  made.mounts_ = hierarchies(features);
+  if (!features.v2_mount.empty()) YETT_CHECK(made.make_v2(plan, features));
+  YETT_CHECK(made.make_v1(plan, features));
+  return made;
+}
+
+Status CgroupDir::make_v2(const CgroupPlan& plan, const CgroupFeatures& features) {
+  const std::string directory = features.v2_mount + "/" + plan.name;
+  YETT_TRY(lock_, make_held_directory(directory));
+  directories_.push_back(directory);
+  v2_first_ = true;
+  v2_ = UniqueFd(::fcntl(lock_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!v2_.valid()) return fail(errno_error("duplicate", directory));
+  std::string enable;
+  const std::vector<CgroupLimitFile> limits = cgroup_limit_files(plan, CgroupVersion::v2);
+  for (const CgroupLimitFile& limit : limits) {
+    if (features.v1_mounts.contains(limit.controller)) continue;
+    if (!features.v2_controllers.contains(limit.controller))
+      return fail(absent_controller(limit.controller));
+    if (enable.find(limit.controller) == std::string::npos) enable += "+" + limit.controller + " ";
+  }
+  if (enable.empty()) return {};
+  // From the root downwards, after the sandbox's own directory is there and keeps "yett" alive.
+  for (const std::string& above : {features.v2_mount, parent_of(directory)})
+    YETT_CHECK(write_cgroup_file(above, "cgroup.subtree_control", enable));
+  for (const CgroupLimitFile& limit : limits)
+    if (!features.v1_mounts.contains(limit.controller)) YETT_CHECK(write_limit(directory, limit));
+  return {};
+}
+
+Status CgroupDir::make_v1(const CgroupPlan& plan, const CgroupFeatures& features) {
+  for (const CgroupLimitFile& limit : cgroup_limit_files(plan, CgroupVersion::v1)) {
+    const auto mount = features.v1_mounts.find(limit.controller);
+    if (mount == features.v1_mounts.end()) {
+      if (features.v2_mount.empty()) return fail(absent_controller(limit.controller));
+      continue;  // make_v2 set it
+    }
+    const std::string directory = mount->second + "/" + plan.name;
+    if (std::ranges::find(directories_, directory) == directories_.end()) {
+      YETT_TRY(UniqueFd held, make_held_directory(directory));
+      directories_.push_back(directory);
+      if (!lock_.valid()) lock_ = std::move(held);
+      v1_task_files_.emplace_back(::open((directory + "/tasks").c_str(), O_WRONLY | O_CLOEXEC));
+      if (!v1_task_files_.back().valid()) return fail(errno_error("open", directory + "/tasks"));
+    }
+    YETT_CHECK(write_limit(directory, limit));
+  }
+  return {};
+}
+
+Status CgroupDir::join(pid_t process) const {
+  for (const std::string& directory : directories_)
+    YETT_CHECK(write_cgroup_file(directory, "cgroup.procs", std::to_string(process)));
+  return {};
+}
+
+CgroupUsage CgroupDir::usage() const {
+  CgroupUsage usage;
+  const auto figure = [this](const char* file,
+                             std::string_view key) -> std::optional<std::uint64_t> {
+    for (const std::string& directory : directories_)
+      if (const auto found = cgroup_figure(read_cgroup_file(directory, file), key)) return found;
+    return std::nullopt;
+  };
+  usage.peak_memory_bytes = figure("memory.peak", "");  // v2, Linux 5.19
+  if (!usage.peak_memory_bytes) usage.peak_memory_bytes = figure("memory.max_usage_in_bytes", "");
+  usage.cpu_us = figure("cpu.stat", "usage_usec");
+  const auto oom_v2 = figure("memory.events", "oom_kill");
+  usage.oom_kills = oom_v2 ? *oom_v2 : figure("memory.oom_control", "oom_kill").value_or(0);
+  usage.refused_forks = figure("pids.events", "max").value_or(0);
+  return usage;
+}
+
+Status CgroupDir::kill() const {
+  if (directories_.empty()) return {};
+  return v2_first_ ? kill_v2(directories_.front()) : kill_v1(directories_.front());
+}
+
+Status CgroupDir::remove() {
+  if (directories_.empty()) return {};
+  Status result = kill();
+  bool others = false;
+  for (const std::string& directory : directories_) {
+    const Status removed = remove_directory(directory);
+    if (result && !removed) result = removed;
+    const bool last = ::rmdir(parent_of(directory).c_str()) == 0 || errno == ENOENT;
+    others = others || !last;
+  }
+  directories_.clear();
+  v1_task_files_.clear();
+  v2_.reset();
+  lock_.reset();
+  if (others) sweep(mounts_);
+  return result;
+}
+
+int sweep_dead_cgroups(const CgroupFeatures& features) { return sweep(hierarchies(features)); }
+
+}  // namespace yett

@@ -1,0 +1,81 @@
+// The cgroup plane: one directory per sandbox in each hierarchy that a limit needs, and in v2
+// wherever it is mounted (for killing, for cgroup-BPF, for CPU time). Directories lie below "yett"
+// at the root of each mounted hierarchy, which goes away with the last sandbox. The caller's own
+// cgroup and its limits are therefore not inherited.
+//
+// Joining costs. Writing another task's pid to cgroup.procs waits for an RCU grace period (5 to 15
+// ms on an idle machine); a task that writes "0" to a v1 `tasks` file moves itself in ~25 us, and
+// CLONE_INTO_CGROUP costs next to nothing. So the launcher passes v2() to clone3 and the child
+// calls join_cgroups_child() on v1_task_files(); join() is for everything that may be slow.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "sandbox/host/kernel_features.hpp"
+#include "sandbox/plan/sandbox_plan.hpp"
+
+namespace yett {
+
+// What a report needs. A figure that this host does not keep is absent.
+struct CgroupUsage {
+  std::optional<std::uint64_t> peak_memory_bytes;
+  std::optional<std::uint64_t> cpu_us;
+  std::uint64_t oom_kills = 0;
+  std::uint64_t refused_forks = 0;  // by the pids limit
+};
+
+class CgroupDir {
+ public:
+  // Makes the directories and sets every limit of the plan. Errors: unsupported_host when a limit
+  // was asked for and its controller is not there; nothing is left behind then.
+  [[nodiscard]] static Result<CgroupDir> make(const CgroupPlan& plan,
+                                              const CgroupFeatures& features);
+  CgroupDir(CgroupDir&& other) noexcept;
+  CgroupDir& operator=(CgroupDir&& other) noexcept;
+  ~CgroupDir();  // kills and removes, silently
+
+  // The v2 directory; invalid where no v2 is mounted.
+  [[nodiscard]] BorrowedFd v2() const { return v2_.borrow(); }
+  // One open `tasks` file per v1 directory, for the child. Writable by whoever holds them: they are
+  // close-on-exec, and a child that does not exec closes them itself.
+  [[nodiscard]] std::span<const UniqueFd> v1_task_files() const { return v1_task_files_; }
+  // Moves a whole process in, from outside.
+  [[nodiscard]] Status join(pid_t process) const;
+
+  [[nodiscard]] CgroupUsage usage() const;
+  // SIGKILL to everything inside, forks that race included. Does not wait.
+  [[nodiscard]] Status kill() const;
+  // Kills, waits for the last task (2 s at most) and removes the directories, then those of
+  // sandboxes whose supervisor died. Idempotent.
+  [[nodiscard]] Status remove();
+
+ private:
+  CgroupDir() = default;
+  [[nodiscard]] Status make_v1(const CgroupPlan& plan, const CgroupFeatures& features);
+  [[nodiscard]] Status make_v2(const CgroupPlan& plan, const CgroupFeatures& features);
+
+  std::vector<std::string> mounts_;       // of all hierarchies that sandboxes use
+  std::vector<std::string> directories_;  // every directory made, v2 first where there is one
+  bool v2_first_ = false;
+  UniqueFd v2_;
+  UniqueFd lock_;  // flock on the first directory: tells the sweep that its owner lives
+  std::vector<UniqueFd> v1_task_files_;
+};
+
+// In the child, at once after clone: moves the calling (single-threaded) process into each v1
+// cgroup. 0 or -errno. Allocates nothing.
+[[nodiscard]] int join_cgroups_child(std::span<const int> task_files);
+
+// Removes what sandboxes left whose supervisor died: directories below "yett" that nobody holds.
+// Returns how many sandboxes' were removed.
+int sweep_dead_cgroups(const CgroupFeatures& features);
+
+}  // namespace yett
