@@ -1,10 +1,12 @@
 #include "sandbox/policy/policy.hpp"
 
+#include <algorithm>
+
 namespace yett {
 
-std::string SourceLocation::text() const {
-  if (line == 0) return file;
-  return file + ":" + std::to_string(line) + ":" + std::to_string(column);
+SyscallRule* SyscallPolicy::find(std::uint32_t number) {
+  const auto found = std::ranges::lower_bound(rules, number, {}, &SyscallRule::number);
+  return found != rules.end() && found->number == number ? &*found : nullptr;
 }
 
 }  // namespace yett

@@ -4,25 +4,17 @@
 
 #include <array>
 #include <chrono>
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
-namespace yett {
+#include "base/source_location.hpp"
+#include "sandbox/profiles/syscall_rule.hpp"
 
-// Where a rule was written, so that each refusal and each error can name it: "plugin.toml:12:5".
-struct SourceLocation {
-  std::string file;
-  std::uint32_t line = 0;
-  std::uint32_t column = 0;
-  [[nodiscard]] std::string text() const;
-  auto operator<=>(const SourceLocation&) const = default;
-};
+namespace yett {
 
 struct PathRule {
   std::string path;  // absolute, normalised: no "..", no "//", no trailing slash
@@ -72,46 +64,9 @@ struct NetworkPolicy {
   std::vector<EndpointRule> listen;
 };
 
-// The filter's answer for one system call.
-enum class SyscallAction { allow, refuse, kill, notify, log };
-
-// One comparison of a register argument, as seccomp can make it. `mask` is applied first.
-enum class ArgumentOperator {
-  equal,
-  not_equal,
-  less,
-  less_equal,
-  greater,
-  greater_equal,
-  masked_equal
-};
-struct ArgumentCheck {
-  std::uint8_t index = 0;  // 0..5
-  ArgumentOperator op = ArgumentOperator::equal;
-  std::uint64_t mask =
-      UINT64_MAX;  // masked_equal only; 0xFFFFFFFF compares 32 bits, as the kernel reads them
-  std::uint64_t value = 0;
-  auto operator<=>(const ArgumentCheck&) const = default;
-};
-
-// A system call's rule. The call gets `action` when any entry of `when` holds (each entry: all of
-// its checks), or always when `when` is empty; else it gets `otherwise`.
-struct SyscallRule {
-  std::string name;
-  std::uint32_t number = 0;  // x86_64
-  SyscallAction action = SyscallAction::refuse;
-  int refuse_errno = 1;  // for refuse, and for `otherwise`
-  std::vector<std::vector<ArgumentCheck>> when;
-  SyscallAction otherwise = SyscallAction::refuse;
-  bool object_checked =
-      false;           // tier "lsm": the filter lets it pass, a later plane decides on the object
-  bool quiet = false;  // a refusal that programs probe for (ENOSYS of clone3): not worth a record
-  std::string reason;  // the note of the table, or the rule that changed it
-  SourceLocation source;
-};
-
 struct SyscallPolicy {
-  std::map<std::uint32_t, SyscallRule> rules;  // by number; what is not here is ENOSYS
+  std::vector<SyscallRule> rules;  // ordered by number; a number that is not here is ENOSYS
+  [[nodiscard]] SyscallRule* find(std::uint32_t number);
 };
 
 struct LimitPolicy {

@@ -1,0 +1,28 @@
+// The conditions of the calls whose tier is `argument`: what their register arguments may be, and
+// why. One row per call.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "sandbox/profiles/syscall_rule.hpp"
+
+namespace yett {
+
+struct ArgumentProfile {
+  std::string_view name;
+  ArgumentConditions when;  // empty: any argument
+  SyscallAction otherwise = SyscallAction::refuse;
+  int refuse_errno = 1;
+  bool quiet = false;
+  std::string_view reason;
+};
+
+[[nodiscard]] std::span<const ArgumentProfile> all_argument_profiles();
+// Null: the call has no condition.
+[[nodiscard]] const ArgumentProfile* find_argument_profile(std::string_view name);
+
+// memfd_create where [exec] memfd = true: also memfds that can be executed.
+[[nodiscard]] ArgumentConditions executable_memfd_conditions();
+
+}  // namespace yett
