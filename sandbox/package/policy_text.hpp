@@ -1,0 +1,13 @@
+// Writes a TOML table as a document of its own, each value on the line it had in the file it came
+// from, so that errors of the policy parser name the right line of /yett.toml.
+#pragma once
+
+#include <string>
+
+#include <toml++/toml.h>
+
+namespace yett {
+
+[[nodiscard]] std::string write_as_document(const toml::table& table);
+
+}  // namespace yett
