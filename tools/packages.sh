@@ -59,7 +59,8 @@ choose_packages() { # CHOICE...
   for choice; do
     picked=${choice%%|*}
     for package in $(echo "$choice" | tr '|' ' '); do
-      ! apt-cache show --no-all-versions "$package" > /dev/null 2>&1 || { picked=$package; break; }
+      # apt-cache ends with 0 for names that others merely refer to; only real ones have text.
+      [ -z "$(apt-cache show --no-all-versions "$package" 2> /dev/null)" ] || { picked=$package; break; }
     done
     echo "$picked"
   done
