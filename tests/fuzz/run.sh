@@ -1,0 +1,64 @@
+#!/bin/sh
+# ./dev fuzz [TARGET] [SECONDS] | --smoke | --list: builds the fuzzers and runs one or all of them,
+# each on its seeds (tests/fuzz/corpus/TARGET) and on what earlier runs kept (build/fuzz/corpus).
+# A finding is written to build/fuzz/findings and ends the run with status 1.
+set -eu
+cd "$(dirname "$0")/../.."
+
+smoke_seconds=5
+
+usage() {
+  sed -n '2,4s/^# //p' "$0" >&2
+  exit 2
+}
+
+build_fuzzers() {
+  [ -f build/fuzz/build.ninja ] || cmake --preset fuzz > /dev/null
+  cmake --build --preset fuzz --target fuzzers
+}
+
+fuzzers() { find build/fuzz/bin -name 'fuzz_*' -type f -perm -u+x | sed 's|.*/fuzz_||' | sort; }
+
+fuzz_one() { # TARGET SECONDS
+  kept=build/fuzz/corpus/$1 seeds=tests/fuzz/corpus/$1 findings=build/fuzz/findings
+  mkdir -p "$kept" "$findings"
+  [ -d "$seeds" ] || seeds=
+  log=build/fuzz/$1.log
+  # shellcheck disable=SC2086 # no seeds, no argument
+  if build/fuzz/bin/fuzz_"$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    -artifact_prefix="$findings/$1-" "$kept" $seeds > "$log" 2>&1; then
+    echo "$1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs in $2 s, no finding"
+  else
+    tail -n 60 "$log"
+    echo "$1: a finding, kept in $findings"
+    return 1
+  fi
+}
+
+target=all seconds=60
+case ${1:-} in
+  --smoke) seconds=$smoke_seconds ;;
+  --list) target=list ;;
+  -*) usage ;;
+  *[!0-9]*) target=$1 seconds=${2:-60} ;;
+  '') ;;
+  *) seconds=$1 ;;
+esac
+case $seconds in *[!0-9]* | '') usage ;; esac
+
+build_fuzzers
+if [ "$target" = list ]; then
+  fuzzers
+  exit 0
+fi
+[ "$target" = all ] || fuzzers | grep -qx "$target" || {
+  echo "fuzz: no target \"$target\"; there are: $(fuzzers | paste -sd " " -)" >&2
+  exit 2
+}
+status=0 passed=0 failed=0
+for name in $(fuzzers); do
+  [ "$target" = all ] || [ "$target" = "$name" ] || continue
+  if fuzz_one "$name" "$seconds"; then passed=$((passed + 1)); else failed=$((failed + 1)) status=1; fi
+done
+echo "fuzz: $passed passed, $failed failed"
+exit $status
