@@ -1,0 +1,27 @@
+#include "ioctl_uapi/clone.hpp"
+
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace yett {
+
+Result<ForkedChild> fork_with_namespaces(std::uint64_t namespace_flags) {
+  int pidfd = -1;
+  struct clone_args arguments{};
+  arguments.flags = namespace_flags | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (pid < 0) return fail(errno_error("clone3", "namespaces"));
+  return ForkedChild{.pid = static_cast<int>(pid), .pidfd = UniqueFd(pid == 0 ? -1 : pidfd)};
+}
+
+Status send_signal(BorrowedFd pidfd, int signal_number) {
+  if (::syscall(SYS_pidfd_send_signal, pidfd.get(), signal_number, nullptr, 0) != 0)
+    return fail(errno_error("pidfd_send_signal"));
+  return {};
+}
+
+}  // namespace yett

@@ -1,0 +1,107 @@
+#include "ioctl_uapi/fd_passing.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace yett {
+namespace {
+
+// Which of the kPassed* fds follow, so that one missing fd does not shift the next.
+struct Frame {
+  LaunchMessage message;
+  std::array<std::uint8_t, 8> present{};
+};
+
+union ControlBuffer {
+  std::array<char, CMSG_SPACE(sizeof(int) * kMaxPassedFds)> bytes;
+  struct cmsghdr align;
+};
+
+}  // namespace
+
+ChildResult send_launch_message(int socket, const LaunchMessage& message, int listener,
+                                int terminal) {
+  Frame frame{.message = message};
+  std::array<int, kMaxPassedFds> fds{};
+  std::size_t count = 0;
+  const std::array<int, kMaxPassedFds> offered{listener, terminal};
+  for (std::size_t i = 0; i < offered.size(); ++i) {
+    if (offered[i] < 0) continue;
+    frame.present[i] = 1;
+    fds[count++] = offered[i];
+  }
+  struct iovec bytes{.iov_base = &frame, .iov_len = sizeof frame};
+  ControlBuffer control{};
+  struct msghdr header{};
+  header.msg_iov = &bytes;
+  header.msg_iovlen = 1;
+  if (count > 0) {
+    header.msg_control = control.bytes.data();
+    header.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+    struct cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int) * count);
+    std::memcpy(CMSG_DATA(rights), fds.data(), sizeof(int) * count);
+  }
+  for (;;) {
+    const ssize_t sent = ::sendmsg(socket, &header, MSG_NOSIGNAL);
+    if (sent == static_cast<ssize_t>(sizeof frame)) return kDone;
+    if (sent < 0 && errno == EINTR) continue;
+    return sent < 0 ? errno : EIO;
+  }
+}
+
+Result<ReceivedMessage> receive_launch_message(BorrowedFd socket) {
+  Frame frame{};
+  struct iovec bytes{.iov_base = &frame, .iov_len = sizeof frame};
+  ControlBuffer control{};
+  struct msghdr header{};
+  header.msg_iov = &bytes;
+  header.msg_iovlen = 1;
+  header.msg_control = control.bytes.data();
+  header.msg_controllen = control.bytes.size();
+  ssize_t received = 0;
+  do {
+    received = ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC);
+  } while (received < 0 && errno == EINTR);
+  if (received < 0) return fail(errno_error("receive", "status socket"));
+  if (received == 0) {
+    Error gone = errno_error(ESRCH, "receive", "status socket");
+    gone.detail = "the sandbox's first process ended";
+    return fail(std::move(gone));
+  }
+  ReceivedMessage result{.message = frame.message, .fds = {}};
+  const struct cmsghdr* rights = CMSG_FIRSTHDR(&header);
+  std::array<int, kMaxPassedFds> fds{-1, -1};
+  std::size_t count = 0;
+  if (rights != nullptr && rights->cmsg_type == SCM_RIGHTS) {
+    count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    std::memcpy(fds.data(), CMSG_DATA(rights), sizeof(int) * count);
+  }
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < kMaxPassedFds; ++i)
+    if (frame.present[i] != 0 && next < count) result.fds[i].reset(fds[next++]);
+  if (received != static_cast<ssize_t>(sizeof frame))
+    return fail(Error{.kind = ErrorKind::internal,
+                      .operation = "receive",
+                      .subject = "status socket",
+                      .detail = "short frame"});
+  return result;
+}
+
+ChildResult receive_launch_message_child(int socket, LaunchMessage& message) {
+  Frame frame{};
+  ssize_t received = 0;
+  do {
+    received = ::recv(socket, &frame, sizeof frame, 0);
+  } while (received < 0 && errno == EINTR);
+  if (received < 0) return errno;
+  if (received != static_cast<ssize_t>(sizeof frame)) return EPIPE;
+  message = frame.message;
+  return kDone;
+}
+
+}  // namespace yett

@@ -1,0 +1,33 @@
+// LaunchMessages over the status socket, with fds by SCM_RIGHTS. The sending side is child-safe.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "ioctl_uapi/child_result.hpp"
+#include "ioctl_uapi/launch_protocol.hpp"
+
+namespace yett {
+
+inline constexpr std::size_t kMaxPassedFds = 2;
+inline constexpr std::size_t kPassedListener = 0;
+inline constexpr std::size_t kPassedTerminal = 1;
+
+struct ReceivedMessage {
+  LaunchMessage message;
+  std::array<UniqueFd, kMaxPassedFds> fds;  // by kPassed*; invalid where none was sent
+};
+
+// Sends `message`; fds that are -1 are left out. Child-safe.
+[[nodiscard]] ChildResult send_launch_message(int socket, const LaunchMessage& message,
+                                              int listener = -1, int terminal = -1);
+
+// Blocks for one message. target_gone: the other side closed.
+[[nodiscard]] Result<ReceivedMessage> receive_launch_message(BorrowedFd socket);
+
+// The same without fds and Result: for the child. 0, or errno; EPIPE when the other side closed.
+[[nodiscard]] ChildResult receive_launch_message_child(int socket, LaunchMessage& message);
+
+}  // namespace yett

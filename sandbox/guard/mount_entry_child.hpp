@@ -1,0 +1,38 @@
+// Small mounts of one kind each, below a root directory fd. Used by rootfs_child.cpp only.
+#pragma once
+
+#include <cstdint>
+
+#include "ioctl_uapi/child_result.hpp"
+#include "sandbox/plan/sandbox_plan.hpp"
+
+namespace yett {
+
+// The attributes every mount of the entry gets: nosuid always, nodev but for devices, and the
+// plan's W^X.
+[[nodiscard]] std::uint64_t mount_attributes(const MountEntry& entry);
+
+// Opens `path` (absolute, inside) below `root`, O_PATH, links resolved as inside, never out of it.
+// fd or -errno. SECURITY(in-root-resolution)
+[[nodiscard]] int open_inside(int root, const char* path);
+// Makes `path` and its parents as directories; an existing directory is fine.
+[[nodiscard]] ChildResult make_directories(int root, const char* path, std::uint32_t mode);
+// The directory (or, for `file`, the empty regular file) to mount on; made when missing. fd or
+// -errno.
+enum class MountPoint { directory, file };
+[[nodiscard]] int open_mount_point(int root, const char* path, MountPoint kind);
+
+// A detached tmpfs. fd or -errno.
+[[nodiscard]] int make_tmpfs(const MountEntry& entry, unsigned uid, unsigned gid,
+                             std::uint64_t attributes);
+// A detached overlay: upper and work below `entry.upper`, or below a fresh tmpfs of
+// entry.size_bytes. fd or -errno. `lower` is a directory's fd; `id_map`: user namespace to idmap a
+// kept upper by, or -1.
+[[nodiscard]] int make_overlay(const MountEntry& entry, int lower, int staging, int id_map,
+                               unsigned uid, unsigned gid, std::uint64_t attributes);
+
+// Writes `value` in decimal at the end of `buffer` (of `size`) and returns where it begins:
+// snprintf may allocate.
+[[nodiscard]] const char* decimal(char* buffer, unsigned size, std::uint64_t value);
+
+}  // namespace yett

@@ -1,0 +1,51 @@
+#include "sandbox/guard/privileges_child.hpp"
+
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace yett {
+
+ChildResult drop_groups() { return from_libc(::syscall(SYS_setgroups, 0, nullptr)); }
+
+ChildResult set_rlimits(const SandboxPlan& plan) {
+  for (const RlimitEntry& entry : plan.rlimits) {
+    const struct rlimit limit{.rlim_cur = entry.soft, .rlim_max = entry.hard};
+    YETT_STEP(from_libc(::setrlimit(static_cast<__rlimit_resource>(entry.resource), &limit)));
+  }
+  return kDone;
+}
+
+ChildResult take_identity(const SandboxPlan& plan) {
+  const unsigned gid = plan.identity.gid;
+  const unsigned uid = plan.identity.uid;
+  YETT_STEP(from_libc(::syscall(SYS_setresgid, gid, gid, gid)));
+  YETT_STEP(from_libc(::syscall(SYS_setresuid, uid, uid, uid)));
+  ::umask(plan.process.umask);
+  return kDone;
+}
+
+ChildResult drop_capabilities() {
+  constexpr unsigned long kLockedSecurebits =
+      SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+      SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+      SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+  YETT_STEP(from_libc(::prctl(PR_SET_SECUREBITS, kLockedSecurebits, 0, 0, 0)));
+  for (unsigned long capability = 0; capability < 64; ++capability) {
+    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) continue;
+    if (errno == EINVAL) break;  // past the kernel's last capability
+    return errno;
+  }
+  YETT_STEP(from_libc(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)));
+  struct __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  const struct __user_cap_data_struct none[2]{};
+  return from_libc(::syscall(SYS_capset, &header, none));
+}
+
+ChildResult forbid_new_privileges() { return from_libc(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }
+
+}  // namespace yett

@@ -1,0 +1,375 @@
+#include "sandbox/guard/rootfs_child.hpp"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "ioctl_uapi/mount_api.hpp"
+#include "sandbox/guard/mount_entry_child.hpp"
+
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER _IO('T', 0x41)
+#endif
+
+namespace yett {
+namespace {
+
+constexpr MountEntry kScratch{.writable = Writable::yes};
+
+// Everything one entry's mount needs; kept together so that each kind is one short function.
+struct Work {
+  const RootfsInputs* inputs;
+  RootfsState* state;
+  const MountEntry* entry;
+  int id_map;
+  int staging;  // the staging tmpfs, or -1
+
+  [[nodiscard]] const IdentityPlan& identity() const { return inputs->plan->identity; }
+  [[nodiscard]] const char* target() const { return entry->target.c_str(); }
+  [[nodiscard]] const char* source() const { return entry->source.c_str(); }
+};
+
+bool is_directory(int fd) {
+  struct stat status{};
+  return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+// Attaches `mount` (an fd, or -errno to pass through) at the entry's target and closes it.
+ChildResult attach(const Work& work, int mount) {
+  if (mount < 0) return from_kernel(mount);
+  const MountPoint kind = is_directory(mount) ? MountPoint::directory : MountPoint::file;
+  const int place = open_mount_point(work.state->root, work.target(), kind);
+  ChildResult result = from_kernel(place);
+  if (result == kDone) result = from_kernel(sys_move_mount(mount, place, ""));
+  if (place >= 0) ::close(place);
+  ::close(mount);
+  return result;
+}
+
+// A detached copy of what `directory`/`path` shows, with the entry's attributes. fd or -errno.
+int bound_copy(const Work& work, int directory, const char* path) {
+  const Subtree subtree =
+      work.entry->recursive ? Subtree::with_submounts : Subtree::only_this_mount;
+  const int mount = sys_open_tree_clone(directory, path, subtree);
+  if (mount < 0) return mount;
+  int result = sys_mount_setattr(mount, mount_attributes(*work.entry), 0, subtree);
+  // Filesystems that cannot be idmapped keep their owners: narrower access, never wider.
+  if (result >= 0 && work.id_map >= 0)
+    result = sys_mount_idmap(mount, work.id_map) == -EINVAL ? 0 : result;
+  if (result >= 0) return mount;
+  ::close(mount);
+  return result;
+}
+
+ChildResult mount_bind(const Work& work) {
+  const int mount = bound_copy(work, AT_FDCWD, work.source());
+  if (mount == -ENOENT && work.entry->optional) return kDone;
+  return attach(work, mount);
+}
+
+ChildResult mount_package(const Work& work) {
+  const int mount = bound_copy(work, work.state->image, "");
+  return attach(work, mount);
+}
+
+ChildResult mount_tmpfs(const Work& work) {
+  return attach(work, make_tmpfs(*work.entry, work.identity().host_uid, work.identity().host_gid,
+                                 mount_attributes(*work.entry)));
+}
+
+int open_lower(const Work& work) {
+  if (work.entry->lower_in_image) return open_inside(work.state->root, work.source());
+  const int lower = ::open(work.source(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  return lower < 0 ? -errno : lower;
+}
+
+ChildResult mount_overlay(const Work& work) {
+  const int lower = open_lower(work);
+  if (lower == -ENOENT && work.entry->optional) return kDone;
+  if (lower < 0) return from_kernel(lower);
+  const int mount =
+      make_overlay(*work.entry, lower, work.staging, work.id_map, work.identity().host_uid,
+                   work.identity().host_gid, mount_attributes(*work.entry));
+  ::close(lower);
+  return attach(work, mount);
+}
+
+// "subset=pid,hidepid=2": one fsconfig call per option.
+ChildResult set_options(int context, const char* options) {
+  char option[64];
+  while (*options != '\0') {
+    const std::size_t length = std::strcspn(options, ",");
+    if (length >= sizeof option) return EINVAL;
+    std::memcpy(option, options, length);
+    option[length] = '\0';
+    char* value = std::strchr(option, '=');
+    if (value != nullptr) *value++ = '\0';
+    YETT_STEP(from_kernel(value != nullptr ? sys_fsconfig_string(context, option, value)
+                                           : sys_fsconfig_flag(context, option)));
+    options += length + (options[length] == ',' ? 1 : 0);
+  }
+  return kDone;
+}
+
+ChildResult mount_filesystem(const Work& work, const char* name, const char* options) {
+  const int context = sys_fsopen(name);
+  if (context < 0) return from_kernel(context);
+  ChildResult result = set_options(context, options);
+  if (result == kDone) result = from_kernel(sys_fsconfig_create(context));
+  const int mount = result == kDone ? sys_fsmount(context, mount_attributes(*work.entry)) : -result;
+  ::close(context);
+  return attach(work, mount);
+}
+
+ChildResult make_symlink(const Work& work) {
+  const char* target = work.target();
+  const char* slash = std::strrchr(target, '/');
+  char parent[4096];
+  const auto length = static_cast<std::size_t>(slash - target);
+  if (length >= sizeof parent) return ENAMETOOLONG;
+  std::memcpy(parent, target, length);
+  parent[length] = '\0';
+  if (length > 0) YETT_STEP(make_directories(work.state->root, parent, 0755));
+  const int directory = open_inside(work.state->root, length > 0 ? parent : "/");
+  if (directory < 0) return from_kernel(directory);
+  const ChildResult made = from_libc(::symlinkat(work.source(), directory, slash + 1));
+  ::close(directory);
+  return made == EEXIST ? kDone : made;
+}
+
+ChildResult make_directory(const Work& work) {
+  YETT_STEP(make_directories(work.state->root, work.target(), work.entry->file_mode));
+  if (!work.entry->owned_by_user) return kDone;
+  const int directory = open_inside(work.state->root, work.target());
+  if (directory < 0) return from_kernel(directory);
+  const ChildResult owned = from_libc(
+      ::fchownat(directory, "", work.identity().host_uid, work.identity().host_gid, AT_EMPTY_PATH));
+  ::close(directory);
+  return owned;
+}
+
+ChildResult write_all(int fd, const char* bytes, std::size_t size) {
+  while (size > 0) {
+    const ssize_t written = ::write(fd, bytes, size);
+    if (written < 0) return errno;
+    bytes += written;
+    size -= static_cast<std::size_t>(written);
+  }
+  return kDone;
+}
+
+ChildResult make_file(const Work& work) {
+  const int place = open_mount_point(work.state->root, work.target(), MountPoint::file);
+  if (place < 0) return from_kernel(place);
+  ::close(place);
+  const int file =
+      sys_open_in_root(work.state->root, work.target(), O_WRONLY | O_TRUNC | O_CLOEXEC, 0);
+  if (file < 0) return from_kernel(file);
+  ChildResult result = write_all(file, work.entry->content.data(), work.entry->content.size());
+  if (result == kDone) result = from_libc(::fchmod(file, work.entry->file_mode));
+  if (result == kDone && work.entry->owned_by_user)
+    result = from_libc(::fchown(file, work.identity().host_uid, work.identity().host_gid));
+  ::close(file);
+  return result;
+}
+
+// SECURITY(masks): the mask goes onto the very object found inside, by fd; a directory is hidden by
+// an empty read-only tmpfs, anything else by the host's null device.
+ChildResult mount_mask(const Work& work) {
+  const int place = open_inside(work.state->root, work.target());
+  if (place == -ENOENT) return kDone;
+  if (place < 0) return from_kernel(place);
+  constexpr std::uint64_t kMasked =
+      mount_flags::kReadOnly | mount_flags::kNoSuid | mount_flags::kNoExec;
+  const bool directory = is_directory(place);
+  int mount = directory ? make_tmpfs(kScratch, 0, 0, kMasked | mount_flags::kNoDev)
+                        : sys_open_tree_clone(AT_FDCWD, "/dev/null", Subtree::only_this_mount);
+  ChildResult result = from_kernel(mount);
+  if (result == kDone && !directory)
+    result = from_kernel(sys_mount_setattr(mount, kMasked, 0, Subtree::only_this_mount));
+  if (result == kDone) result = from_kernel(sys_move_mount(mount, place, ""));
+  if (mount >= 0) ::close(mount);
+  ::close(place);
+  return result;
+}
+
+ChildResult mount_again(const Work& work) {
+  const int place = open_inside(work.state->root, work.target());
+  if (place == -ENOENT && work.entry->optional) return kDone;
+  if (place < 0) return from_kernel(place);
+  const int mount = bound_copy(work, place, "");
+  ChildResult result = from_kernel(mount);
+  if (result == kDone) result = from_kernel(sys_move_mount(mount, place, ""));
+  if (mount >= 0) ::close(mount);
+  ::close(place);
+  return result;
+}
+
+ChildResult carry_out(const Work& work) {
+  switch (work.entry->kind) {
+    case MountKind::root_tmpfs:
+    case MountKind::root_image:
+      return EINVAL;  // only ever the first entry, which mount_root made
+    case MountKind::package:
+      return mount_package(work);
+    case MountKind::bind:
+    case MountKind::device:
+      return mount_bind(work);
+    case MountKind::tmpfs:
+      return mount_tmpfs(work);
+    case MountKind::overlay:
+      return mount_overlay(work);
+    case MountKind::proc:
+      return mount_filesystem(work, "proc", work.source());
+    case MountKind::devpts:
+      return mount_filesystem(work, "devpts", "ptmxmode=0666,mode=0620,newinstance");
+    case MountKind::directory:
+      return make_directory(work);
+    case MountKind::symlink:
+      return make_symlink(work);
+    case MountKind::file:
+      return make_file(work);
+    case MountKind::mask:
+      return mount_mask(work);
+    case MountKind::remount:
+      return mount_again(work);
+  }
+  return EINVAL;
+}
+
+bool needs_staging(const SandboxPlan& plan) {
+  for (const MountEntry& entry : plan.mounts)
+    if (entry.kind == MountKind::root_image || entry.kind == MountKind::overlay ||
+        entry.kind == MountKind::package)
+      return true;
+  return false;
+}
+
+std::uint64_t staging_size(const SandboxPlan& plan) {
+  std::uint64_t size = 0;
+  for (const MountEntry& entry : plan.mounts)
+    if (entry.kind == MountKind::root_image || entry.kind == MountKind::overlay)
+      size += entry.size_bytes;
+  return size + (1ULL << 20);
+}
+
+// Opens "/run/yett/<name>" of the staging tmpfs, made when missing. fd or -errno.
+int staging_place(int staging, const char* name) {
+  if (::mkdirat(staging, name, 0755) != 0 && errno != EEXIST) return -errno;
+  const int place = ::openat(staging, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  return place < 0 ? -errno : place;
+}
+
+// Attaches `mount` on directory `name` of the staging tmpfs (or on the staging directory itself)
+// and returns `mount`.
+int attach_in_staging(int staging, const char* name, int mount) {
+  if (mount < 0) return mount;
+  const int place = staging_place(staging, name);
+  const int moved = place < 0 ? place : sys_move_mount(mount, place, "");
+  if (place >= 0) ::close(place);
+  return moved < 0 ? moved : mount;
+}
+
+// The image's detached mount: the parent's for a package, a copy of the directory's own otherwise.
+// fd or -errno.
+int image_mount(const RootfsInputs& inputs) {
+  if (inputs.image_mount >= 0) return inputs.image_mount;
+  const int mount =
+      sys_open_tree_clone(AT_FDCWD, inputs.plan->image_path.c_str(), Subtree::only_this_mount);
+  if (mount < 0) return mount;
+  constexpr std::uint64_t kImage =
+      mount_flags::kReadOnly | mount_flags::kNoSuid | mount_flags::kNoDev;
+  const int set = sys_mount_setattr(mount, kImage, 0, Subtree::only_this_mount);
+  return set < 0 ? set : mount;
+}
+
+int staging_tmpfs(const RootfsInputs& inputs) {
+  MountEntry scratch{.writable = Writable::yes};
+  scratch.size_bytes = staging_size(*inputs.plan);
+  const int mount = make_tmpfs(scratch, 0, 0, mount_flags::kNoSuid | mount_flags::kNoDev);
+  if (mount < 0) return mount;
+  const int moved = sys_move_mount(mount, AT_FDCWD, inputs.staging);
+  return moved < 0 ? moved : mount;
+}
+
+}  // namespace
+
+ChildResult make_mounts_private() {
+  return from_libc(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr));
+}
+
+ChildResult mount_root(const RootfsInputs& inputs, RootfsState& state) {
+  const SandboxPlan& plan = *inputs.plan;
+  state.failed_entry = 0;
+  if (plan.mounts.empty()) return EINVAL;
+  const MountEntry& entry = plan.mounts.front();
+  const std::uint64_t attributes = mount_attributes(entry) & ~mount_flags::kReadOnly;
+  if (needs_staging(plan)) {
+    state.staging = staging_tmpfs(inputs);
+    if (state.staging < 0) return from_kernel(state.staging);
+  }
+  if (plan.image_kind != ImageKind::host) {
+    state.image = attach_in_staging(state.staging, "image", image_mount(inputs));
+    if (state.image < 0) return from_kernel(state.image);
+  }
+  const unsigned uid = plan.identity.host_uid;
+  const unsigned gid = plan.identity.host_gid;
+  const int id_map = inputs.id_maps == nullptr ? -1 : inputs.id_maps[0];
+  int root = entry.kind == MountKind::root_tmpfs ? make_tmpfs(entry, uid, gid, attributes)
+             : entry.kind == MountKind::root_image
+                 ? make_overlay(entry, state.image, state.staging, id_map, uid, gid, attributes)
+                 : -EINVAL;
+  if (root < 0) return from_kernel(root);
+  const int moved = state.staging >= 0 ? attach_in_staging(state.staging, "root", root)
+                                       : sys_move_mount(root, AT_FDCWD, inputs.staging);
+  if (moved < 0) return from_kernel(moved);
+  state.root = root;
+  state.failed_entry = -1;
+  return kDone;
+}
+
+ChildResult mount_entries(const RootfsInputs& inputs, RootfsState& state) {
+  const std::vector<MountEntry>& entries = inputs.plan->mounts;
+  for (std::size_t i = 1; i < entries.size(); ++i) {
+    const Work work{.inputs = &inputs,
+                    .state = &state,
+                    .entry = &entries[i],
+                    .id_map = inputs.id_maps == nullptr ? -1 : inputs.id_maps[i],
+                    .staging = state.staging};
+    const ChildResult result = carry_out(work);
+    if (result == kDone) continue;
+    state.failed_entry = static_cast<int>(i);
+    return result;
+  }
+  return kDone;
+}
+
+ChildResult enter_root(const RootfsInputs& inputs, const RootfsState& state) {
+  if (inputs.plan->mounts.front().writable == Writable::no)
+    YETT_STEP(from_kernel(
+        sys_mount_setattr(state.root, mount_flags::kReadOnly, 0, Subtree::only_this_mount)));
+  YETT_STEP(from_libc(::fchdir(state.root)));
+  // pivot_root(".", ".") stacks the old root on top of the new one, where it is detached at once:
+  // man pivot_root(2).
+  YETT_STEP(from_libc(::syscall(SYS_pivot_root, ".", ".")));
+  YETT_STEP(from_libc(::umount2(".", MNT_DETACH)));
+  return from_libc(::chdir("/"));
+}
+
+ChildResult open_terminal(const RootfsState& state, unsigned uid, unsigned gid, int& master,
+                          int& slave) {
+  master = sys_open_in_root(state.root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
+  if (master < 0) return from_kernel(master);
+  int unlock = 0;
+  YETT_STEP(from_libc(::ioctl(master, TIOCSPTLCK, &unlock)));
+  slave = ::ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (slave < 0) return errno;
+  return from_libc(::fchown(slave, uid, gid));
+}
+
+}  // namespace yett

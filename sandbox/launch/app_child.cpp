@@ -1,0 +1,113 @@
+// The app, from vfork to exec. It shares PID 1's memory and fd table until then.
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox/guard/landlock_child.hpp"
+#include "sandbox/launch/child_context.hpp"
+
+namespace yett {
+namespace {
+
+struct AppWork {
+  const ChildContext* context;
+  AppStart* start;
+};
+
+// A session of its own: the caller's terminal cannot be this process's controlling one.
+// SECURITY(own-session)
+ChildResult own_session(const AppWork& work) {
+  for (int signal_number = 1; signal_number < NSIG; ++signal_number)
+    ::signal(signal_number, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  YETT_STEP(from_libc(::sigprocmask(SIG_SETMASK, &none, nullptr)));
+  YETT_STEP(from_libc(::setsid()));
+  if (work.context->terminal_slave < 0) return kDone;
+  return from_libc(::ioctl(0, TIOCSCTTY, 0));
+}
+
+// The path is resolved inside the new root, which is already the only one there is.
+ChildResult enter_directory(const AppWork& work) {
+  return from_libc(::chdir(work.context->working_directory));
+}
+
+ChildResult landlock(const AppWork& work) {
+  return restrict_with_landlock(work.context->plan->landlock);
+}
+
+ChildResult install_filter(const AppWork& work) {
+  const ChildContext& context = *work.context;
+  if (context.filter.len == 0) return kDone;
+  const long listener =
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, context.filter_flags, &context.filter);
+  if (listener < 0) return errno;
+  work.start->listener = static_cast<int>(listener);
+  return kDone;
+}
+
+// As execvp(3) looks a name up, without its allocations and without its shell for files of unknown
+// format.
+ChildResult execute(const AppWork& work) {
+  const ChildContext& context = *work.context;
+  ChildResult best = ENOENT;
+  for (const char* const* path = context.candidates; *path != nullptr; ++path) {
+    ::syscall(SYS_execve, *path, context.argv, context.environment);
+    if (errno != ENOENT && errno != ENOTDIR) best = errno;
+    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) break;
+  }
+  return best;
+}
+
+struct Step {
+  ChildStep id;
+  ChildResult (*run)(const AppWork&);
+};
+
+constexpr Step kSteps[] = {
+    {ChildStep::app_session, own_session},
+    {ChildStep::app_directory, enter_directory},
+    {ChildStep::landlock, landlock},
+    {ChildStep::filter, install_filter},
+    {ChildStep::exec, execute},
+};
+
+int run_app(void* argument) {
+  const AppWork& work = *static_cast<const AppWork*>(argument);
+  for (const Step& step : kSteps) {
+    if (step.id == ChildStep::exec) note_step(*work.context, step.id);
+    const ChildResult result = step.run(work);
+    if (result == kDone) {
+      note_step(*work.context, step.id);
+      continue;
+    }
+    work.start->failed_step = step.id;
+    work.start->error = result;
+    break;
+  }
+  ::syscall(SYS_exit_group, 127);
+  return 127;
+}
+
+}  // namespace
+
+AppStart start_app(const ChildContext& context) {
+  alignas(16) static char stack[64 * 1024];
+  AppStart start;
+  AppWork work{.context = &context, .start = &start};
+  const int pid =
+      ::clone(run_app, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &work);
+  start.pid = pid;
+  if (pid < 0) {
+    start.failed_step = ChildStep::app_session;
+    start.error = errno;
+  }
+  return start;
+}
+
+}  // namespace yett

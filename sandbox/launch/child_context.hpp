@@ -1,0 +1,54 @@
+// What the child between clone and exec works on. Made whole by the parent; the child only reads
+// it, but for `state`.
+#pragma once
+
+#include <linux/filter.h>
+
+#include "ioctl_uapi/launch_protocol.hpp"
+#include "sandbox/guard/rootfs_child.hpp"
+#include "sandbox/plan/sandbox_plan.hpp"
+
+namespace yett {
+
+struct ChildContext {
+  const SandboxPlan* plan = nullptr;
+  RootfsInputs rootfs;
+  int status_socket = -1;
+  StepTimings* timings = nullptr;  // shared with the parent
+  sock_fprog filter{};             // len 0: no filter
+  unsigned filter_flags = 0;       // SECCOMP_FILTER_FLAG_*
+  const char* const* candidates =
+      nullptr;  // paths to try for argv[0], in PATH's order; null-terminated
+  const char* const* argv = nullptr;
+  const char* const* environment = nullptr;
+  const char* working_directory = nullptr;
+
+  // Changed by the child.
+  RootfsState root_state;
+  int terminal_master = -1;
+  int terminal_slave = -1;
+};
+
+// Runs the child: never returns.
+[[noreturn]] void run_setup_child(ChildContext& context);
+
+// PID 1 from here on: starts the app, reports, reaps, leaves with it. Never returns.
+[[noreturn]] void run_init_child(ChildContext& context);
+
+// Tells the parent which step failed, and ends.
+[[noreturn]] void fail_child(const ChildContext& context, ChildStep step, ChildResult error);
+
+// Notes the end of a step.
+void note_step(const ChildContext& context, ChildStep step);
+
+// Starts the app by vfork: returns in PID 1 when the app executes its program or failed to. Shares
+// memory and the fd table until exec, so that its failure and its seccomp listener are simply here.
+struct AppStart {
+  int pid = 0;
+  int listener = -1;
+  ChildStep failed_step = ChildStep::count;  // count: none
+  ChildResult error = kDone;
+};
+[[nodiscard]] AppStart start_app(const ChildContext& context);
+
+}  // namespace yett

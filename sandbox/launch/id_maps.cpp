@@ -1,0 +1,98 @@
+#include "sandbox/launch/id_maps.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <map>
+#include <string>
+
+#include "ioctl_uapi/child_process.hpp"
+#include "ioctl_uapi/clone.hpp"
+
+namespace yett {
+namespace {
+
+Status write_text(const std::string& path, const std::string& text) {
+  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file.valid()) return fail(errno_error("open", path));
+  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return fail(errno_error("write", path));
+  return {};
+}
+
+std::string map_text(const std::vector<IdMapping>& mappings) {
+  std::string text;
+  for (const IdMapping& mapping : mappings)
+    text += std::to_string(mapping.inside) + " " + std::to_string(mapping.outside) + " " +
+            std::to_string(mapping.count) + "\n";
+  return text;
+}
+
+struct Owner {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  auto operator<=>(const Owner&) const = default;
+};
+
+Result<Owner> owner_of(const MountEntry& entry) {
+  const std::string& source = entry.kind == MountKind::bind ? entry.source : entry.upper;
+  struct stat status{};
+  if (::stat(source.c_str(), &status) == 0) return Owner{status.st_uid, status.st_gid};
+  Error error = errno_error("stat", source);
+  error.kind = ErrorKind::invalid_request;
+  error.detail = "wanted at " + entry.target;
+  return fail(std::move(error));
+}
+
+[[noreturn]] void wait_for_death(int parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (::getppid() != parent) ::_exit(0);
+  for (;;) ::pause();
+}
+
+// A user namespace lives as long as somebody holds it open: a child makes it and is ended at once.
+Result<UniqueFd> make_user_namespace(Owner owner, const IdentityPlan& identity) {
+  const int parent = ::getpid();
+  YETT_TRY(ForkedChild child, fork_with_namespaces(CLONE_NEWUSER));
+  if (child.pid == 0) wait_for_death(parent);
+  const ChildProcess reaped(child.pid, std::move(child.pidfd));
+  YETT_CHECK(write_id_maps(reaped.pid(), {{owner.uid, identity.host_uid, 1}},
+                           {{owner.gid, identity.host_gid, 1}}));
+  const std::string path = "/proc/" + std::to_string(reaped.pid()) + "/ns/user";
+  UniqueFd user_namespace(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!user_namespace.valid()) return fail(errno_error("open", path));
+  return user_namespace;
+}
+
+}  // namespace
+
+Status write_id_maps(int pid, const std::vector<IdMapping>& uids,
+                     const std::vector<IdMapping>& gids) {
+  const std::string process = "/proc/" + std::to_string(pid);
+  YETT_CHECK(write_text(process + "/uid_map", map_text(uids)));
+  return write_text(process + "/gid_map", map_text(gids));
+}
+
+Result<MountIdMaps> make_mount_id_maps(const SandboxPlan& plan) {
+  MountIdMaps maps;
+  maps.by_entry.assign(plan.mounts.size(), -1);
+  std::map<Owner, int> by_owner;
+  for (std::size_t i = 0; i < plan.mounts.size(); ++i) {
+    if (!plan.mounts[i].map_owner) continue;
+    YETT_TRY(const Owner owner, owner_of(plan.mounts[i]));
+    auto [known, fresh] = by_owner.try_emplace(owner, -1);
+    if (fresh) {
+      YETT_TRY(UniqueFd made, make_user_namespace(owner, plan.identity));
+      known->second = made.get();
+      maps.namespaces.push_back(std::move(made));
+    }
+    maps.by_entry[i] = known->second;
+  }
+  return maps;
+}
+
+}  // namespace yett

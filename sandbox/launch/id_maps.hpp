@@ -1,0 +1,26 @@
+// User namespace maps, written from outside by somebody who may.
+#pragma once
+
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "sandbox/plan/sandbox_plan.hpp"
+
+namespace yett {
+
+// Writes uid_map and gid_map of the process `pid`, which waits in a fresh user namespace.
+[[nodiscard]] Status write_id_maps(int pid, const std::vector<IdMapping>& uids,
+                                   const std::vector<IdMapping>& gids);
+
+// The user namespaces that the plan's idmapped mounts need, one for each owner, by mount entry.
+struct MountIdMaps {
+  std::vector<UniqueFd> namespaces;
+  std::vector<int> by_entry;  // fd, or -1
+};
+
+// For each entry with map_owner: a user namespace in which the source's owner appears as the
+// sandbox's user. Error: the source does not exist (named, with its target).
+[[nodiscard]] Result<MountIdMaps> make_mount_id_maps(const SandboxPlan& plan);
+
+}  // namespace yett

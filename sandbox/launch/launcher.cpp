@@ -1,0 +1,208 @@
+#include "sandbox/launch/launcher.hpp"
+
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "ioctl_uapi/clone.hpp"
+#include "ioctl_uapi/fd_passing.hpp"
+#include "sandbox/launch/child_context.hpp"
+#include "sandbox/launch/id_maps.hpp"
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)  // Linux 5.19
+#endif
+
+namespace yett {
+namespace {
+
+constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
+
+std::unexpected<LaunchFailure> failed(Error error, ChildStep step = ChildStep::start) {
+  return std::unexpected<LaunchFailure>(LaunchFailure{.error = std::move(error), .step = step});
+}
+
+// Everything exec needs, as C arrays: the child may not allocate.
+struct ExecStrings {
+  std::vector<std::string> candidate_texts;
+  std::vector<const char*> candidates;
+  std::vector<const char*> argv;
+  std::vector<const char*> environment;
+};
+
+std::vector<const char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<const char*> result;
+  result.reserve(texts.size() + 1);
+  for (const std::string& text : texts) result.push_back(text.c_str());
+  result.push_back(nullptr);
+  return result;
+}
+
+std::string_view search_path(const std::vector<std::string>& environment) {
+  for (const std::string& entry : environment)
+    if (entry.starts_with("PATH=")) return std::string_view(entry).substr(5);
+  return kDefaultPath;
+}
+
+std::vector<std::string> candidates_for(const std::string& name, std::string_view path) {
+  if (name.find('/') != std::string::npos) return {name};
+  std::vector<std::string> candidates;
+  while (!path.empty()) {
+    const std::size_t end = path.find(':');
+    const std::string_view directory = path.substr(0, end);
+    if (directory.starts_with('/')) candidates.push_back(std::string(directory) + "/" + name);
+    if (end == std::string_view::npos) break;
+    path.remove_prefix(end + 1);
+  }
+  return candidates;
+}
+
+ExecStrings make_exec_strings(const ProcessPlan& process) {
+  ExecStrings strings;
+  strings.candidate_texts = candidates_for(process.argv.front(), search_path(process.environment));
+  strings.candidates = pointers(strings.candidate_texts);
+  strings.argv = pointers(process.argv);
+  strings.environment = pointers(process.environment);
+  return strings;
+}
+
+unsigned filter_flags(const FilterPlan& plan) {
+  unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+  if (plan.wait_killable) flags |= SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+  return flags;
+}
+
+std::uint64_t namespace_flags(const NamespacePlan& plan) {
+  std::uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+  if (plan.network == NetworkNamespace::fresh) flags |= CLONE_NEWNET;
+  return flags;
+}
+
+// What a mount that failed was for, in the plan's words.
+std::string mount_subject(const SandboxPlan& plan, int index) {
+  if (index < 0 || static_cast<std::size_t>(index) >= plan.mounts.size()) return {};
+  const MountEntry& entry = plan.mounts[static_cast<std::size_t>(index)];
+  if (index == 0) return plan.image_path.empty() ? "/" : plan.image_path;
+  return entry.source.empty() ? entry.target : entry.source + " at " + entry.target;
+}
+
+Error step_error(const SandboxPlan& plan, const LaunchMessage& message) {
+  Error error = errno_error(message.error, child_step_name(message.step));
+  switch (message.step) {
+    case ChildStep::root:
+    case ChildStep::mounts:
+      error.subject = mount_subject(plan, message.detail);
+      break;
+    case ChildStep::app_directory:
+      error.subject = plan.process.working_directory;
+      break;
+    case ChildStep::exec:
+      error.subject = plan.process.argv.front();
+      break;
+    default:
+      break;
+  }
+  if (message.step == ChildStep::app_directory)
+    error.mend = "give a directory that exists inside with -w";
+  return error;
+}
+
+// Waits for `expected`; a `failed` message becomes the step's error.
+LaunchResult<ReceivedMessage> expect_message(const SandboxPlan& plan, BorrowedFd socket,
+                                             LaunchMessageKind expected) {
+  Result<ReceivedMessage> received = receive_launch_message(socket);
+  if (!received) return failed(std::move(received).error());
+  if (received->message.kind == LaunchMessageKind::failed)
+    return failed(step_error(plan, received->message), received->message.step);
+  if (received->message.kind != expected)
+    return failed(
+        Error{.kind = ErrorKind::internal, .operation = "launch", .detail = "unexpected message"});
+  return std::move(*received);
+}
+
+Result<std::pair<UniqueFd, UniqueFd>> make_status_sockets() {
+  int fds[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
+    return fail(errno_error("socketpair"));
+  return std::pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+}  // namespace
+
+Result<SharedTimings> SharedTimings::make() {
+  void* page = ::mmap(nullptr, sizeof(StepTimings), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return fail(errno_error("mmap", "step timings"));
+  return SharedTimings(static_cast<StepTimings*>(page));
+}
+
+SharedTimings& SharedTimings::operator=(SharedTimings&& other) noexcept {
+  std::swap(page_, other.page_);
+  return *this;
+}
+
+SharedTimings::~SharedTimings() {
+  if (page_ != nullptr) ::munmap(page_, sizeof(StepTimings));
+}
+
+LaunchResult<WaitingSandbox> start_sandbox(const SandboxPlan& plan, const CompiledFilter& filter,
+                                           const LaunchInputs& inputs) {
+  auto timings = SharedTimings::make();
+  if (!timings) return failed(std::move(timings).error());
+  auto id_maps = make_mount_id_maps(plan);
+  if (!id_maps) return failed(std::move(id_maps).error(), ChildStep::mounts);
+  auto sockets = make_status_sockets();
+  if (!sockets) return failed(std::move(sockets).error());
+  const ExecStrings strings = make_exec_strings(plan.process);
+  ChildContext context{.plan = &plan,
+                       .rootfs = {.plan = &plan,
+                                  .staging = inputs.staging_directory.c_str(),
+                                  .image_mount = inputs.image_mount.get(),
+                                  .id_maps = id_maps->by_entry.data()},
+                       .status_socket = sockets->second.get(),
+                       .timings = timings->get(),
+                       .filter = {.len = static_cast<unsigned short>(filter.program.size()),
+                                  .filter = const_cast<sock_filter*>(filter.program.data())},
+                       .filter_flags = filter_flags(plan.filter),
+                       .candidates = strings.candidates.data(),
+                       .argv = strings.argv.data(),
+                       .environment = strings.environment.data(),
+                       .working_directory = plan.process.working_directory.c_str(),
+                       .root_state = {}};
+
+  auto child = fork_with_namespaces(namespace_flags(plan.namespaces));
+  if (!child) return failed(std::move(child).error());
+  if (child->pid == 0) {
+    sockets->first.reset();  // the parent's end: held here, its closing would never show
+    run_setup_child(context);
+  }
+  ChildProcess init(child->pid, std::move(child->pidfd));
+  sockets->second.reset();
+  auto ready = expect_message(plan, sockets->first.borrow(), LaunchMessageKind::ready);
+  if (!ready) return std::unexpected<LaunchFailure>(std::move(ready).error());
+  if (Status mapped = write_id_maps(init.pid(), plan.identity.uid_map, plan.identity.gid_map);
+      !mapped)
+    return failed(std::move(mapped).error(), ChildStep::user_namespace);
+  return WaitingSandbox{.init = std::move(init),
+                        .status_socket = std::move(sockets->first),
+                        .timings = std::move(*timings)};
+}
+
+LaunchResult<RunningSandbox> release_sandbox(WaitingSandbox waiting, const SandboxPlan& plan) {
+  const LaunchMessage release{.kind = LaunchMessageKind::release};
+  if (const ChildResult sent = send_launch_message(waiting.status_socket.get(), release);
+      sent != kDone)
+    return failed(errno_error(sent, "release", "status socket"), ChildStep::released);
+  auto started = expect_message(plan, waiting.status_socket.borrow(), LaunchMessageKind::started);
+  if (!started) return std::unexpected<LaunchFailure>(std::move(started).error());
+  return RunningSandbox{.init = std::move(waiting.init),
+                        .status_socket = std::move(waiting.status_socket),
+                        .listener = std::move(started->fds[kPassedListener]),
+                        .pty_master = std::move(started->fds[kPassedTerminal]),
+                        .timings = std::move(waiting.timings)};
+}
+
+}  // namespace yett

@@ -1,0 +1,142 @@
+// The child from clone to PID 1: a list of steps, carried out in order; the first that fails ends
+// the launch.
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ioctl_uapi/fd_passing.hpp"
+#include "sandbox/guard/namespaces_child.hpp"
+#include "sandbox/guard/privileges_child.hpp"
+#include "sandbox/launch/child_context.hpp"
+
+namespace yett {
+namespace {
+
+// SECURITY(non-dumpable): from the first instruction, so that nothing in the sandbox can open this
+// process's memory, fds or executable through /proc.
+ChildResult begin(ChildContext&) { return from_libc(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); }
+
+ChildResult private_mounts(ChildContext&) { return make_mounts_private(); }
+ChildResult hostname(ChildContext& context) { return set_hostname(*context.plan); }
+ChildResult loopback(ChildContext& context) { return raise_loopback(*context.plan); }
+ChildResult sysctls(ChildContext& context) { return set_sysctls(*context.plan); }
+ChildResult session_keyring(ChildContext&) { return join_new_session_keyring(); }
+ChildResult root(ChildContext& context) { return mount_root(context.rootfs, context.root_state); }
+ChildResult mounts(ChildContext& context) {
+  return mount_entries(context.rootfs, context.root_state);
+}
+
+ChildResult terminal(ChildContext& context) {
+  if (context.plan->process.terminal == TerminalMode::none) return kDone;
+  const IdentityPlan& identity = context.plan->identity;
+  return open_terminal(context.root_state, identity.host_uid, identity.host_gid,
+                       context.terminal_master, context.terminal_slave);
+}
+
+ChildResult pivot(ChildContext& context) { return enter_root(context.rootfs, context.root_state); }
+ChildResult groups(ChildContext&) { return drop_groups(); }
+
+ChildResult user_namespace(ChildContext& context) {
+  YETT_STEP(from_libc(::unshare(CLONE_NEWUSER)));
+  return send_launch_message(context.status_socket,
+                             LaunchMessage{.kind = LaunchMessageKind::ready});
+}
+
+ChildResult released(ChildContext& context) {
+  LaunchMessage message;
+  YETT_STEP(receive_launch_message_child(context.status_socket, message));
+  return message.kind == LaunchMessageKind::release ? kDone : EPROTO;
+}
+
+ChildResult cgroup_namespace(ChildContext&) { return from_libc(::unshare(CLONE_NEWCGROUP)); }
+ChildResult rlimits(ChildContext& context) { return set_rlimits(*context.plan); }
+ChildResult identity(ChildContext& context) { return take_identity(*context.plan); }
+ChildResult capabilities(ChildContext&) { return drop_capabilities(); }
+ChildResult no_new_privs(ChildContext&) { return forbid_new_privileges(); }
+
+// The parent may have died before the signal was armed: the closed socket tells, and PID 1 watches
+// it for good.
+ChildResult die_with_parent(ChildContext&) {
+  YETT_STEP(from_libc(
+      ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)));  // the change of identity reset it to the sysctl
+  return from_libc(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+}
+
+// SECURITY(no-leaked-fds): the app is given 0, 1 and 2 and nothing else.
+ChildResult stdio(ChildContext& context) {
+  if (context.terminal_slave >= 0)
+    for (int fd = 0; fd <= 2; ++fd) YETT_STEP(from_libc(::dup2(context.terminal_slave, fd)));
+  for (int fd = 0; fd <= 2; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd) return EBADF;
+  return from_libc(::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC));
+}
+
+struct Step {
+  ChildStep id;
+  ChildResult (*run)(ChildContext&);
+};
+
+constexpr Step kSteps[] = {
+    {ChildStep::start, begin},
+    {ChildStep::private_mounts, private_mounts},
+    {ChildStep::hostname, hostname},
+    {ChildStep::loopback, loopback},
+    {ChildStep::sysctls, sysctls},
+    {ChildStep::session_keyring, session_keyring},
+    {ChildStep::root, root},
+    {ChildStep::mounts, mounts},
+    {ChildStep::terminal, terminal},
+    {ChildStep::pivot_root, pivot},
+    {ChildStep::groups, groups},
+    {ChildStep::user_namespace, user_namespace},
+    {ChildStep::released, released},
+    {ChildStep::cgroup_namespace, cgroup_namespace},
+    {ChildStep::rlimits, rlimits},
+    {ChildStep::identity, identity},
+    {ChildStep::capabilities, capabilities},
+    {ChildStep::no_new_privs, no_new_privs},
+    {ChildStep::die_with_parent, die_with_parent},
+    {ChildStep::stdio, stdio},
+};
+
+constexpr bool steps_in_order() {
+  for (std::size_t i = 0; i < std::size(kSteps); ++i)
+    if (kSteps[i].id != static_cast<ChildStep>(i)) return false;
+  return true;
+}
+static_assert(steps_in_order(), "the list follows enum class ChildStep");
+
+}  // namespace
+
+void note_step(const ChildContext& context, ChildStep step) {
+  struct timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  context.timings->at_ns[static_cast<std::size_t>(step)] =
+      static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
+      static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+void fail_child(const ChildContext& context, ChildStep step, ChildResult error) {
+  const LaunchMessage message{.kind = LaunchMessageKind::failed,
+                              .step = step,
+                              .error = error,
+                              .detail = context.root_state.failed_entry};
+  static_cast<void>(send_launch_message(context.status_socket, message));
+  ::_exit(125);
+}
+
+void run_setup_child(ChildContext& context) {
+  for (const Step& step : kSteps) {
+    const ChildResult result = step.run(context);
+    if (result != kDone) fail_child(context, step.id, result);
+    note_step(context, step.id);
+  }
+  run_init_child(context);
+}
+
+}  // namespace yett
