@@ -7,12 +7,16 @@
 
 namespace yett {
 
-Result<ForkedChild> fork_with_namespaces(std::uint64_t namespace_flags) {
+Result<ForkedChild> fork_with_namespaces(std::uint64_t namespace_flags, BorrowedFd cgroup) {
   int pidfd = -1;
   struct clone_args arguments{};
   arguments.flags = namespace_flags | CLONE_PIDFD;
   arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
+  if (cgroup.valid()) {
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = static_cast<std::uint64_t>(cgroup.get());
+  }
   const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
   if (pid < 0) return fail(errno_error("clone3", "namespaces"));
   return ForkedChild{.pid = static_cast<int>(pid), .pidfd = UniqueFd(pid == 0 ? -1 : pidfd)};

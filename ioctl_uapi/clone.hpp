@@ -13,9 +13,10 @@ struct ForkedChild {
   UniqueFd pidfd;
 };
 
-// Forks with the given CLONE_NEW* flags. In the child only raw system calls and child-safe code may
-// follow.
-[[nodiscard]] Result<ForkedChild> fork_with_namespaces(std::uint64_t namespace_flags);
+// Forks with the given CLONE_NEW* flags, into the v2 cgroup directory `cgroup` when it is valid
+// (CLONE_INTO_CGROUP). In the child only raw system calls and child-safe code may follow.
+[[nodiscard]] Result<ForkedChild> fork_with_namespaces(std::uint64_t namespace_flags,
+                                                       BorrowedFd cgroup = BorrowedFd());
 
 // pidfd_send_signal(2). target_gone when it already left.
 [[nodiscard]] Status send_signal(BorrowedFd pidfd, int signal_number);

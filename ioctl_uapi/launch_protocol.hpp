@@ -11,6 +11,7 @@ namespace yett {
 // fail each in turn. Moving a line is a reviewed change.
 enum class ChildStep : std::uint32_t {
   start,           // running in fresh mount, pid, ipc, uts (and net) namespaces, not dumpable
+  cgroups,         // moved into its v1 cgroups; v2 was given to clone3
   private_mounts,  // / made private, so that nothing made below travels back
   hostname,
   loopback,  // lo is up in a fresh network namespace

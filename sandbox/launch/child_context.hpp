@@ -4,6 +4,8 @@
 
 #include <linux/filter.h>
 
+#include <span>
+
 #include "ioctl_uapi/launch_protocol.hpp"
 #include "sandbox/guard/rootfs_child.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
@@ -14,9 +16,10 @@ struct ChildContext {
   const SandboxPlan* plan = nullptr;
   RootfsInputs rootfs;
   int status_socket = -1;
-  StepTimings* timings = nullptr;  // shared with the parent
-  sock_fprog filter{};             // len 0: no filter
-  unsigned filter_flags = 0;       // SECCOMP_FILTER_FLAG_*
+  StepTimings* timings = nullptr;          // shared with the parent
+  std::span<const int> cgroup_task_files;  // v1 `tasks` files to join by
+  sock_fprog filter{};                     // len 0: no filter
+  unsigned filter_flags = 0;               // SECCOMP_FILTER_FLAG_*
   const char* const* candidates =
       nullptr;  // paths to try for argv[0], in PATH's order; null-terminated
   const char* const* argv = nullptr;

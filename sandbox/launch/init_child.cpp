@@ -58,6 +58,12 @@ void close_all_but(int first, int second) {
   ::syscall(SYS_close_range, high + 1, ~0U, 0);
 }
 
+void drain(int signals) {
+  struct signalfd_siginfo info{};
+  while (::read(signals, &info, sizeof info) > 0) {
+  }
+}
+
 [[noreturn]] void watch(int socket, int signals, int app) {
   struct pollfd ready[2] = {{.fd = socket, .events = POLLIN, .revents = 0},
                             {.fd = signals, .events = POLLIN, .revents = 0}};
@@ -65,8 +71,7 @@ void close_all_but(int first, int second) {
     reap(socket, app);
     if (::poll(ready, 2, -1) < 0 && errno != EINTR) ::_exit(125);
     if ((ready[0].revents & (POLLIN | POLLHUP)) != 0) obey(socket, app);
-    struct signalfd_siginfo info{};
-    if ((ready[1].revents & POLLIN) != 0) static_cast<void>(::read(signals, &info, sizeof info));
+    if ((ready[1].revents & POLLIN) != 0) drain(signals);
   }
 }
 

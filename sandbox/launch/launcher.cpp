@@ -164,6 +164,7 @@ LaunchResult<WaitingSandbox> start_sandbox(const SandboxPlan& plan, const Compil
                                   .id_maps = id_maps->by_entry.data()},
                        .status_socket = sockets->second.get(),
                        .timings = timings->get(),
+                       .cgroup_task_files = inputs.cgroup_task_files,
                        .filter = {.len = static_cast<unsigned short>(filter.program.size()),
                                   .filter = const_cast<sock_filter*>(filter.program.data())},
                        .filter_flags = filter_flags(plan.filter),
@@ -173,7 +174,7 @@ LaunchResult<WaitingSandbox> start_sandbox(const SandboxPlan& plan, const Compil
                        .working_directory = plan.process.working_directory.c_str(),
                        .root_state = {}};
 
-  auto child = fork_with_namespaces(namespace_flags(plan.namespaces));
+  auto child = fork_with_namespaces(namespace_flags(plan.namespaces), inputs.cgroup_v2);
   if (!child) return failed(std::move(child).error());
   if (child->pid == 0) {
     sockets->first.reset();  // the parent's end: held here, its closing would never show

@@ -34,7 +34,9 @@ class SharedTimings {
 };
 
 struct LaunchInputs {
-  BorrowedFd image_mount;         // detached mount of a package; invalid: none
+  BorrowedFd cgroup_v2;                // invalid: stay in the caller's
+  std::vector<int> cgroup_task_files;  // v1; empty: stay in the caller's
+  BorrowedFd image_mount;              // detached mount of a package; invalid: none
   std::string staging_directory;  // an existing directory of ours to mount the new root on, in the
                                   // child's namespace
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ioctl_uapi/fd_passing.hpp"
+#include "sandbox/guard/cgroup.hpp"
 #include "sandbox/guard/namespaces_child.hpp"
 #include "sandbox/guard/privileges_child.hpp"
 #include "sandbox/launch/child_context.hpp"
@@ -20,6 +21,10 @@ namespace {
 // SECURITY(non-dumpable): from the first instruction, so that nothing in the sandbox can open this
 // process's memory, fds or executable through /proc.
 ChildResult begin(ChildContext&) { return from_libc(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); }
+
+ChildResult cgroups(ChildContext& context) {
+  return from_kernel(join_cgroups_child(context.cgroup_task_files));
+}
 
 ChildResult private_mounts(ChildContext&) { return make_mounts_private(); }
 ChildResult hostname(ChildContext& context) { return set_hostname(*context.plan); }
@@ -83,6 +88,7 @@ struct Step {
 
 constexpr Step kSteps[] = {
     {ChildStep::start, begin},
+    {ChildStep::cgroups, cgroups},
     {ChildStep::private_mounts, private_mounts},
     {ChildStep::hostname, hostname},
     {ChildStep::loopback, loopback},

@@ -1,0 +1,247 @@
+#include "supervisor/session/foreground.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "sandbox/guard/cgroup.hpp"
+#include "sandbox/guard/seccomp_filter.hpp"
+#include "sandbox/host/probe.hpp"
+#include "sandbox/launch/launcher.hpp"
+#include "sandbox/package/package.hpp"
+#include "sandbox/plan/planner.hpp"
+#include "supervisor/lsm/kernel_planes.hpp"
+
+namespace yett {
+namespace {
+
+std::uint64_t monotonic_ns() {
+  struct timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+// The parent's and the child's steps on one time line.
+class Clock {
+ public:
+  explicit Clock(std::vector<TimedStep>& steps) : steps_(steps), began_ns_(monotonic_ns()) {}
+  void note(const char* name) { add(name, monotonic_ns(), false); }
+  void add_child_steps(const StepTimings& timings) {
+    for (std::size_t i = 0; i < timings.at_ns.size(); ++i)
+      if (timings.at_ns[i] != 0) add(child_step_name(static_cast<ChildStep>(i)), timings.at_ns[i], true);
+  }
+
+ private:
+  void add(const char* name, std::uint64_t at_ns, bool in_child) {
+    steps_.push_back({.name = name, .at_us = static_cast<double>(at_ns - began_ns_) / 1000.0, .in_child = in_child});
+  }
+  std::vector<TimedStep>& steps_;
+  std::uint64_t began_ns_;
+};
+
+// What the host adds to the request: features, layout, our runtime directory.
+struct Host {
+  KernelFeatures features;
+  std::string runtime_directory;
+};
+
+Result<Host> look_at_host() {
+  YETT_TRY(std::string directory, open_runtime_directory());
+  const BpfProbes probes{.lsm = probe_bpf_lsm, .cgroup = probe_cgroup_bpf};
+  KernelFeatures features = load_or_probe_kernel_features(directory, probes);
+  return Host{.features = std::move(features), .runtime_directory = std::move(directory)};
+}
+
+Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request, const Policy& policy) {
+  const PlanContext context{.identity_seed = static_cast<std::uint32_t>(::getpid()),
+                            .host_root_entries = list_host_root()};
+  return make_plan(request, policy, host.features, context);
+}
+
+Result<AuditSink> open_audit(const std::string& path) {
+  if (path.empty()) return AuditSink();
+  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600));
+  if (!file.valid()) return fail(errno_error("open", "audit file " + path));
+  return AuditSink(std::move(file));
+}
+
+AuditHeader header_of(const SandboxPlan& plan, const KernelFeatures& features) {
+  return AuditHeader{.sandbox = plan.sandbox,
+                     .policy_name = plan.policy_name,
+                     .policy_hash = plan.policy_hash,
+                     .mode = plan.mode == Mode::full ? "full" : plan.mode == Mode::rootless ? "rootless" : "fallback",
+                     .kernel = features.release,
+                     .backends = plan.backends,
+                     .reduced = plan.reduced};
+}
+
+bool is_package(ImageKind kind) { return kind == ImageKind::squashfs || kind == ImageKind::erofs; }
+
+// Signals that are passed on to the app: blocked before the clone, so that none is lost between launch and loop.
+void block_forwarded_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGPIPE})
+    ::sigaddset(&set, signal_number);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
+// Everything that lives as long as the sandbox, in the order in which it must go: first made, last destroyed.
+struct Parts {
+  DetachedMount image;
+  std::optional<CgroupDir> cgroup;
+  std::optional<KernelPlanes> planes;
+  AuditSink audit;
+};
+
+Status prepare(const SandboxPlan& plan, const Host& host, const SessionOptions& options, Parts& parts) {
+  YETT_TRY(parts.audit, open_audit(options.audit_file));
+  YETT_CHECK(parts.audit.write_header(header_of(plan, host.features)));
+  if (is_package(plan.image_kind)) {
+    YETT_TRY(parts.image, mount_image(plan.image_path, plan.image_kind));
+  }
+  if (plan.cgroup.wanted) {
+    YETT_TRY(parts.cgroup, CgroupDir::make(plan.cgroup, host.features.cgroup));
+  }
+  if (plan.lsm.labelled || plan.cgroup_bpf.attached) {
+    YETT_TRY(parts.planes, KernelPlanes::make(plan, parts.cgroup ? parts.cgroup->v2() : BorrowedFd()));
+  }
+  return {};
+}
+
+LaunchInputs launch_inputs(const Parts& parts, const Host& host) {
+  LaunchInputs inputs{.image_mount = parts.image.fd(), .staging_directory = host.runtime_directory};
+  if (!parts.cgroup) return inputs;
+  inputs.cgroup_v2 = parts.cgroup->v2();
+  for (const UniqueFd& file : parts.cgroup->v1_task_files()) inputs.cgroup_task_files.push_back(file.get());
+  return inputs;
+}
+
+// SECURITY(label-before-release): the child waits while its label is set.
+Status label(const SandboxPlan& plan, const WaitingSandbox& waiting, Parts& parts) {
+  if (!plan.lsm.labelled) return {};
+  const std::string path = "/proc/" + std::to_string(waiting.init.pid()) + "/root";
+  const UniqueFd root(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root.valid()) return fail(errno_error("open", path));
+  return parts.planes->label(waiting.init.pidfd(), root.borrow());
+}
+
+int exit_status_of(const LaunchFailure& failure) {
+  if (failure.step != ChildStep::exec) return 125;
+  return failure.error.sys_errno == ENOENT ? 127 : 126;
+}
+
+// "not found" alone sends people looking in the wrong place when the host has the program and the sandbox has not.
+void add_exec_hint(Error& error, const SandboxRequest& request, const SandboxPlan& plan) {
+  const std::string& name = plan.process.argv.front();
+  error.operation = "exec";
+  std::string on_host = name;
+  if (!name.starts_with('/')) on_host = request.host_working_directory + "/" + name;
+  if (error.sys_errno == ENOENT && ::access(on_host.c_str(), F_OK) == 0) {
+    error.mend = on_host + " is on the host but not inside: add --here, or -v " + on_host + ":" + on_host + ":ro";
+  } else if (error.sys_errno == ENOENT) {
+    error.detail = "not found in the sandbox's PATH";
+    error.sys_errno = 0;
+  }
+}
+
+SessionReport failed_report(SessionReport report, Error error, int exit_status) {
+  report.failure = std::move(error);
+  report.outcome.exit_status = exit_status;
+  return report;
+}
+
+SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
+  SandboxHandles handles{.init_pidfd = running.init.pidfd(),
+                         .status_socket = running.status_socket.borrow(),
+                         .listener = running.listener.borrow(),
+                         .pty_master = running.pty_master.borrow()};
+  if (!parts.planes) return handles;
+  handles.kernel_events = parts.planes->events();
+  handles.drain_kernel_events = [&parts] {
+    parts.planes->drain([&parts](const AuditRecord& record) { parts.audit.record(record); });
+  };
+  return handles;
+}
+
+void add_usage(SessionReport& report, const Parts& parts) {
+  report.peak_memory_bytes = static_cast<std::uint64_t>(report.outcome.max_rss_kib) * 1024;
+  if (!parts.cgroup) return;
+  const CgroupUsage usage = parts.cgroup->usage();
+  if (usage.peak_memory_bytes) report.peak_memory_bytes = *usage.peak_memory_bytes;
+  if (usage.oom_kills > 0 && report.outcome.exit_status == 128 + SIGKILL)
+    report.outcome.reason = EndReason::out_of_memory;
+}
+
+// Without a cgroup nothing of the sandbox outlives PID 1's death, which the kernel finishes by itself; waiting for it
+// would cost each run 1.4 ms. With one, the directories can only go when the last task did.
+void destroy(RunningSandbox running, Parts& parts) {
+  if (!parts.cgroup) {
+    running.init.kill_and_forget();
+    return;
+  }
+  running.init.kill_and_reap();
+  static_cast<void>(parts.cgroup->remove());
+}
+
+}  // namespace
+
+Result<SandboxPlan> plan_session(const SandboxRequest& request, const Policy& policy) {
+  YETT_TRY(const Host host, look_at_host());
+  return plan_on(host, request, policy);
+}
+
+SessionReport run_session(const SandboxRequest& request, const Policy& policy, const SessionOptions& options) {
+  SessionReport report;
+  Clock clock(report.steps);
+  auto host = look_at_host();
+  if (!host) return failed_report(std::move(report), std::move(host).error(), 125);
+  clock.note("host features");
+  auto plan = plan_on(*host, request, policy);
+  if (!plan) return failed_report(std::move(report), std::move(plan).error(), 125);
+  report.plan = std::move(*plan);
+  clock.note("plan");
+  auto filter = report.plan.filter.installed
+                    ? load_or_compile_filter(report.plan.filter, host->runtime_directory + "/filters")
+                    : CompiledFilter{};
+  if (!filter) return failed_report(std::move(report), std::move(filter).error(), 125);
+  clock.note("filter");
+  Parts parts;
+  if (Status prepared = prepare(report.plan, *host, options, parts); !prepared)
+    return failed_report(std::move(report), std::move(prepared).error(), 125);
+  clock.note("image, cgroup, kernel planes");
+
+  block_forwarded_signals();
+  auto waiting = start_sandbox(report.plan, *filter, launch_inputs(parts, *host));
+  if (!waiting)
+    return failed_report(std::move(report), std::move(waiting).error().error, exit_status_of(waiting.error()));
+  clock.note("mounted, user namespace mapped");
+  if (Status labelled = label(report.plan, *waiting, parts); !labelled)
+    return failed_report(std::move(report), std::move(labelled).error(), 125);
+  auto running = release_sandbox(std::move(*waiting), report.plan);
+  if (!running) {
+    const int status = exit_status_of(running.error());
+    LaunchFailure failure = std::move(running).error();
+    if (failure.step == ChildStep::exec) add_exec_hint(failure.error, request, report.plan);
+    return failed_report(std::move(report), std::move(failure.error), status);
+  }
+  clock.note("program executed");
+
+  auto outcome = supervise(report.plan, handles_of(*running, parts), parts.audit);
+  clock.note("program ended");
+  clock.add_child_steps(*running->timings.get());
+  if (outcome) report.outcome = *outcome;
+  add_usage(report, parts);
+  destroy(std::move(*running), parts);
+  parts.audit.flush();
+  report.refusals = parts.audit.refusals();
+  report.lost_records = parts.audit.lost() + (parts.planes ? parts.planes->lost_events() : 0);
+  clock.note("destroyed");
+  if (!outcome) return failed_report(std::move(report), std::move(outcome).error(), 125);
+  return report;
+}
+
+}  // namespace yett
