@@ -21,7 +21,8 @@ namespace {
 std::uint64_t monotonic_ns() {
   struct timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
+         static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 // The parent's and the child's steps on one time line.
@@ -31,12 +32,15 @@ class Clock {
   void note(const char* name) { add(name, monotonic_ns(), false); }
   void add_child_steps(const StepTimings& timings) {
     for (std::size_t i = 0; i < timings.at_ns.size(); ++i)
-      if (timings.at_ns[i] != 0) add(child_step_name(static_cast<ChildStep>(i)), timings.at_ns[i], true);
+      if (timings.at_ns[i] != 0)
+        add(child_step_name(static_cast<ChildStep>(i)), timings.at_ns[i], true);
   }
 
  private:
   void add(const char* name, std::uint64_t at_ns, bool in_child) {
-    steps_.push_back({.name = name, .at_us = static_cast<double>(at_ns - began_ns_) / 1000.0, .in_child = in_child});
+    steps_.push_back({.name = name,
+                      .at_us = static_cast<double>(at_ns - began_ns_) / 1000.0,
+                      .in_child = in_child});
   }
   std::vector<TimedStep>& steps_;
   std::uint64_t began_ns_;
@@ -72,7 +76,9 @@ AuditHeader header_of(const SandboxPlan& plan, const KernelFeatures& features) {
   return AuditHeader{.sandbox = plan.sandbox,
                      .policy_name = plan.policy_name,
                      .policy_hash = plan.policy_hash,
-                     .mode = plan.mode == Mode::full ? "full" : plan.mode == Mode::rootless ? "rootless" : "fallback",
+                     .mode = plan.mode == Mode::full       ? "full"
+                             : plan.mode == Mode::rootless ? "rootless"
+                                                           : "fallback",
                      .kernel = features.release,
                      .backends = plan.backends,
                      .reduced = plan.reduced};
@@ -80,16 +86,19 @@ AuditHeader header_of(const SandboxPlan& plan, const KernelFeatures& features) {
 
 bool is_package(ImageKind kind) { return kind == ImageKind::squashfs || kind == ImageKind::erofs; }
 
-// Signals that are passed on to the app: blocked before the clone, so that none is lost between launch and loop.
+// Signals that are passed on to the app: blocked before the clone, so that none is lost between
+// launch and loop.
 void block_forwarded_signals() {
   sigset_t set;
   ::sigemptyset(&set);
-  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGPIPE})
+  for (const int signal_number :
+       {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGPIPE})
     ::sigaddset(&set, signal_number);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
 }
 
-// Everything that lives as long as the sandbox, in the order in which it must go: first made, last destroyed.
+// Everything that lives as long as the sandbox, in the order in which it must go: first made, last
+// destroyed.
 struct Parts {
   DetachedMount image;
   std::optional<CgroupDir> cgroup;
@@ -97,7 +106,8 @@ struct Parts {
   AuditSink audit;
 };
 
-Status prepare(const SandboxPlan& plan, const Host& host, const SessionOptions& options, Parts& parts) {
+Status prepare(const SandboxPlan& plan, const Host& host, const SessionOptions& options,
+               Parts& parts) {
   YETT_TRY(parts.audit, open_audit(options.audit_file));
   YETT_CHECK(parts.audit.write_header(header_of(plan, host.features)));
   if (is_package(plan.image_kind)) {
@@ -107,7 +117,8 @@ Status prepare(const SandboxPlan& plan, const Host& host, const SessionOptions& 
     YETT_TRY(parts.cgroup, CgroupDir::make(plan.cgroup, host.features.cgroup));
   }
   if (plan.lsm.labelled || plan.cgroup_bpf.attached) {
-    YETT_TRY(parts.planes, KernelPlanes::make(plan, parts.cgroup ? parts.cgroup->v2() : BorrowedFd()));
+    YETT_TRY(parts.planes,
+             KernelPlanes::make(plan, parts.cgroup ? parts.cgroup->v2() : BorrowedFd()));
   }
   return {};
 }
@@ -116,7 +127,8 @@ LaunchInputs launch_inputs(const Parts& parts, const Host& host) {
   LaunchInputs inputs{.image_mount = parts.image.fd(), .staging_directory = host.runtime_directory};
   if (!parts.cgroup) return inputs;
   inputs.cgroup_v2 = parts.cgroup->v2();
-  for (const UniqueFd& file : parts.cgroup->v1_task_files()) inputs.cgroup_task_files.push_back(file.get());
+  for (const UniqueFd& file : parts.cgroup->v1_task_files())
+    inputs.cgroup_task_files.push_back(file.get());
   return inputs;
 }
 
@@ -134,14 +146,16 @@ int exit_status_of(const LaunchFailure& failure) {
   return failure.error.sys_errno == ENOENT ? 127 : 126;
 }
 
-// "not found" alone sends people looking in the wrong place when the host has the program and the sandbox has not.
+// "not found" alone sends people looking in the wrong place when the host has the program and the
+// sandbox has not.
 void add_exec_hint(Error& error, const SandboxRequest& request, const SandboxPlan& plan) {
   const std::string& name = plan.process.argv.front();
   error.operation = "exec";
   std::string on_host = name;
   if (!name.starts_with('/')) on_host = request.host_working_directory + "/" + name;
   if (error.sys_errno == ENOENT && ::access(on_host.c_str(), F_OK) == 0) {
-    error.mend = on_host + " is on the host but not inside: add --here, or -v " + on_host + ":" + on_host + ":ro";
+    error.mend = on_host + " is on the host but not inside: add --here, or -v " + on_host + ":" +
+                 on_host + ":ro";
   } else if (error.sys_errno == ENOENT) {
     error.detail = "not found in the sandbox's PATH";
     error.sys_errno = 0;
@@ -176,8 +190,9 @@ void add_usage(SessionReport& report, const Parts& parts) {
     report.outcome.reason = EndReason::out_of_memory;
 }
 
-// Without a cgroup nothing of the sandbox outlives PID 1's death, which the kernel finishes by itself; waiting for it
-// would cost each run 1.4 ms. With one, the directories can only go when the last task did.
+// Without a cgroup nothing of the sandbox outlives PID 1's death, which the kernel finishes by
+// itself; waiting for it would cost each run 1.4 ms. With one, the directories can only go when the
+// last task did.
 void destroy(RunningSandbox running, Parts& parts) {
   if (!parts.cgroup) {
     running.init.kill_and_forget();
@@ -194,7 +209,8 @@ Result<SandboxPlan> plan_session(const SandboxRequest& request, const Policy& po
   return plan_on(host, request, policy);
 }
 
-SessionReport run_session(const SandboxRequest& request, const Policy& policy, const SessionOptions& options) {
+SessionReport run_session(const SandboxRequest& request, const Policy& policy,
+                          const SessionOptions& options) {
   SessionReport report;
   Clock clock(report.steps);
   auto host = look_at_host();
@@ -204,9 +220,10 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy, c
   if (!plan) return failed_report(std::move(report), std::move(plan).error(), 125);
   report.plan = std::move(*plan);
   clock.note("plan");
-  auto filter = report.plan.filter.installed
-                    ? load_or_compile_filter(report.plan.filter, host->runtime_directory + "/filters")
-                    : CompiledFilter{};
+  auto filter =
+      report.plan.filter.installed
+          ? load_or_compile_filter(report.plan.filter, host->runtime_directory + "/filters")
+          : CompiledFilter{};
   if (!filter) return failed_report(std::move(report), std::move(filter).error(), 125);
   clock.note("filter");
   Parts parts;
@@ -217,7 +234,8 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy, c
   block_forwarded_signals();
   auto waiting = start_sandbox(report.plan, *filter, launch_inputs(parts, *host));
   if (!waiting)
-    return failed_report(std::move(report), std::move(waiting).error().error, exit_status_of(waiting.error()));
+    return failed_report(std::move(report), std::move(waiting).error().error,
+                         exit_status_of(waiting.error()));
   clock.note("mounted, user namespace mapped");
   if (Status labelled = label(report.plan, *waiting, parts); !labelled)
     return failed_report(std::move(report), std::move(labelled).error(), 125);

@@ -1,5 +1,5 @@
-// One sandbox from request to outcome, in the calling process: probe, plan, launch, supervise, destroy. The
-// composition root of `yett run`; the only place where sandbox/ and supervisor/ meet.
+// One sandbox from request to outcome, in the calling process: probe, plan, launch, supervise,
+// destroy. The composition root of `yett run`; the only place where sandbox/ and supervisor/ meet.
 #pragma once
 
 #include <functional>
@@ -20,8 +20,9 @@ struct SessionOptions {
 // The plan alone: nothing privileged happens. For --dry-run.
 [[nodiscard]] Result<SandboxPlan> plan_session(const SandboxRequest& request, const Policy& policy);
 
-// Runs the sandbox to its end. A failure before the program started is in the report too, as its `failure`, with the
-// exit status that bash and runc would give: 127 not found, 126 not executable, 125 ours.
+// Runs the sandbox to its end. A failure before the program started is in the report too, as its
+// `failure`, with the exit status that bash and runc would give: 127 not found, 126 not executable,
+// 125 ours.
 [[nodiscard]] SessionReport run_session(const SandboxRequest& request, const Policy& policy,
                                         const SessionOptions& options);
 

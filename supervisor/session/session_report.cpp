@@ -6,12 +6,9 @@ namespace yett {
 namespace {
 
 nlohmann::ordered_json refusal_json(const RefusalCount& refusal) {
-  return {{"count", refusal.count},
-          {"plane", refusal.example.plane},
-          {"call", refusal.example.call},
-          {"object", refusal.example.object},
-          {"rule", refusal.example.rule},
-          {"errno", refusal.example.error},
+  return {{"count", refusal.count},       {"plane", refusal.example.plane},
+          {"call", refusal.example.call}, {"object", refusal.example.object},
+          {"rule", refusal.example.rule}, {"errno", refusal.example.error},
           {"mend", refusal.example.mend}};
 }
 
@@ -28,11 +25,14 @@ std::string report_json(const SessionReport& report) {
   json["cpu_us"] = {{"user", report.outcome.user_us}, {"system", report.outcome.system_us}};
   json["peak_memory_bytes"] = report.peak_memory_bytes;
   json["refusals"] = nlohmann::ordered_json::array();
-  for (const auto& [key, refusal] : report.refusals) json["refusals"].push_back(refusal_json(refusal));
+  for (const auto& [key, refusal] : report.refusals)
+    json["refusals"].push_back(refusal_json(refusal));
   json["lost_records"] = report.lost_records;
   json["steps"] = nlohmann::ordered_json::array();
   for (const TimedStep& step : report.steps)
-    json["steps"].push_back({{"step", step.name}, {"at_us", step.at_us}, {"process", step.in_child ? "child" : "parent"}});
+    json["steps"].push_back({{"step", step.name},
+                             {"at_us", step.at_us},
+                             {"process", step.in_child ? "child" : "parent"}});
   // Names of untrusted origin may hold any byte: they are replaced, never thrown on.
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

@@ -27,7 +27,8 @@ struct SessionReport {
   std::vector<TimedStep> steps;
   std::map<std::string, RefusalCount> refusals;
   std::uint64_t lost_records = 0;
-  std::uint64_t peak_memory_bytes = 0;  // of the cgroup where there is one, else of the largest process
+  std::uint64_t peak_memory_bytes =
+      0;  // of the cgroup where there is one, else of the largest process
 };
 
 // The report as JSON text, one document, newline at the end.

@@ -1,0 +1,298 @@
+// From the flags of `yett run` to a request and a policy.
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <cstdlib>
+
+#include "base/text.hpp"
+#include "runsc-like/cli/input_file.hpp"
+#include "runsc-like/cli/run_options.hpp"
+#include "sandbox/package/package.hpp"
+#include "sandbox/policy/parse_policy.hpp"
+
+namespace yett {
+namespace {
+
+constexpr std::uint64_t kMaxPolicyFile = 1ULL << 20;
+constexpr std::uint64_t kMaxEnvironmentFile = 1ULL << 20;
+
+SourceLocation flag(const char* name) { return {.file = name}; }
+
+Result<std::string> real_path(const std::string& path, const char* flag_name) {
+  std::array<char, PATH_MAX> resolved{};
+  if (::realpath(path.c_str(), resolved.data()) != nullptr) return std::string(resolved.data());
+  Error error = errno_error(flag_name, path);
+  error.kind = ErrorKind::invalid_request;
+  return fail(std::move(error));
+}
+
+std::string current_directory() {
+  std::array<char, PATH_MAX> path{};
+  return ::getcwd(path.data(), path.size()) != nullptr ? path.data() : "";
+}
+
+Result<Policy> load_policy(const std::string& name) {
+  if (name.find('/') == std::string::npos && !name.ends_with(".toml"))
+    return make_builtin_policy(name);
+  YETT_TRY(const std::string text, read_input_file(name, kMaxPolicyFile));
+  return parse_policy(text, name);
+}
+
+// ---- image --------------------------------------------------------------------------------------
+
+Error no_image_error(const RunOptions& options, Error error) {
+  if (error.sys_errno != ENOENT || options.image.find('/') != std::string::npos) return error;
+  return request_error(options.image, "no such image",
+                       "a program of the host is run by: yett run -- " + options.image + " ...");
+}
+
+Status take_image(const RunOptions& options, RunInput& input) {
+  if (options.image.empty() || options.image == "host") return {};
+  auto path = real_path(options.image, "image");
+  if (!path) return fail(no_image_error(options, std::move(path).error()));
+  input.request.image_path = std::move(*path);
+  YETT_TRY(input.request.image_kind, detect_image(input.request.image_path));
+  return {};
+}
+
+// What a package says about itself; the flags and the host's policy go before it.
+Status take_manifest(RunInput& input) {
+  if (input.request.image_kind == ImageKind::host) return {};
+  YETT_TRY(const PackageManifest manifest,
+           read_manifest(input.request.image_path, input.request.image_kind));
+  if (!manifest.present) return {};
+  if (input.request.command.empty()) input.request.command = manifest.command;
+  if (input.request.working_directory.empty())
+    input.request.working_directory = manifest.working_directory;
+  if (input.request.name.empty()) input.request.name = manifest.name;
+  for (const std::string& entry : manifest.environment) input.request.environment.push_back(entry);
+  if (manifest.policy_toml.empty()) return {};
+  YETT_TRY(const Policy asked,
+           parse_policy(manifest.policy_toml, input.request.image_path + ":/yett.toml"));
+  input.policy = intersect_policy(input.policy, asked);
+  return {};
+}
+
+// ---- files --------------------------------------------------------------------------------------
+
+bool is_clean_absolute(const std::string& path) {
+  if (!path.starts_with('/') || path.find('\0') != std::string::npos) return false;
+  return (path + "/").find("/../") == std::string::npos &&
+         (path + "/").find("/./") == std::string::npos;
+}
+
+Result<VolumeRequest> parse_volume(const std::string& text) {
+  const std::string usage = "wanted SRC:DST[:ro|:rw] with an absolute DST";
+  const std::size_t first = text.find(':');
+  if (first == std::string::npos || first == 0) return fail(request_error("-v " + text, usage));
+  const std::size_t second = text.find(':', first + 1);
+  const std::string option = second == std::string::npos ? "" : text.substr(second + 1);
+  if (second != std::string::npos && option != "ro" && option != "rw")
+    return fail(request_error("-v " + text, usage));
+  VolumeRequest volume{.target = text.substr(first + 1, second - first - 1),
+                       .read_only = option == "ro"};
+  if (!is_clean_absolute(volume.target) || volume.target == "/")
+    return fail(request_error("-v " + text, usage));
+  YETT_TRY(volume.source, real_path(text.substr(0, first), "-v"));
+  return volume;
+}
+
+Status take_here(const RunOptions& options, SandboxRequest& request) {
+  if (options.here.empty()) return {};
+  const std::string& here = request.host_working_directory;
+  if (here.empty() || here == "/")
+    return fail(request_error("--here",
+                              "the current directory is " + (here.empty() ? "gone" : here),
+                              "change into a project's directory"));
+  request.volumes.push_back({.source = here, .target = here, .read_only = options.here != "rw"});
+  if (request.working_directory.empty()) request.working_directory = here;
+  return {};
+}
+
+Status take_overlays(const RunOptions& options, SandboxRequest& request) {
+  if (!options.overlay.empty()) {
+    YETT_TRY(request.overlay_dir, real_path(options.overlay, "--overlay"));
+  }
+  for (const std::string& directory : options.overlay_dirs) {
+    if (!is_clean_absolute(directory) || directory == "/")
+      return fail(request_error("--overlay-dirs " + directory,
+                                "wanted absolute top directories, comma separated"));
+    request.overlay_host_dirs.push_back(directory);
+  }
+  request.exec_dir = options.exec_dir;
+  if (!options.exec_dir.empty() && !is_clean_absolute(options.exec_dir))
+    return fail(request_error("--exec-dir " + options.exec_dir, "wanted an absolute path"));
+  if (options.data_dir.empty()) return {};
+  YETT_TRY(request.data_dir, real_path(options.data_dir, "--data-dir"));
+  return {};
+}
+
+Status take_files(const RunOptions& options, SandboxRequest& request) {
+  for (const std::string& text : options.volumes) {
+    YETT_TRY(VolumeRequest volume, parse_volume(text));
+    request.volumes.push_back(std::move(volume));
+  }
+  request.working_directory = options.working_directory;
+  if (!options.working_directory.empty() && !options.working_directory.starts_with('/'))
+    return fail(request_error("-w " + options.working_directory, "wanted an absolute path inside"));
+  YETT_CHECK(take_overlays(options, request));
+  return take_here(options, request);
+}
+
+// ---- process ------------------------------------------------------------------------------------
+
+// "NAME=VALUE" whole, or "NAME": the caller's value, left out when the caller has none.
+Status add_variable(const std::string& text, const std::string& origin,
+                    std::vector<std::string>& environment) {
+  const std::size_t equals = text.find('=');
+  if (equals == 0 || text.empty())
+    return fail(
+        request_error(origin, "wanted NAME=VALUE, got '" + escape_for_terminal(text) + "'"));
+  if (equals != std::string::npos) {
+    environment.push_back(text);
+    return {};
+  }
+  if (const char* value = std::getenv(text.c_str()); value != nullptr)
+    environment.push_back(text + "=" + value);
+  return {};
+}
+
+Status add_environment_file(const std::string& path, std::vector<std::string>& environment) {
+  YETT_TRY(const std::string text, read_input_file(path, kMaxEnvironmentFile));
+  std::size_t line_number = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string line = text.substr(begin, end - begin);
+    begin = end + 1;
+    ++line_number;
+    if (line.empty() || line.starts_with('#')) continue;
+    YETT_CHECK(add_variable(line, path + ":" + std::to_string(line_number), environment));
+  }
+  return {};
+}
+
+Status take_user(const std::string& text, IdRequest& user) {
+  if (text.empty()) return {};
+  const std::size_t colon = text.find(':');
+  const auto uid = parse_decimal(text.substr(0, colon), UINT32_MAX - 1);
+  const auto gid =
+      colon == std::string::npos ? uid : parse_decimal(text.substr(colon + 1), UINT32_MAX - 1);
+  if (!uid || !gid)
+    return fail(
+        request_error("-u " + text, "wanted UID or UID:GID in decimal, each below 4294967295"));
+  user = {.uid = static_cast<std::uint32_t>(*uid), .gid = static_cast<std::uint32_t>(*gid)};
+  return {};
+}
+
+bool all_terminals() { return ::isatty(0) == 1 && ::isatty(1) == 1 && ::isatty(2) == 1; }
+
+// A name is used in paths and logs: letters, digits, "._-", not first a dot or a dash.
+Status take_name(const std::string& name, SandboxRequest& request) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  bool good = name.size() <= 64 && (name.empty() || plain(name[0]));
+  for (const char c : name) good = good && (plain(c) || c == '.' || c == '_' || c == '-');
+  if (!good)
+    return fail(request_error(
+        "--name " + escape_for_terminal(name),
+        "wanted at most 64 letters, digits, '.', '_' or '-', beginning with a letter or digit"));
+  request.name = name;
+  return {};
+}
+
+Status take_process(const RunOptions& options, SandboxRequest& request) {
+  request.command = options.command;
+  for (const std::string& path : options.environment_files)
+    YETT_CHECK(add_environment_file(path, request.environment));
+  for (const std::string& text : options.environment)
+    YETT_CHECK(add_variable(text, "-e", request.environment));
+  YETT_CHECK(take_user(options.user, request.user));
+  YETT_CHECK(take_name(options.name, request));
+  if (options.terminal || all_terminals()) request.terminal = TerminalMode::pty;
+  return {};
+}
+
+// ---- policy -------------------------------------------------------------------------------------
+
+Status take_limits(const RunOptions& options, LimitPolicy& limits) {
+  if (!options.memory.empty()) {
+    limits.memory_bytes = parse_size(options.memory);
+    limits.sources["memory"] = flag("--memory");
+    if (!limits.memory_bytes || *limits.memory_bytes < (1ULL << 20))
+      return fail(request_error("--memory " + options.memory, "wanted at least 1M, as 64M or 1G"));
+  }
+  if (!options.pids.empty()) {
+    limits.pids = parse_decimal(options.pids, 4194304);
+    limits.sources["pids"] = flag("--pids");
+    if (!limits.pids || *limits.pids == 0)
+      return fail(request_error("--pids " + options.pids, "wanted a count from 1 to 4194304"));
+  }
+  if (!options.cpus.empty()) {
+    char* end = nullptr;
+    limits.cpus = std::strtod(options.cpus.c_str(), &end);
+    limits.sources["cpu"] = flag("--cpus");
+    if (*end != '\0' || !(*limits.cpus >= 0.01 && *limits.cpus <= 4096))
+      return fail(request_error("--cpus " + options.cpus,
+                                "wanted a number of CPUs from 0.01, as 0.5 or 2"));
+  }
+  if (!options.time.empty()) {
+    limits.wall = parse_duration(options.time);
+    limits.sources["wall"] = flag("--time");
+    if (!limits.wall || limits.wall->count() == 0)
+      return fail(
+          request_error("--time " + options.time, "wanted a duration, as 500ms, 30s, 2m or 1h"));
+  }
+  return {};
+}
+
+Status take_network(const std::string& text, NetworkPolicy& network) {
+  if (text.empty()) return {};
+  if (text == "none")
+    network.mode = NetworkMode::none;
+  else if (text == "host")
+    network.mode = NetworkMode::host;
+  else
+    return fail(request_error("--net " + text, "wanted none or host"));
+  return {};
+}
+
+Status take_mode(const std::string& text, SandboxRequest& request) {
+  if (text == "auto")
+    request.mode = Mode::automatic;
+  else if (text == "full")
+    request.mode = Mode::full;
+  else if (text == "rootless" || text == "fallback")
+    return fail(host_error("--mode " + text, "this version has no such mode yet",
+                           "run as root with --mode full"));
+  else
+    return fail(request_error("--mode " + text, "wanted auto or full"));
+  return {};
+}
+
+}  // namespace
+
+Result<RunInput> make_run_input(const RunOptions& options) {
+  RunInput input;
+  input.request.host_working_directory = current_directory();
+  input.request.require = options.require;
+  YETT_CHECK(take_mode(options.mode, input.request));
+  YETT_TRY(input.policy, load_policy(options.policy));
+  YETT_CHECK(take_network(options.network, input.policy.network));
+  YETT_CHECK(take_limits(options, input.policy.limits));
+  YETT_CHECK(take_image(options, input));
+  YETT_CHECK(take_process(options, input.request));
+  YETT_CHECK(take_files(options, input.request));
+  YETT_CHECK(take_manifest(input));
+  if (!input.request.command.empty()) return input;
+  if (input.request.image_kind == ImageKind::host)
+    return fail(request_error("run", "no command given", "yett run -- COMMAND"));
+  return fail(request_error(options.image, "it names no command of its own",
+                            "yett run " + options.image + " -- COMMAND"));
+}
+
+}  // namespace yett

@@ -1,0 +1,58 @@
+// The flags of `yett run`, as given: strings checked for shape only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "sandbox/policy/policy.hpp"
+#include "sandbox/request/sandbox_request.hpp"
+
+namespace yett {
+
+struct RunOptions {
+  std::string image;  // as given; empty: host
+  std::vector<std::string> command;
+  std::vector<std::string> volumes;
+  std::vector<std::string> environment;
+  std::vector<std::string> environment_files;
+  std::string working_directory;
+  std::string user;
+  std::string name;
+  std::string memory;
+  std::string cpus;
+  std::string pids;
+  std::string time;
+  std::string network;
+  std::string policy = "plugin";
+  std::vector<std::string> require;
+  std::string mode = "auto";
+  std::string audit_file;
+  std::string report_file;
+  std::string overlay;
+  std::vector<std::string> overlay_dirs;
+  std::string exec_dir;
+  std::string data_dir;
+  std::string here;  // "", "ro", "rw"
+  bool interactive = false;
+  bool terminal = false;
+  bool dry_run = false;
+};
+
+// What parsing decided when there is nothing to run: --help, or a usage error already printed.
+struct ParseEnd {
+  int exit_status = 0;
+};
+[[nodiscard]] std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv);
+
+// The request and the policy that the options mean together. Errors name the flag and the mend.
+struct RunInput {
+  SandboxRequest request;
+  Policy policy;
+};
+[[nodiscard]] Result<RunInput> make_run_input(const RunOptions& options);
+
+}  // namespace yett
