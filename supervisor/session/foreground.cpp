@@ -221,9 +221,7 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   report.plan = std::move(*plan);
   clock.note("plan");
   auto filter =
-      report.plan.filter.installed
-          ? load_or_compile_filter(report.plan.filter, host->runtime_directory + "/filters")
-          : CompiledFilter{};
+      report.plan.filter.installed ? compile_filter(report.plan.filter) : CompiledFilter{};
   if (!filter) return failed_report(std::move(report), std::move(filter).error(), 125);
   clock.note("filter");
   Parts parts;
