@@ -95,13 +95,17 @@ KernelFeatures probe_kernel_features(const BpfProbes& bpf) {
   return features;
 }
 
+KernelFeatures probe_and_keep_kernel_features(const std::string& cache_directory,
+                                              const BpfProbes& bpf) {
+  KernelFeatures features = probe_kernel_features(bpf);
+  keep_features(cache_directory, make_feature_key(), features);
+  return features;
+}
+
 KernelFeatures load_or_probe_kernel_features(const std::string& cache_directory,
                                              const BpfProbes& bpf) {
-  const std::string key = make_feature_key();
-  if (auto kept = load_features(cache_directory, key)) return *std::move(kept);
-  KernelFeatures features = probe_kernel_features(bpf);
-  keep_features(cache_directory, key, features);
-  return features;
+  if (auto kept = load_features(cache_directory, make_feature_key())) return *std::move(kept);
+  return probe_and_keep_kernel_features(cache_directory, bpf);
 }
 
 }  // namespace yett

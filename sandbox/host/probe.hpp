@@ -25,6 +25,11 @@ struct BpfProbes {
 [[nodiscard]] KernelFeatures load_or_probe_kernel_features(const std::string& cache_directory,
                                                            const BpfProbes& bpf);
 
+// Probes whatever was kept, and keeps the new answer: `yett doctor`, after the reader mended
+// something.
+[[nodiscard]] KernelFeatures probe_and_keep_kernel_features(const std::string& cache_directory,
+                                                            const BpfProbes& bpf);
+
 // How this host's / is laid out, for the `host` image: "bin -> usr/bin" for symlinks, "usr" for
 // directories.
 [[nodiscard]] std::vector<std::string> list_host_root();

@@ -1,0 +1,146 @@
+#include "runsc-like/cli/doctor_print.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+
+namespace yett {
+namespace {
+
+struct Paint {
+  const char* good = "";
+  const char* bad = "";
+  const char* middling = "";
+  const char* strong = "";
+  const char* faint = "";
+  const char* off = "";
+};
+
+Paint paint_of(Colours colours) {
+  if (colours == Colours::no) return {};
+  return {"\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[2m", "\x1b[0m"};
+}
+
+const char* need_heading(Need need) {
+  switch (need) {
+    case Need::full_mode:
+      return "needed by every sandbox";
+    case Need::one_use:
+      return "needed by some flags, packages and policies";
+    case Need::hardening:
+      return "second layers and speed";
+  }
+  return "";
+}
+
+const char* need_key(Need need) {
+  switch (need) {
+    case Need::full_mode:
+      return "full_mode";
+    case Need::one_use:
+      return "one_use";
+    case Need::hardening:
+      return "hardening";
+  }
+  return "";
+}
+
+std::string join(const std::vector<std::string>& parts, const char* separator) {
+  return fmt::format("{}", fmt::join(parts, separator));
+}
+
+std::string row_text(const HostRow& row, Detail detail, const Paint& paint) {
+  const char* colour = row.there                     ? paint.good
+                       : row.need == Need::full_mode ? paint.bad
+                                                     : paint.middling;
+  std::string text = fmt::format("  {}{}{} {:<21} {}\n", colour, row.there ? "+" : "-", paint.off,
+                                 row.name, row.gives);
+  const auto add = [&text, &paint](const char* label, const std::string& value) {
+    if (!value.empty())
+      text += fmt::format("      {}{:<8}{} {}\n", paint.faint, label, paint.off,
+                          escape_for_terminal(value));
+  };
+  if (row.there && detail == Detail::everything && !row.detail.empty()) add("is", row.detail);
+  if (row.there && detail == Detail::kernel_only) add("options", row.kernel_options);
+  if (row.there) return text;
+  add("why", row.detail);
+  add("costs", row.without);
+  add("mend", row.mend);
+  add("options", row.kernel_options);
+  return text;
+}
+
+std::string rows_text(const HostReport& report, Detail detail, const Paint& paint) {
+  std::string text;
+  const Need* heading = nullptr;
+  for (const HostRow& row : report.rows) {
+    if (detail == Detail::kernel_only && row.kernel_options.empty() && row.there) continue;
+    if (heading == nullptr || *heading != row.need)
+      text += fmt::format("\n{}{}{}\n", paint.strong, need_heading(row.need), paint.off);
+    heading = &row.need;
+    text += row_text(row, detail, paint);
+  }
+  return text;
+}
+
+std::string modes_text(const HostReport& report, const Paint& paint) {
+  return fmt::format(
+      "\n{0}modes{1}\n"
+      "  {2}{3}{1} full                  {4}\n"
+      "    rootless              not built yet: yett run needs root\n"
+      "    fallback              not built yet\n",
+      paint.strong, paint.off, report.full_mode ? paint.good : paint.bad,
+      report.full_mode ? "+" : "-",
+      report.full_mode ? "works; planes: " + join(report.planes, ", ")
+                       : "does not work: see the lines marked - under \"needed by every sandbox\"");
+}
+
+std::string tools_text(const HostReport& report, const Paint& paint) {
+  std::string text = fmt::format("\n{}tools{}\n", paint.strong, paint.off);
+  for (const ToolRow& tool : report.tools) {
+    const bool there = !tool.path.empty();
+    text += fmt::format("  {}{}{} {:<21} {}{}\n", there ? paint.good : paint.middling,
+                        there ? "+" : "-", paint.off, tool.name, tool.gives,
+                        there ? "" : " (apt install " + tool.package + ")");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string doctor_table(const HostReport& report, Detail detail, Colours colours) {
+  const Paint paint = paint_of(colours);
+  std::string text = fmt::format("{}This host{}: Linux {}\n", paint.strong, paint.off,
+                                 escape_for_terminal(report.features.release));
+  text += rows_text(report, detail, paint);
+  if (detail == Detail::kernel_only) return text;
+  return text + tools_text(report, paint) + modes_text(report, paint);
+}
+
+std::string doctor_json(const HostReport& report) {
+  nlohmann::ordered_json document;
+  document["kernel"] = report.features.release;
+  document["modes"] = {{"full", report.full_mode ? "works" : "missing"},
+                       {"rootless", "not built"},
+                       {"fallback", "not built"}};
+  document["planes"] = report.planes;
+  document["landlock_abi"] = report.features.landlock_abi;
+  document["features"] = nlohmann::ordered_json::array();
+  for (const HostRow& row : report.rows)
+    document["features"].push_back({{"name", row.name},
+                                    {"there", row.there},
+                                    {"detail", row.detail},
+                                    {"need", need_key(row.need)},
+                                    {"gives", row.gives},
+                                    {"without", row.without},
+                                    {"mend", row.mend},
+                                    {"kernel_options", row.kernel_options}});
+  document["tools"] = nlohmann::ordered_json::array();
+  for (const ToolRow& tool : report.tools)
+    document["tools"].push_back({{"name", tool.name}, {"path", tool.path}, {"gives", tool.gives}});
+  return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace yett
