@@ -138,27 +138,7 @@ stage_bpf() { ctest_stage bpf release -L '^bpf$'; }
 stage_integration() { ctest_stage integration release -L '^integration$'; }
 stage_adversarial() { ctest_stage adversarial release -L '^adversarial$'; }
 stage_soak() { counted soak tests/soak/run.sh --smoke; }
-
-# All programs on the oldest kernel we promise, the kernel programs on the newer one where the
-# archive has it (77: it has not). Each run ends with "N passed, N failed, N skipped".
-stage_vm() {
-  status=0
-  vm_run 6.1 || status=$?
-  vm_run 6.12 --filter '^(guest|uapi|bpf) ' || { code=$?; [ $code -eq 77 ] || status=$code; }
-  cat "$results"/vm-*.log | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped.*/\1 \2 \3/p' |
-    awk '{ p += $1; f += $2; s += $3 } END { if (NR) print p, f, s }' > "$results/vm.count"
-  return $status
-}
-
-vm_run() { # KERNEL ARGUMENT...
-  kernel=$1
-  shift
-  code=0
-  nice -n 5 tests/vm/run.sh --kernel "$kernel" "$@" build/release > "$results/vm-$kernel.log" 2>&1 || code=$?
-  cat "$results/vm-$kernel.log"
-  return $code
-}
-
+stage_vm() { nice -n 5 tests/vm/run.sh --count $results/vm.count || [ $? = 77 ]; }
 stage_asan() { sanitizer_stage asan; }
 stage_tsan() { sanitizer_stage tsan; }
 stage_fuzz() { counted fuzz tests/fuzz/run.sh --smoke; }

@@ -54,7 +54,7 @@ do_job() {
     programs) sh /run/vm/run_programs.sh "$RESULTS_PORT" ;;
     command)
       stty -opost -echo
-      sh /run/vm/command
+      bash /run/vm/command
       ;;
     shell) setsid -c bash -i ;;
   esac
@@ -67,6 +67,7 @@ hostname yett-guest
 RESULTS_PORT=$(results_port)
 mkdir -p /run/vm/results
 cat /proc/sys/kernel/tainted >/run/vm/results/tainted.before
+uname -r >/run/vm/results/release
 cut -d' ' -f1 /proc/uptime >/run/vm/results/boot_seconds
 do_job </dev/hvc0 >/dev/hvc0 2>&1
 echo $? >/run/vm/results/exit
