@@ -38,6 +38,10 @@ struct ChildContext {
 // PID 1 from here on: starts the app, reports, reaps, leaves with it. Never returns.
 [[noreturn]] void run_init_child(ChildContext& context);
 
+// PID 1's own seccomp filter: what watching one app takes, and nothing else; anything more kills
+// it.
+[[nodiscard]] ChildResult restrict_init();
+
 // Tells the parent which step failed, and ends.
 [[noreturn]] void fail_child(const ChildContext& context, ChildStep step, ChildResult error);
 

@@ -94,7 +94,7 @@ void run_init_child(ChildContext& context) {
       .kind = LaunchMessageKind::started, .step = ChildStep::exec, .app_pid = app.pid};
   const ChildResult sent =
       send_launch_message(context.status_socket, started, app.listener, context.terminal_master);
-  if (sent != kDone) ::_exit(125);
+  if (sent != kDone || restrict_init() != kDone) ::_exit(125);
   close_all_but(context.status_socket, signals);
   watch(context.status_socket, signals, app.pid);
 }
