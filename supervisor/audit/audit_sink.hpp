@@ -1,11 +1,12 @@
 // Where audit records go: counted by rule always, written as JSON lines when a file was asked for.
-// Alike records within a second are folded, so that a flood costs the target more than us; none is
-// lost uncounted.
+// The first of alike records is written at once; those that follow within the same second are
+// folded into one line, so that a flood costs the target more than us. None is lost uncounted.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -30,31 +31,60 @@ struct RefusalCount {
   std::uint64_t count = 0;
 };
 
+// Opens (makes, 0600) `path` for appending. Errors name the path.
+[[nodiscard]] Result<UniqueFd> open_audit_file(const std::string& path);
+
 class AuditSink {
  public:
+  // Distinct lines in one second; what is beyond is folded into one line per rule, without object.
+  static constexpr std::size_t kMaxDistinctPerSecond = 256;
+
   // No file: counts only.
   AuditSink() = default;
-  // Appends to `file`, which the caller opened; ownership moves here.
+  // Appends to `file`, opened with O_APPEND; ownership moves here.
   explicit AuditSink(UniqueFd file) : file_(std::move(file)) {}
   AuditSink(AuditSink&&) noexcept = default;
-  AuditSink& operator=(AuditSink&&) noexcept = default;
+  AuditSink& operator=(AuditSink&&) = delete;
   ~AuditSink();
 
   [[nodiscard]] Status write_header(const AuditHeader& header);
-  // Never fails the caller's decision: a record that cannot be written is counted as lost, and
-  // `lost()` is told in the summary.
-  void record(const AuditRecord& record);
-  void flush();
 
-  [[nodiscard]] const std::map<std::string, RefusalCount>& refusals() const {
-    return refusals_;
-  }  // by call + rule
+  // Never fails the caller's decision: a record that cannot be written is counted in lost().
+  // `token`, when not 0, names what the caller holds to be alike, for repeat().
+  void record(AuditRecord record, std::uint64_t token = 0);
+  // The cheap path of a flood: true when a record with this token was made within this second; it
+  // is then counted, and nothing more is to be gathered. False: gather and call record().
+  [[nodiscard]] bool repeat(std::uint64_t token);
+
+  // Writes what is folded. The destructor does it too.
+  void flush();
+  [[nodiscard]] bool has_folded() const { return folded_ != 0; }
+
+  // Refusals (deny, kill) by call and rule.
+  [[nodiscard]] const std::map<std::string, RefusalCount>& refusals() const { return refusals_; }
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
 
  private:
+  struct Fold {
+    AuditRecord record;
+    std::uint64_t folded = 0;         // not written yet
+    RefusalCount* refusal = nullptr;  // null: not a refusal
+  };
+
+  void begin_second_when_due();
+  Fold& fold_for(const AuditRecord& record, bool& first);
+  RefusalCount* count_for(const AuditRecord& record);
+  void count_again(Fold& fold, std::uint64_t times);
+  void write_line(std::string line, std::uint64_t records);
+
   UniqueFd file_;
   std::map<std::string, RefusalCount> refusals_;
+  std::map<std::string, Fold> folds_;        // of this second
+  std::map<std::uint64_t, Fold*> by_token_;  // into folds_
+  std::int64_t second_began_ns_ = 0;         // CLOCK_MONOTONIC_COARSE
+  std::uint64_t folded_ = 0;
   std::uint64_t lost_ = 0;
+  bool torn_line_ = false;
 };
 
 }  // namespace yett

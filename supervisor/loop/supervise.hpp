@@ -13,6 +13,7 @@
 #include "base/unique_fd.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/audit/audit_sink.hpp"
+#include "supervisor/emulate/emulate.hpp"
 
 namespace yett {
 
@@ -24,6 +25,7 @@ struct SandboxHandles {
   BorrowedFd pty_master;     // invalid: stdio is passed through
   BorrowedFd kernel_events;  // epoll-able fd of the BPF ring buffer; invalid: none
   std::function<void()> drain_kernel_events;  // called when kernel_events is readable
+  std::function<SandboxUsage()> usage;        // for sysinfo; empty: unknown
 };
 
 enum class EndReason { exited, signaled, wall_time, out_of_memory, init_lost, killed_by_policy };
@@ -37,9 +39,14 @@ struct SandboxOutcome {
   std::int64_t max_rss_kib = 0;
 };
 
-// Runs until the sandbox ended. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1/2, SIGWINCH are forwarded
-// to the app (through the pty where there is one). Preconditions: the calling thread has these
-// signals blocked.
+// Runs until the sandbox ended: the app's exit was reported, or init is dead. Init is killed when
+// the wall time is over, when the policy kills on a violation, and when the supervisor itself
+// fails; its pidfd then tells the end. Reaping it stays with the caller. SIGINT, SIGTERM, SIGHUP,
+// SIGQUIT, SIGUSR1 and SIGUSR2 are forwarded to the app through init (a LaunchMessage `signal`);
+// SIGWINCH sets the pty's size. Preconditions: the calling thread has these signals blocked; the
+// sandbox's processes have the plan's host uid and gid, which this thread takes on meanwhile
+// (SandboxIdentity), so callbacks run without privileges. Errors: the loop could not be set up, or
+// the listener failed; init has been killed.
 [[nodiscard]] Result<SandboxOutcome> supervise(const SandboxPlan& plan,
                                                const SandboxHandles& handles, AuditSink& audit);
 

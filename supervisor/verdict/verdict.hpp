@@ -11,12 +11,11 @@
 
 namespace yett {
 
-// A trapped call's registers and what was copied from the target's memory, once.
+// A trapped call's registers, as the kernel copied them.
 struct Snapshot {
-  std::uint32_t call = 0;  // system call number
+  std::uint32_t architecture = 0;  // AUDIT_ARCH_*
+  std::uint32_t call = 0;          // system call number
   std::array<std::uint64_t, 6> arguments{};
-  std::uint32_t thread_id = 0;
-  std::string comm;
 };
 
 enum class Emulation { none, sysinfo, setrlimit, prlimit64 };
@@ -24,21 +23,38 @@ enum class Emulation { none, sysinfo, setrlimit, prlimit64 };
 // There is no "continue" here: a call whose meaning lies in memory that the target can rewrite is
 // never let through after a look. SECURITY(no-continue)
 struct Verdict {
-  VerdictKind kind = VerdictKind::deny;
-  int error = 1;  // deny
+  VerdictKind kind = VerdictKind::deny;  // deny or emulate
+  int error = 1;                         // deny: the errno, positive
   Emulation emulation = Emulation::none;
-  bool recorded = true;
-  std::string rule;
-  std::string mend;
+  const SyscallRule* rule = nullptr;  // the plan's; null: no rule names this call
 };
+
+// What the filter does with a call of these registers, by the rule alone: `action`, or `otherwise`
+// where none of `when` holds.
+[[nodiscard]] SyscallAction action_for(const SyscallRule& rule,
+                                       const std::array<std::uint64_t, 6>& arguments);
 
 class PolicyEngine {
  public:
+  // `plan` outlives the engine.
   explicit PolicyEngine(const SandboxPlan& plan);
+
   [[nodiscard]] Verdict decide(const Snapshot& snapshot) const;
-  [[nodiscard]] const char* call_name(std::uint32_t number) const;
+
+  // For records. Texts are made on demand, so that a flood of refusals does not pay for them.
+  [[nodiscard]] std::string call_name(std::uint32_t number) const;
+  // Where the rule comes from: "plugin table: ptrace", "policy.toml:12:5: ptrace".
+  [[nodiscard]] std::string rule_text(const Snapshot& snapshot) const;
+  // The smallest policy change that would have allowed the call, as TOML; empty: there is none.
+  [[nodiscard]] std::string mend_text(const Snapshot& snapshot) const;
+  // The registers that matter, for a person: "request 0x5412" for ioctl. Empty: none is telling.
+  [[nodiscard]] static std::string object_text(const Snapshot& snapshot);
+  // Index of the register behind object_text (records with another value are not alike), or -1.
+  [[nodiscard]] static int telling_argument(std::uint32_t call);
 
  private:
+  [[nodiscard]] const SyscallRule* find_rule(std::uint32_t number) const;
+
   const FilterPlan* filter_;
   EmulationPlan emulation_;
 };

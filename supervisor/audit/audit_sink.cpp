@@ -1,0 +1,156 @@
+#include "supervisor/audit/audit_sink.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+#include <utility>
+
+#include "fmt/format.h"
+
+namespace yett {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr const char* kManyOthers = "(many others)";
+
+std::int64_t clock_ns(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return now.tv_sec * kSecond + now.tv_nsec;
+}
+
+bool is_refusal(const AuditRecord& record) {
+  return record.verdict == VerdictKind::deny || record.verdict == VerdictKind::kill;
+}
+
+// '\x1f' cannot be confused with a separator inside a field in a way that matters: a collision
+// only folds two records of one sandbox into one line.
+std::string fold_key(const AuditRecord& record) {
+  return fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f{}", record.plane, record.call, record.object,
+                     record.rule, record.error, static_cast<int>(record.verdict));
+}
+
+std::string json_list(const std::vector<std::string>& items) {
+  std::string text = "[";
+  for (const std::string& item : items) text += (text.size() > 1 ? "," : "") + json_string(item);
+  return text + "]";
+}
+
+}  // namespace
+
+Result<UniqueFd> open_audit_file(const std::string& path) {
+  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600));
+  if (!file.valid()) return fail(errno_error("open audit log", path));
+  return file;
+}
+
+AuditSink::~AuditSink() { flush(); }
+
+Status AuditSink::write_header(const AuditHeader& header) {
+  if (!file_.valid()) return {};
+  const std::uint64_t lost_before = lost_;
+  write_line(fmt::format(R"({{"time":"{}","sandbox":{},"event":"start","policy":{},)"
+                         R"("policy_hash":{},"mode":{},"kernel":{},"backends":{},"reduced":{}}})",
+                         format_time(clock_ns(CLOCK_REALTIME)), json_string(header.sandbox),
+                         json_string(header.policy_name), json_string(header.policy_hash),
+                         json_string(header.mode), json_string(header.kernel),
+                         json_list(header.backends), json_list(header.reduced)),
+             1);
+  if (lost_ != lost_before) return fail(errno_error("write audit log", header.sandbox));
+  return {};
+}
+
+void AuditSink::record(AuditRecord record, std::uint64_t token) {
+  begin_second_when_due();
+  if (record.time_ns == 0) record.time_ns = clock_ns(CLOCK_REALTIME);
+  bool first = false;
+  Fold& fold = fold_for(record, first);
+  if (token != 0 && by_token_.size() < kMaxDistinctPerSecond) by_token_[token] = &fold;
+  if (!first) return count_again(fold, record.repeated);
+  if (fold.refusal != nullptr) fold.refusal->count += record.repeated;
+  if (file_.valid()) write_line(to_json(fold.record), fold.record.repeated);
+}
+
+bool AuditSink::repeat(std::uint64_t token) {
+  begin_second_when_due();
+  const auto known = by_token_.find(token);
+  if (known == by_token_.end()) return false;
+  count_again(*known->second, 1);
+  return true;
+}
+
+void AuditSink::flush() {
+  for (auto& [key, fold] : folds_) {
+    if (fold.folded == 0) continue;
+    fold.record.repeated = std::exchange(fold.folded, 0);
+    fold.record.time_ns = clock_ns(CLOCK_REALTIME);
+    if (file_.valid()) write_line(to_json(fold.record), fold.record.repeated);
+  }
+  folded_ = 0;
+}
+
+void AuditSink::begin_second_when_due() {
+  const std::int64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
+  if (now - second_began_ns_ < kSecond) return;
+  flush();
+  by_token_.clear();
+  folds_.clear();
+  second_began_ns_ = now;
+}
+
+// SECURITY(audit-flood): at most kMaxDistinctPerSecond lines a second have an object of the
+// target's choosing; the rest share one line per call and rule, and those are finite.
+AuditSink::Fold& AuditSink::fold_for(const AuditRecord& record, bool& first) {
+  std::string key = fold_key(record);
+  auto found = folds_.find(key);
+  if (found == folds_.end() && folds_.size() >= kMaxDistinctPerSecond) {
+    AuditRecord other = record;
+    other.object = kManyOthers;
+    key = fold_key(other);
+    found = folds_.find(key);
+    if (found == folds_.end())
+      found = folds_.emplace(std::move(key), Fold{std::move(other), 0, count_for(record)}).first;
+    else
+      return first = false, found->second;
+    return first = true, found->second;
+  }
+  first = found == folds_.end();
+  if (first) found = folds_.emplace(std::move(key), Fold{record, 0, count_for(record)}).first;
+  return found->second;
+}
+
+RefusalCount* AuditSink::count_for(const AuditRecord& record) {
+  if (!is_refusal(record)) return nullptr;
+  return &refusals_.try_emplace(record.call + " " + record.rule, RefusalCount{record, 0})
+              .first->second;
+}
+
+void AuditSink::count_again(Fold& fold, std::uint64_t times) {
+  fold.folded += times;
+  folded_ += times;
+  if (fold.refusal != nullptr) fold.refusal->count += times;
+}
+
+// A line cut short by a full disk is ended before the next one, so that only it is damaged.
+void AuditSink::write_line(std::string line, std::uint64_t records) {
+  if (torn_line_) line.insert(line.begin(), '\n');
+  line += '\n';
+  std::size_t written = 0;
+  while (written < line.size()) {
+    const ssize_t count = ::write(file_.get(), line.data() + written, line.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) break;
+    written += static_cast<std::size_t>(count);
+  }
+  if (written == line.size()) {
+    torn_line_ = false;
+    return;
+  }
+  torn_line_ = torn_line_ ? written != 1 : written != 0;
+  lost_ += records;
+}
+
+}  // namespace yett

@@ -1,0 +1,42 @@
+// Calls carried out on the target's behalf. Each returns the errno to answer with, 0 for success;
+// none answers the notification itself. Preconditions: the thread holds the SandboxIdentity.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "sandbox/plan/sandbox_plan.hpp"
+#include "supervisor/notify/pending_notification.hpp"
+
+namespace yett {
+
+// What the sandbox uses at this moment, as its cgroup tells. 0: unknown.
+struct SandboxUsage {
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t processes = 0;
+};
+
+// sysinfo(2) as the sandbox may see the machine: memory is its limit, uptime its own age, load and
+// swap are not told.
+class SysinfoEmulator {
+ public:
+  // `usage` may be empty; it is asked at most every 10 ms.
+  SysinfoEmulator(const EmulationPlan& plan, std::function<SandboxUsage()> usage);
+  [[nodiscard]] int emulate(const PendingNotification& pending);
+
+ private:
+  [[nodiscard]] SandboxUsage recent_usage();
+
+  EmulationPlan plan_;
+  std::function<SandboxUsage()> usage_;
+  SandboxUsage last_usage_;
+  std::int64_t last_usage_ms_;  // CLOCK_MONOTONIC_COARSE
+  std::int64_t started_s_;      // CLOCK_MONOTONIC
+};
+
+// setrlimit(2) and prlimit(2) with a new limit, on the calling process only. The kernel holds the
+// sandbox's hard limits: the supervisor asks under the sandbox's ids and without capabilities.
+[[nodiscard]] int emulate_setrlimit(const PendingNotification& pending);
+[[nodiscard]] int emulate_prlimit64(const PendingNotification& pending);
+
+}  // namespace yett

@@ -1,0 +1,71 @@
+#include <sys/sysinfo.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <limits>
+#include <span>
+#include <utility>
+
+#include "supervisor/emulate/emulate.hpp"
+#include "supervisor/emulate/target_error.hpp"
+#include "supervisor/notify/target_memory.hpp"
+
+namespace yett {
+namespace {
+
+constexpr std::int64_t kUsageAgeMs = 10;
+
+timespec monotonic(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return now;
+}
+
+std::int64_t coarse_milliseconds() {
+  const timespec now = monotonic(CLOCK_MONOTONIC_COARSE);
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+}
+
+}  // namespace
+
+SysinfoEmulator::SysinfoEmulator(const EmulationPlan& plan, std::function<SandboxUsage()> usage)
+    : plan_(plan),
+      usage_(std::move(usage)),
+      last_usage_ms_(-kUsageAgeMs),
+      started_s_(monotonic(CLOCK_MONOTONIC).tv_sec) {}
+
+SandboxUsage SysinfoEmulator::recent_usage() {
+  if (!usage_) return {};
+  const std::int64_t now = coarse_milliseconds();
+  if (now - last_usage_ms_ >= kUsageAgeMs) {
+    last_usage_ = usage_();
+    last_usage_ms_ = now;
+  }
+  return last_usage_;
+}
+
+int SysinfoEmulator::emulate(const PendingNotification& pending) {
+  struct sysinfo host{};
+  if (::sysinfo(&host) != 0) return EIO;
+  const std::uint64_t unit = std::max(host.mem_unit, 1U);
+  const SandboxUsage usage = recent_usage();
+
+  struct sysinfo told{};
+  told.uptime = monotonic(CLOCK_MONOTONIC_COARSE).tv_sec - started_s_;
+  told.totalram = host.totalram * unit;
+  told.freeram = host.freeram * unit;
+  if (plan_.memory_bytes != 0) {
+    told.totalram = std::min<std::uint64_t>(told.totalram, plan_.memory_bytes);
+    const std::uint64_t unused =
+        told.totalram - std::min<std::uint64_t>(usage.memory_bytes, told.totalram);
+    told.freeram = std::min<std::uint64_t>(told.freeram, unused);
+  }
+  told.procs = static_cast<unsigned short>(
+      std::clamp<std::uint64_t>(usage.processes, 1, std::numeric_limits<unsigned short>::max()));
+  told.mem_unit = 1;
+  const auto bytes = std::as_bytes(std::span(&told, 1));
+  return errno_for_target(write_target(pending, pending.data().args[0], bytes));
+}
+
+}  // namespace yett

@@ -1,0 +1,281 @@
+#include "supervisor/loop/supervise.hpp"
+
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <optional>
+
+#include "ioctl_uapi/launch_protocol.hpp"
+#include "supervisor/emulate/sandbox_identity.hpp"
+#include "supervisor/loop/asio.hpp"
+#include "supervisor/loop/notification_pump.hpp"
+#include "supervisor/loop/terminal_relay.hpp"
+#include "supervisor/loop/watched_fd.hpp"
+
+namespace yett {
+namespace {
+
+constexpr int kKilledStatus = 128 + SIGKILL;
+constexpr std::array kForwarded{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+Result<UniqueFd> open_signals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int number : kForwarded) ::sigaddset(&signals, number);
+  ::sigaddset(&signals, SIGWINCH);
+  UniqueFd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd.valid()) return fail(errno_error("signalfd"));
+  return fd;
+}
+
+SandboxOutcome make_outcome(const LaunchMessage& exited) {
+  SandboxOutcome outcome{
+      .user_us = exited.user_us, .system_us = exited.system_us, .max_rss_kib = exited.max_rss_kib};
+  if (WIFSIGNALED(exited.wait_status)) {
+    outcome.reason = EndReason::signaled;
+    outcome.exit_status = 128 + WTERMSIG(exited.wait_status);
+  } else {
+    outcome.exit_status = WEXITSTATUS(exited.wait_status);
+  }
+  return outcome;
+}
+
+// SIGPIPE would end this process before the terminal is restored and the sandbox cleared away.
+class IgnoredPipeSignal {
+ public:
+  IgnoredPipeSignal() : before_(::signal(SIGPIPE, SIG_IGN)) {}
+  IgnoredPipeSignal(const IgnoredPipeSignal&) = delete;
+  IgnoredPipeSignal& operator=(const IgnoredPipeSignal&) = delete;
+  ~IgnoredPipeSignal() { ::signal(SIGPIPE, before_); }
+
+ private:
+  sighandler_t before_;
+};
+
+class Loop {
+ public:
+  Loop(const SandboxPlan& plan, const SandboxHandles& handles, AuditSink& audit, UniqueFd signals);
+  Result<SandboxOutcome> run();
+
+ private:
+  void watch_status();
+  void watch_init();
+  void watch_listener();
+  void watch_signals();
+  void watch_kernel_events();
+  void start_wall_clock();
+  void flush_audit_soon();
+
+  void on_status();
+  void on_init_ended();
+  void on_notifications();
+  void on_signals();
+  void forward_signal(int number);
+  void kill_sandbox(EndReason reason);
+  void finish(const SandboxOutcome& outcome);
+  std::optional<LaunchMessage> read_exit() const;
+
+  const SandboxPlan& plan_;
+  const SandboxHandles& handles_;
+  AuditSink& audit_;
+  UniqueFd signals_fd_;
+  // One thread runs the loop, so Asio's locks are switched off.
+  boost::asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE};
+  WatchedFd status_{io_, handles_.status_socket};
+  WatchedFd init_{io_, handles_.init_pidfd};
+  WatchedFd signals_{io_, signals_fd_.borrow()};
+  std::optional<WatchedFd> listener_;
+  std::optional<WatchedFd> kernel_events_;
+  std::optional<TerminalRelay> relay_;
+  std::optional<NotificationPump> pump_;
+  std::optional<boost::asio::steady_timer> wall_clock_;
+  std::optional<boost::asio::steady_timer> audit_timer_;
+  std::optional<SandboxIdentity> identity_;
+  std::optional<EndReason> killed_for_;
+  std::optional<SandboxOutcome> outcome_;
+  std::optional<Error> failure_;
+};
+
+Loop::Loop(const SandboxPlan& plan, const SandboxHandles& handles, AuditSink& audit,
+           UniqueFd signals)
+    : plan_(plan), handles_(handles), audit_(audit), signals_fd_(std::move(signals)) {
+  if (handles.listener.valid()) {
+    enable_sync_wake_up(handles.listener);
+    listener_.emplace(io_, handles.listener);
+    pump_.emplace(handles.listener, plan, handles.usage, audit);
+  }
+  if (handles.kernel_events.valid()) kernel_events_.emplace(io_, handles.kernel_events);
+  if (handles.pty_master.valid())
+    relay_.emplace(io_, handles.pty_master, [this] { forward_signal(SIGHUP); });
+}
+
+Result<SandboxOutcome> Loop::run() {
+  YETT_TRY(SandboxIdentity identity,
+           SandboxIdentity::adopt(plan_.identity.host_uid, plan_.identity.host_gid));
+  identity_.emplace(std::move(identity));
+  watch_status();
+  watch_init();
+  watch_signals();
+  if (listener_) watch_listener();
+  if (kernel_events_) watch_kernel_events();
+  if (relay_) relay_->start();
+  start_wall_clock();
+  io_.run();
+  if (relay_ && outcome_) relay_->drain(handles_.init_pidfd, signals_fd_.borrow());
+  if (handles_.drain_kernel_events) handles_.drain_kernel_events();
+  audit_.flush();
+  if (failure_) return fail(*std::move(failure_));
+  return outcome_.value_or(SandboxOutcome{EndReason::init_lost, kKilledStatus});
+}
+
+void Loop::watch_status() {
+  status_.wait_readable([this] { on_status(); });
+}
+
+void Loop::watch_init() {
+  init_.wait_readable([this] { on_init_ended(); });
+}
+
+void Loop::watch_listener() {
+  listener_->wait_readable([this] { on_notifications(); });
+}
+
+void Loop::watch_signals() {
+  signals_.wait_readable([this] { on_signals(); });
+}
+
+void Loop::watch_kernel_events() {
+  kernel_events_->wait_readable([this] {
+    handles_.drain_kernel_events();
+    if (audit_.has_folded()) flush_audit_soon();
+    watch_kernel_events();
+  });
+}
+
+void Loop::start_wall_clock() {
+  if (!plan_.wall) return;
+  wall_clock_.emplace(io_, *plan_.wall);  // steady: setting the clock neither kills nor spares
+  wall_clock_->async_wait([this](boost::system::error_code error) {
+    if (!error) kill_sandbox(EndReason::wall_time);
+  });
+}
+
+// What was folded is written within a second even if the sandbox now stays quiet.
+void Loop::flush_audit_soon() {
+  if (audit_timer_) return;
+  audit_timer_.emplace(io_, std::chrono::seconds(1));
+  audit_timer_->async_wait([this](boost::system::error_code error) {
+    audit_timer_.reset();
+    if (!error) audit_.flush();
+  });
+}
+
+std::optional<LaunchMessage> Loop::read_exit() const {
+  LaunchMessage message;
+  while (true) {
+    const ssize_t size = ::recv(status_.fd(), &message, sizeof message, MSG_DONTWAIT);
+    if (size < 0 && errno == EINTR) continue;
+    if (size != sizeof message) return std::nullopt;
+    if (message.kind == LaunchMessageKind::exited) return message;
+  }
+}
+
+void Loop::on_status() {
+  if (const auto exited = read_exit()) return finish(make_outcome(*exited));
+  // A hang-up without a report: init is dying, and its pidfd tells when it is dead.
+  char byte = 0;
+  if (::recv(status_.fd(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0) return status_.forget();
+  watch_status();
+}
+
+void Loop::on_init_ended() {
+  if (const auto exited = read_exit(); exited && !killed_for_) return finish(make_outcome(*exited));
+  finish(SandboxOutcome{killed_for_.value_or(EndReason::init_lost), kKilledStatus});
+}
+
+void Loop::on_notifications() {
+  const Result<PumpState> state = pump_->run();
+  if (!state) {
+    failure_ = state.error();
+    return kill_sandbox(EndReason::init_lost);
+  }
+  if (audit_.has_folded()) flush_audit_soon();
+  if (*state == PumpState::hung_up) return listener_->forget();
+  if (*state == PumpState::violation) kill_sandbox(EndReason::killed_by_policy);
+  watch_listener();
+}
+
+void Loop::on_signals() {
+  signalfd_siginfo info{};
+  while (::read(signals_fd_.get(), &info, sizeof info) == sizeof info) {
+    const int number = static_cast<int>(info.ssi_signo);
+    if (number != SIGWINCH) {
+      forward_signal(number);
+    } else if (relay_) {
+      relay_->on_window_change();
+    }
+  }
+  watch_signals();
+}
+
+// Init passes it on: the app's number means something only in its own pid namespace.
+void Loop::forward_signal(int number) {
+  const LaunchMessage message{.kind = LaunchMessageKind::signal, .detail = number};
+  static_cast<void>(::send(status_.fd(), &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+// Init's death takes every process of its pid namespace with it.
+void Loop::kill_sandbox(EndReason reason) {
+  if (!killed_for_) killed_for_ = reason;
+  const auto kill_init = [this] {
+    return ::syscall(SYS_pidfd_send_signal, handles_.init_pidfd.get(), SIGKILL, nullptr, 0);
+  };
+  if (kill_init() == 0 || errno != EPERM) return;
+  identity_.reset();  // init runs under other ids than the plan's: as root, then
+  kill_init();
+}
+
+void Loop::finish(const SandboxOutcome& outcome) {
+  if (!outcome_) outcome_ = outcome;
+  if (killed_for_) {
+    outcome_->reason = *killed_for_;
+    outcome_->exit_status = kKilledStatus;
+  }
+  io_.stop();
+}
+
+}  // namespace
+
+const char* end_reason_name(EndReason reason) {
+  switch (reason) {
+    case EndReason::exited:
+      return "exited";
+    case EndReason::signaled:
+      return "signaled";
+    case EndReason::wall_time:
+      return "wall_time";
+    case EndReason::out_of_memory:
+      return "out_of_memory";
+    case EndReason::init_lost:
+      return "init_lost";
+    case EndReason::killed_by_policy:
+      return "killed_by_policy";
+  }
+  return "init_lost";
+}
+
+Result<SandboxOutcome> supervise(const SandboxPlan& plan, const SandboxHandles& handles,
+                                 AuditSink& audit) {
+  YETT_TRY(UniqueFd signals, open_signals());
+  const IgnoredPipeSignal no_pipe_signal;
+  Loop loop(plan, handles, audit, std::move(signals));
+  return loop.run();
+}
+
+}  // namespace yett

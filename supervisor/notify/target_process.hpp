@@ -1,0 +1,23 @@
+// What /proc tells about a thread that waits in a trapped call.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "supervisor/notify/pending_notification.hpp"
+
+namespace yett {
+
+// The thread's name, as it chose it: untrusted bytes, at most 15. Empty when it cannot be read.
+[[nodiscard]] std::string read_comm(const PendingNotification& pending);
+
+// The numbers by which the target knows itself: those of its innermost pid namespace.
+struct InnerIds {
+  std::int32_t process = 0;
+  std::int32_t thread = 0;
+};
+// Nothing when the target left or /proc cannot be read.
+[[nodiscard]] std::optional<InnerIds> read_inner_ids(const PendingNotification& pending);
+
+}  // namespace yett

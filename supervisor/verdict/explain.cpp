@@ -1,0 +1,81 @@
+// The words of a record: which rule, what it was about, what would have allowed it.
+#include <linux/audit.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "supervisor/verdict/verdict.hpp"
+
+namespace yett {
+namespace {
+
+// Calls whose refusal hangs on one register, and what a person calls it.
+struct TellingArgument {
+  std::uint32_t call;
+  int index;
+  const char* name;
+};
+
+constexpr std::array kTelling{
+    TellingArgument{SYS_ioctl, 1, "request"},       TellingArgument{SYS_socket, 0, "family"},
+    TellingArgument{SYS_socketpair, 0, "family"},   TellingArgument{SYS_clone, 0, "flags"},
+    TellingArgument{SYS_unshare, 0, "flags"},       TellingArgument{SYS_setns, 1, "type"},
+    TellingArgument{SYS_prctl, 0, "option"},        TellingArgument{SYS_arch_prctl, 0, "option"},
+    TellingArgument{SYS_fcntl, 1, "command"},       TellingArgument{SYS_ptrace, 0, "request"},
+    TellingArgument{SYS_setsockopt, 2, "option"},   TellingArgument{SYS_getsockopt, 2, "option"},
+    TellingArgument{SYS_madvise, 2, "advice"},      TellingArgument{SYS_keyctl, 0, "operation"},
+    TellingArgument{SYS_personality, 0, "persona"}, TellingArgument{SYS_prlimit64, 1, "resource"},
+    TellingArgument{SYS_setrlimit, 0, "resource"},  TellingArgument{SYS_bpf, 0, "command"},
+    TellingArgument{SYS_mprotect, 2, "protection"}, TellingArgument{SYS_mmap, 2, "protection"}};
+
+const TellingArgument* find_telling(std::uint32_t call) {
+  const auto* found = std::ranges::find(kTelling, call, &TellingArgument::call);
+  return found != kTelling.end() ? found : nullptr;
+}
+
+std::string quoted_list(const char* key, const std::string& name) {
+  return std::string("[syscalls] ") + key + " = [\"" + name + "\"]";
+}
+
+}  // namespace
+
+std::string PolicyEngine::call_name(std::uint32_t number) const {
+  const SyscallRule* rule = find_rule(number);
+  return rule != nullptr ? rule->name : "syscall " + std::to_string(number);
+}
+
+std::string PolicyEngine::rule_text(const Snapshot& snapshot) const {
+  const SyscallRule* rule = find_rule(snapshot.call);
+  if (snapshot.architecture != AUDIT_ARCH_X86_64) return "filter: x86_64 calls only";
+  if (rule == nullptr) return "filter: calls without a rule";
+  const std::string source = rule->source.text();
+  return (source.empty() ? "system call table" : source) + ": " + rule->name;
+}
+
+std::string PolicyEngine::mend_text(const Snapshot& snapshot) const {
+  const SyscallRule* rule = find_rule(snapshot.call);
+  if (snapshot.architecture != AUDIT_ARCH_X86_64 || rule == nullptr) return {};
+  if (rule->action == SyscallAction::notify || rule->otherwise == SyscallAction::notify)
+    return quoted_list("emulate", rule->name);
+  if (rule->source.line == 0) return quoted_list("allow", rule->name);
+  return "remove \"" + rule->name + "\" from [syscalls] deny (" + rule->source.text() + ")";
+}
+
+std::string PolicyEngine::object_text(const Snapshot& snapshot) {
+  const TellingArgument* telling = find_telling(snapshot.call);
+  if (telling == nullptr) return {};
+  const std::uint64_t value = snapshot.arguments[static_cast<std::size_t>(telling->index)];
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), value < 256 ? "%s %llu" : "%s 0x%llx", telling->name,
+                static_cast<unsigned long long>(value));
+  return text.data();
+}
+
+int PolicyEngine::telling_argument(std::uint32_t call) {
+  const TellingArgument* telling = find_telling(call);
+  return telling != nullptr ? telling->index : -1;
+}
+
+}  // namespace yett

@@ -1,0 +1,92 @@
+#include <linux/audit.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "supervisor/verdict/verdict.hpp"
+
+namespace yett {
+namespace {
+
+bool holds(const ArgumentCheck& check, const std::array<std::uint64_t, 6>& arguments) {
+  const std::uint64_t value = check.index < arguments.size() ? arguments[check.index] : 0;
+  switch (check.op) {
+    case ArgumentOperator::equal:
+      return value == check.value;
+    case ArgumentOperator::not_equal:
+      return value != check.value;
+    case ArgumentOperator::less:
+      return value < check.value;
+    case ArgumentOperator::less_equal:
+      return value <= check.value;
+    case ArgumentOperator::greater:
+      return value > check.value;
+    case ArgumentOperator::greater_equal:
+      return value >= check.value;
+    case ArgumentOperator::masked_equal:
+      return (value & check.mask) == check.value;
+  }
+  return false;
+}
+
+Emulation emulation_of(std::uint32_t call, const EmulationPlan& plan) {
+  switch (call) {
+    case SYS_sysinfo:
+      return plan.sysinfo ? Emulation::sysinfo : Emulation::none;
+    case SYS_setrlimit:
+      return plan.setrlimit ? Emulation::setrlimit : Emulation::none;
+    case SYS_prlimit64:
+      return plan.setrlimit ? Emulation::prlimit64 : Emulation::none;
+    default:
+      return Emulation::none;
+  }
+}
+
+Verdict deny(int error, const SyscallRule* rule) {
+  return Verdict{.kind = VerdictKind::deny, .error = error > 0 ? error : EPERM, .rule = rule};
+}
+
+}  // namespace
+
+SyscallAction action_for(const SyscallRule& rule, const std::array<std::uint64_t, 6>& arguments) {
+  if (rule.when.empty()) return rule.action;
+  const bool matched = std::ranges::any_of(rule.when, [&](const auto& checks) {
+    return std::ranges::all_of(checks,
+                               [&](const ArgumentCheck& check) { return holds(check, arguments); });
+  });
+  return matched ? rule.action : rule.otherwise;
+}
+
+PolicyEngine::PolicyEngine(const SandboxPlan& plan)
+    : filter_(&plan.filter), emulation_(plan.emulation) {}
+
+// Everything that is not plainly a refusal with an errno or a call that is carried out here is
+// denied, also what the filter should never have sent: SECURITY(fail-closed).
+Verdict PolicyEngine::decide(const Snapshot& snapshot) const {
+  if (snapshot.architecture != AUDIT_ARCH_X86_64) return deny(EPERM, nullptr);
+  const SyscallRule* rule = find_rule(snapshot.call);
+  if (rule == nullptr) return deny(EPERM, nullptr);
+  switch (action_for(*rule, snapshot.arguments)) {
+    case SyscallAction::refuse:
+      return deny(rule->refuse_errno, rule);
+    case SyscallAction::notify: {
+      const Emulation emulation = emulation_of(snapshot.call, emulation_);
+      if (emulation == Emulation::none) return deny(EPERM, rule);
+      return Verdict{
+          .kind = VerdictKind::emulate, .error = 0, .emulation = emulation, .rule = rule};
+    }
+    case SyscallAction::allow:
+    case SyscallAction::kill:
+    case SyscallAction::log:
+      break;
+  }
+  return deny(EPERM, rule);
+}
+
+const SyscallRule* PolicyEngine::find_rule(std::uint32_t number) const {
+  const auto rule = std::ranges::lower_bound(filter_->rules, number, {}, &SyscallRule::number);
+  return rule != filter_->rules.end() && rule->number == number ? &*rule : nullptr;
+}
+
+}  // namespace yett

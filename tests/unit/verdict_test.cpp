@@ -1,0 +1,143 @@
+// Verdicts as a table: each refusal has its allowed twin, and what cannot be is denied.
+#include <gtest/gtest.h>
+#include <linux/audit.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <string>
+
+#include "supervisor/verdict/verdict.hpp"
+
+namespace yett {
+namespace {
+
+SyscallRule make_rule(const char* name, std::uint32_t number, SyscallAction action) {
+  return SyscallRule{.name = name,
+                     .number = number,
+                     .action = action,
+                     .source = SourceLocation{.file = "plugin table"}};
+}
+
+ArgumentCheck check(std::uint8_t index, ArgumentOperator op, std::uint64_t value,
+                    std::uint64_t mask = UINT64_MAX) {
+  return ArgumentCheck{.index = index, .op = op, .mask = mask, .value = value};
+}
+
+class VerdictTest : public ::testing::Test {
+ protected:
+  VerdictTest() {
+    SyscallRule socket = make_rule("socket", SYS_socket, SyscallAction::allow);
+    socket.when = {{check(0, ArgumentOperator::equal, 1)}, {check(0, ArgumentOperator::equal, 2)}};
+    socket.otherwise = SyscallAction::refuse;
+    socket.refuse_errno = EAFNOSUPPORT;
+    SyscallRule prlimit = make_rule("prlimit64", SYS_prlimit64, SyscallAction::allow);
+    prlimit.when = {{check(2, ArgumentOperator::equal, 0)}};
+    prlimit.otherwise = SyscallAction::notify;
+    SyscallRule mount = make_rule("mount", SYS_mount, SyscallAction::refuse);
+    mount.source = {.file = "my.toml", .line = 4, .column = 9};
+    // Ordered by number.
+    plan_.filter.rules = {make_rule("read", SYS_read, SyscallAction::allow),
+                          socket,
+                          make_rule("sysinfo", SYS_sysinfo, SyscallAction::notify),
+                          make_rule("ptrace", SYS_ptrace, SyscallAction::refuse),
+                          make_rule("setrlimit", SYS_setrlimit, SyscallAction::notify),
+                          mount,
+                          make_rule("kexec_load", SYS_kexec_load, SyscallAction::kill),
+                          prlimit};
+    plan_.emulation = {.sysinfo = true, .setrlimit = true};
+  }
+
+  static Snapshot call(std::uint32_t number, std::array<std::uint64_t, 6> arguments = {}) {
+    return Snapshot{.architecture = AUDIT_ARCH_X86_64, .call = number, .arguments = arguments};
+  }
+  [[nodiscard]] Verdict decide(const Snapshot& snapshot) const {
+    return PolicyEngine(plan_).decide(snapshot);
+  }
+  void expect_deny(const Snapshot& snapshot, int error) const {
+    const Verdict verdict = decide(snapshot);
+    EXPECT_EQ(verdict.kind, VerdictKind::deny);
+    EXPECT_EQ(verdict.error, error);
+  }
+  void expect_emulation(const Snapshot& snapshot, Emulation emulation) const {
+    const Verdict verdict = decide(snapshot);
+    EXPECT_EQ(verdict.kind, VerdictKind::emulate);
+    EXPECT_EQ(verdict.emulation, emulation);
+  }
+
+  SandboxPlan plan_;
+};
+
+TEST_F(VerdictTest, RefusesWithTheRulesErrno) {
+  expect_deny(call(SYS_ptrace), EPERM);
+  expect_deny(call(SYS_socket, {17}), EAFNOSUPPORT);
+}
+
+TEST_F(VerdictTest, EmulatesWhatTheRuleNotifies) {
+  expect_emulation(call(SYS_sysinfo), Emulation::sysinfo);
+  expect_emulation(call(SYS_setrlimit), Emulation::setrlimit);
+  expect_emulation(call(SYS_prlimit64, {0, 7, 0x1000, 0}), Emulation::prlimit64);
+}
+
+TEST_F(VerdictTest, DeniesAnEmulationThatThePlanLacks) {
+  plan_.emulation = {};
+  expect_deny(call(SYS_sysinfo), EPERM);
+  expect_deny(call(SYS_setrlimit), EPERM);
+  expect_deny(call(SYS_prlimit64, {0, 7, 0x1000, 0}), EPERM);
+}
+
+// SECURITY(fail-closed): the filter never sends these; if one comes, nothing lets it pass.
+TEST_F(VerdictTest, DeniesWhatShouldNeverArrive) {
+  expect_deny(call(SYS_read), EPERM);
+  expect_deny(call(SYS_socket, {2}), EPERM);
+  expect_deny(call(SYS_kexec_load), EPERM);
+  expect_deny(call(9999), EPERM);
+  Snapshot foreign = call(SYS_sysinfo);
+  foreign.architecture = AUDIT_ARCH_I386;
+  expect_deny(foreign, EPERM);
+}
+
+TEST_F(VerdictTest, NeverDeniesWithErrnoZero) {
+  for (SyscallRule& rule : plan_.filter.rules) rule.refuse_errno = 0;
+  expect_deny(call(SYS_ptrace), EPERM);
+}
+
+TEST_F(VerdictTest, ComparesAsTheFilterDoes) {
+  struct Case {
+    ArgumentOperator op;
+    std::uint64_t value, mask, holds, fails;
+  };
+  constexpr std::uint64_t kAll = UINT64_MAX;
+  constexpr std::uint64_t kLow = 0xFFFFFFFF;
+  for (const Case& c : {Case{ArgumentOperator::equal, 5, kAll, 5, 6},
+                        Case{ArgumentOperator::not_equal, 5, kAll, 6, 5},
+                        Case{ArgumentOperator::less, 5, kAll, 4, 5},
+                        Case{ArgumentOperator::less_equal, 5, kAll, 5, 6},
+                        Case{ArgumentOperator::greater, 5, kAll, 6, 5},
+                        Case{ArgumentOperator::greater_equal, 5, kAll, 5, 4},
+                        Case{ArgumentOperator::masked_equal, 5, kLow, 5 | (1ULL << 32), 4}}) {
+    SyscallRule rule = make_rule("x", 1, SyscallAction::allow);
+    rule.when = {{check(3, c.op, c.value, c.mask)}};
+    EXPECT_EQ(action_for(rule, {0, 0, 0, c.holds}), SyscallAction::allow);
+    EXPECT_EQ(action_for(rule, {0, 0, 0, c.fails}), SyscallAction::refuse);
+  }
+}
+
+TEST_F(VerdictTest, ExplainsItself) {
+  const PolicyEngine engine(plan_);
+  EXPECT_EQ(engine.rule_text(call(SYS_ptrace)), "plugin table: ptrace");
+  EXPECT_EQ(engine.mend_text(call(SYS_ptrace)), "[syscalls] allow = [\"ptrace\"]");
+  EXPECT_EQ(engine.rule_text(call(SYS_mount)), "my.toml:4:9: mount");
+  EXPECT_EQ(engine.mend_text(call(SYS_mount)),
+            "remove \"mount\" from [syscalls] deny (my.toml:4:9)");
+  EXPECT_EQ(engine.mend_text(call(SYS_sysinfo)), "[syscalls] emulate = [\"sysinfo\"]");
+  EXPECT_EQ(engine.rule_text(call(9999)), "filter: calls without a rule");
+  EXPECT_EQ(engine.mend_text(call(9999)), "");
+  EXPECT_EQ(engine.call_name(SYS_ptrace), "ptrace");
+  EXPECT_EQ(engine.call_name(9999), "syscall 9999");
+  EXPECT_EQ(PolicyEngine::object_text(call(SYS_ioctl, {0, 0x5412})), "request 0x5412");
+  EXPECT_EQ(PolicyEngine::object_text(call(SYS_socket, {17})), "family 17");
+  EXPECT_EQ(PolicyEngine::object_text(call(SYS_mount)), "");
+}
+
+}  // namespace
+}  // namespace yett
