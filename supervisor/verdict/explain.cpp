@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <string_view>
 
 #include "supervisor/verdict/verdict.hpp"
 
@@ -35,15 +36,15 @@ const TellingArgument* find_telling(std::uint32_t call) {
   return found != kTelling.end() ? found : nullptr;
 }
 
-std::string quoted_list(const char* key, const std::string& name) {
-  return std::string("[syscalls] ") + key + " = [\"" + name + "\"]";
+std::string quoted_list(const char* key, std::string_view name) {
+  return std::string("[syscalls] ") + key + " = [\"" + std::string(name) + "\"]";
 }
 
 }  // namespace
 
 std::string PolicyEngine::call_name(std::uint32_t number) const {
   const SyscallRule* rule = find_rule(number);
-  return rule != nullptr ? rule->name : "syscall " + std::to_string(number);
+  return rule != nullptr ? std::string(rule->name) : "syscall " + std::to_string(number);
 }
 
 std::string PolicyEngine::rule_text(const Snapshot& snapshot) const {
@@ -51,7 +52,7 @@ std::string PolicyEngine::rule_text(const Snapshot& snapshot) const {
   if (snapshot.architecture != AUDIT_ARCH_X86_64) return "filter: x86_64 calls only";
   if (rule == nullptr) return "filter: calls without a rule";
   const std::string source = rule->source.text();
-  return (source.empty() ? "system call table" : source) + ": " + rule->name;
+  return (source.empty() ? "system call table" : source) + ": " + std::string(rule->name);
 }
 
 std::string PolicyEngine::mend_text(const Snapshot& snapshot) const {
@@ -60,7 +61,8 @@ std::string PolicyEngine::mend_text(const Snapshot& snapshot) const {
   if (rule->action == SyscallAction::notify || rule->otherwise == SyscallAction::notify)
     return quoted_list("emulate", rule->name);
   if (rule->source.line == 0) return quoted_list("allow", rule->name);
-  return "remove \"" + rule->name + "\" from [syscalls] deny (" + rule->source.text() + ")";
+  return "remove \"" + std::string(rule->name) + "\" from [syscalls] deny (" + rule->source.text() +
+         ")";
 }
 
 std::string PolicyEngine::object_text(const Snapshot& snapshot) {

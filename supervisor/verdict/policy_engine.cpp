@@ -10,24 +10,7 @@ namespace yett {
 namespace {
 
 bool holds(const ArgumentCheck& check, const std::array<std::uint64_t, 6>& arguments) {
-  const std::uint64_t value = check.index < arguments.size() ? arguments[check.index] : 0;
-  switch (check.op) {
-    case ArgumentOperator::equal:
-      return value == check.value;
-    case ArgumentOperator::not_equal:
-      return value != check.value;
-    case ArgumentOperator::less:
-      return value < check.value;
-    case ArgumentOperator::less_equal:
-      return value <= check.value;
-    case ArgumentOperator::greater:
-      return value > check.value;
-    case ArgumentOperator::greater_equal:
-      return value >= check.value;
-    case ArgumentOperator::masked_equal:
-      return (value & check.mask) == check.value;
-  }
-  return false;
+  return check.index < arguments.size() && (arguments[check.index] & check.mask) == check.value;
 }
 
 Emulation emulation_of(std::uint32_t call, const EmulationPlan& plan) {
