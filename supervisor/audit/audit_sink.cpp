@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <ctime>
+#include <memory>
 #include <utility>
 
 #include "fmt/format.h"
@@ -48,6 +49,12 @@ Result<UniqueFd> open_audit_file(const std::string& path) {
 }
 
 AuditSink::~AuditSink() { flush(); }
+
+AuditSink& AuditSink::operator=(AuditSink&& other) noexcept {
+  if (this == &other) return *this;
+  std::destroy_at(this);
+  return *std::construct_at(this, std::move(other));
+}
 
 Status AuditSink::write_header(const AuditHeader& header) {
   if (!file_.valid()) return {};

@@ -44,7 +44,7 @@ class AuditSink {
   // Appends to `file`, opened with O_APPEND; ownership moves here.
   explicit AuditSink(UniqueFd file) : file_(std::move(file)) {}
   AuditSink(AuditSink&&) noexcept = default;
-  AuditSink& operator=(AuditSink&&) = delete;
+  AuditSink& operator=(AuditSink&& other) noexcept;  // flushes what this one had
   ~AuditSink();
 
   [[nodiscard]] Status write_header(const AuditHeader& header);
