@@ -1,0 +1,9 @@
+/* A supervisor reduced to RECV and SEND, for the floor under a notified call. */
+#ifndef YETT_BENCH_NOTIFY_BASELINE_H
+#define YETT_BENCH_NOTIFY_BASELINE_H
+
+/* From here on the calling process's sysinfo(2) is answered, with 0 and untouched memory, by a
+ * child that does nothing else. Ends the program when the kernel refuses. */
+void start_notify_baseline(void);
+
+#endif
