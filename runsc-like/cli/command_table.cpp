@@ -3,11 +3,13 @@
 #include <array>
 
 #include "runsc-like/cli/doctor.hpp"
+#include "runsc-like/cli/run.hpp"
 
 namespace yett {
 
 std::span<const Command> all_commands() {
   static constexpr std::array kCommands{
+      Command{"run", "run a program that you do not trust", run_sandbox},
       Command{"doctor", "what this host offers, what is missing, and the mend", run_doctor},
   };
   return kCommands;

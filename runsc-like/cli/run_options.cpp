@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <memory>
 #include <string_view>
 
 namespace yett {
@@ -26,6 +27,14 @@ constexpr const char* kExamples =
     "Exit status: the program's own; 128+n when signal n ended it; 127 not found, 126 not "
     "executable,\n"
     "125 when yett itself failed.";
+
+// CLI11 cannot know of the command after "--".
+class RunHelp : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return "Usage: yett run [OPTIONS] [IMAGE] [-- COMMAND [ARG...]]\n";
+  }
+};
 
 // The command is everything after the first "--": CLI11 must not look for flags in it.
 std::vector<std::string> split_command(int& argc, char** argv) {
@@ -121,7 +130,7 @@ void add_report_options(CLI::App& app, RunOptions& options) {
 std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv) {
   RunOptions options;
   CLI::App app(kDescription, "yett run");
-  app.usage("Usage: yett run [OPTIONS] [IMAGE] [-- COMMAND [ARG...]]");
+  app.formatter(std::make_shared<RunHelp>());
   app.footer(kExamples);
   add_image_options(app, options);
   add_process_options(app, options);

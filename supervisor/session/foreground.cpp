@@ -13,6 +13,7 @@
 #include "sandbox/launch/launcher.hpp"
 #include "sandbox/package/package.hpp"
 #include "sandbox/plan/planner.hpp"
+#include "supervisor/audit/summary.hpp"
 #include "supervisor/lsm/kernel_planes.hpp"
 
 namespace yett {
@@ -254,6 +255,7 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   destroy(std::move(*running), parts);
   parts.audit.flush();
   report.refusals = parts.audit.refusals();
+  report.refusal_table = format_refusals(parts.audit);
   report.lost_records = parts.audit.lost() + (parts.planes ? parts.planes->lost_events() : 0);
   clock.note("destroyed");
   if (!outcome) return failed_report(std::move(report), std::move(outcome).error(), 125);
