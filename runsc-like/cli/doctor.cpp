@@ -33,7 +33,9 @@ HostReport examine_host() {
   report.tools = find_tools();
   report.planes = usable_planes(report.features);
   report.full_mode = full_mode_works(report.rows);
-  if (!runtime) std::fprintf(stderr, "yett doctor: %s\n", runtime.error().message().c_str());
+  if (!runtime)
+    std::fprintf(stderr, "yett doctor: the answer is not kept: %s\n",
+                 runtime.error().message().c_str());
   return report;
 }
 

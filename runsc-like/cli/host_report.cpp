@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 namespace yett {
@@ -72,6 +74,11 @@ constexpr std::array kKnowledge{
               "CONFIG_SYSCTL CONFIG_MEMFD_CREATE"},
 };
 
+bool refused_for_privilege(const KernelFeatures& features, const Feature& feature) {
+  return !features.is_root && (feature.detail.find(std::strerror(EPERM)) != std::string::npos ||
+                               feature.detail.find(std::strerror(EACCES)) != std::string::npos);
+}
+
 HostRow describe(const KernelFeatures& features, const Knowledge& known) {
   const Feature& feature = features.*known.member;
   return {.name = known.name,
@@ -80,7 +87,7 @@ HostRow describe(const KernelFeatures& features, const Knowledge& known) {
           .need = known.need,
           .gives = known.gives,
           .without = known.without,
-          .mend = known.mend,
+          .mend = refused_for_privilege(features, feature) ? "run yett as root" : known.mend,
           .kernel_options = known.kernel_options};
 }
 

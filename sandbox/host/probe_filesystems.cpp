@@ -19,11 +19,37 @@
 namespace yett {
 namespace {
 
-// Without privilege the tries are made in a user namespace: they say what this caller may do.
+int write_once(int file, const char* text, std::size_t size) {
+  if (file < 0) return -errno;
+  const bool written = ::write(file, text, size) == static_cast<ssize_t>(size);
+  const int error = errno;
+  ::close(file);
+  return written ? 0 : -error;
+}
+
+// Without privilege the tries are made as root of a user namespace: they say what this caller may
+// do.
+Attempt enter_user_namespace() {
+  char user_map[64];
+  char group_map[64];
+  const int user_size = std::snprintf(user_map, sizeof user_map, "0 %u 1", ::geteuid());
+  const int group_size = std::snprintf(group_map, sizeof group_map, "0 %u 1", ::getegid());
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return {errno, "unshare of a user namespace"};
+  const auto write_own = [](const char* path, const char* text, int size) {
+    return write_once(::open(path, O_WRONLY | O_CLOEXEC), text, static_cast<std::size_t>(size));
+  };
+  if (const int done = write_own("/proc/self/uid_map", user_map, user_size); done < 0)
+    return {-done, "uid_map"};
+  if (const int done = write_own("/proc/self/setgroups", "deny", 4); done < 0)
+    return {-done, "setgroups"};
+  return attempted(write_own("/proc/self/gid_map", group_map, group_size), "gid_map");
+}
+
 Attempt enter_private_mounts() {
-  if (::unshare(CLONE_NEWNS) != 0 &&
-      (errno != EPERM || ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0))
-    return {errno, "unshare of the mount namespace"};
+  if (::unshare(CLONE_NEWNS) != 0) {
+    if (errno != EPERM) return {errno, "unshare of the mount namespace"};
+    if (const Attempt entered = enter_user_namespace(); entered.error != 0) return entered;
+  }
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return {errno, "making mounts private"};
   return {};
@@ -48,6 +74,7 @@ Attempt enter_scratch() {
 }
 
 Attempt try_overlay() {
+  const bool in_user_namespace = ::geteuid() != 0;  // after the next line everybody is root
   if (const Attempt entered = enter_scratch(); entered.error != 0) return entered;
   for (const char* directory : {"/run/lower", "/run/upper", "/run/work"})
     if (::mkdir(directory, 0700) != 0) return {errno, "mkdir"};
@@ -57,7 +84,7 @@ Attempt try_overlay() {
       sys_fsconfig_string(context, "upperdir", "/run/upper") < 0 ||
       sys_fsconfig_string(context, "workdir", "/run/work") < 0)
     return {EINVAL, "fsconfig overlay"};
-  if (::geteuid() != 0) sys_fsconfig_flag(context, "userxattr");
+  if (in_user_namespace) sys_fsconfig_flag(context, "userxattr");
   return attempted(sys_fsconfig_create(context), "mount of an overlay");
 }
 
@@ -78,14 +105,6 @@ Attempt try_erofs() { return try_block_filesystem("erofs", "/dev/null", ENOTBLK)
 // A kernel that can read an image from a file looks into this one and finds no superblock (EINVAL);
 // an older one wants a block device (ENOTBLK).
 Attempt try_erofs_file() { return try_block_filesystem("erofs", "/proc/self/exe", EINVAL); }
-
-int write_once(int file, const char* text, std::size_t size) {
-  if (file < 0) return -errno;
-  const bool written = ::write(file, text, size) == static_cast<ssize_t>(size);
-  const int error = errno;
-  ::close(file);
-  return written ? 0 : -error;
-}
 
 // A user namespace for the idmap, held by a sleeping child whose pid is left in `holder`.
 int open_mapped_user_namespace(long* holder) {
