@@ -12,15 +12,22 @@ cases_of() {
     return
   fi
   awk -v program="$1" -v status="$(cat "$dir/$1.exit")" '
-    function put(verdict) { print verdict " " program "." $4, $5, $6; open = ""; cases++ }
+    function put(verdict) {
+      sub(/,$/, "", $4)  # a failed case with a parameter goes on: ", where GetParam() = ..."
+      print verdict " " program "." $4, $(NF - 1), $NF
+      open = ""
+      cases++
+    }
     { sub(/\r$/, "") }
     /^\[ RUN      \] / { open = $4 }
     /^\[       OK \] / { put("ok  ") }
     /^\[  SKIPPED \] / && open != "" { put("skip") }
     /^\[  FAILED  \] / && open != "" { put("FAIL"); failed++ }
     END {
-      if (open != "") print "FAIL " program "." open " died with its program (status " status ")"
-      else if (status == 124 || status == 137) print "FAIL " program " ran out of time"
+      late = (status == 124 || status == 137)
+      if (open != "" && late) print "FAIL " program "." open " ran out of time"
+      else if (open != "") print "FAIL " program "." open " died with its program (status " status ")"
+      else if (late) print "FAIL " program " ran out of time"
       else if (status == 77 && !cases) print "skip " program
       else if (status != 0 && !failed) print "FAIL " program " ended with status " status
       else if (!cases) print "ok   " program

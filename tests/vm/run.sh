@@ -1,27 +1,26 @@
 #!/bin/bash
-# run.sh [--kernel 6.1|6.12] [--lsm LIST] [--filter REGEX] [--gtest-filter PATTERN] [--count FILE]
-#        [--deadline SECONDS] [--command CMD | --shell] [BUILD_DIR]
+# run.sh [--guest NAME] [--filter REGEX] [--gtest-filter PATTERN] [--count FILE] [--deadline SECONDS]
+#        [--lsm LIST] [--command CMD | --shell] [BUILD_DIR]
 #
 # Boots guests (QEMU, emulated, no KVM needed) on Debian's kernels with BPF among their LSMs and pure
 # cgroup v2, runs the test programs of BUILD_DIR (build/release) in them as root, reports each case.
-# --kernel or --lsm: that one guest instead of all. --filter: programs whose line "label name
-# directory path" matches. --count: "passed failed skipped" goes to FILE. With --command a guest
-# runs CMD, and its status is ours; with --shell you get a prompt in it.
+# --guest (or --kernel): 6.1, 6.12, 6.1-no-bpf or 6.1-no-landlock instead of all. --filter: programs
+# whose line "label name directory path" matches. --count: "passed failed skipped" goes to FILE.
+# With --command a guest runs CMD, and its status is ours; with --shell you get a prompt in it.
 # Ends with 0, 1 (something failed), 2 (usage) or 77 (QEMU or the kernel cannot be had here).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source=tests/vm/lib.sh
 . "$here/lib.sh"
 
-with_bpf=landlock,lockdown,yama,bpf
-# One guest a line: name, kernel, LSMs, which of the listed programs run in it. The last two show
-# that a missing LSM is noticed; the tests themselves have run by then.
-guests="6.1              6.1   $with_bpf                   ^(guest|uapi|bpf|integration|adversarial)_
-6.12             6.12  $with_bpf                   ^(guest|uapi|bpf|integration|adversarial)_
-6.1-no-bpf       6.1   landlock,lockdown,yama      ^guest_
-6.1-no-landlock  6.1   lockdown,yama,bpf           ^guest_"
+# One guest a line: name, kernel, LSMs, labels of the programs that run in it. The last two show that
+# a missing LSM is noticed; the other tests have run in full by then.
+guests='6.1              6.1   landlock,lockdown,yama,bpf  guest|uapi|bpf|integration|adversarial
+6.12             6.12  landlock,lockdown,yama,bpf  guest|uapi|bpf|integration|adversarial
+6.1-no-bpf       6.1   landlock,lockdown,yama      guest
+6.1-no-landlock  6.1   lockdown,yama,bpf           guest'
 
-kernel=
+guest=
 lsm=
 filter=.
 count_file=
@@ -30,13 +29,13 @@ export YETT_VM_JOB=programs YETT_VM_COMMAND='' YETT_VM_GTEST=''
 build=
 
 usage() {
-  sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
 
 while [ $# -gt 0 ]; do
   case $1 in
-    --kernel) kernel=${2:?} && shift ;;
+    --guest | --kernel) guest=${2:?} && shift ;;
     --lsm) lsm=${2:?} && shift ;;
     --filter) filter=${2:?} && shift ;;
     --gtest-filter) YETT_VM_GTEST=--gtest_filter=${2:?} && shift ;;
@@ -54,17 +53,19 @@ build=${build:-$here/../../build/release}
 [ -d "$build" ] || { say "no build directory $build: run ./dev build first"; exit 2; }
 build=$(cd "$build" && pwd -P)
 
-# Asked for one guest, or for something that has no use for several.
-if [ -n "$kernel$lsm" ] || [ $YETT_VM_JOB != programs ]; then
-  guests="${kernel:-6.1} ${kernel:-6.1} ${lsm:-$with_bpf} ^(guest|uapi|bpf|integration|adversarial|unit)_"
-  [ "$filter" != . ] || guests=${guests/|unit/}
+# --command and --shell have no use for several guests.
+[ $YETT_VM_JOB = programs ] || guest=${guest:-6.1}
+if [ -n "$guest" ]; then
+  guests=$(grep "^$guest " <<<"$guests") || { say "no guest $guest"; usage; }
 fi
+# Whoever names programs may also mean those that need no guest.
+[ "$filter" = . ] || guests=${guests//uapi/unit|uapi}
 
 status=0
 passed=0 failed=0 skipped=0
-while read -r name kernel lsm chosen <&3; do
+while read -r name kernel lsms labels <&3; do
   code=0
-  "$here/guest.sh" "$name" "$kernel" "$lsm" "${chosen//_/ }" "$filter" $((deadline - SECONDS)) "$build" || code=$?
+  "$here/guest.sh" "$name" "$kernel" "${lsm:-$lsms}" "^($labels) " "$filter" $((deadline - SECONDS)) "$build" || code=$?
   # 77 says why by itself; it must not hide the failure of another guest.
   case $code in
     0) ;;
