@@ -1,4 +1,4 @@
-// From TOML text to a Policy. Pure: reads no file but through `PolicySource`s handed in.
+// From TOML text to a Policy. Pure: reads no file.
 #pragma once
 
 #include <string>
@@ -29,5 +29,7 @@ namespace yett {
 
 // Canonical text: equal policies give equal text, whatever file they came from. Hash this.
 [[nodiscard]] std::string canonical_policy(const Policy& policy);
+// SHA-256 of the canonical text, in hex.
+[[nodiscard]] std::string hash_policy(const Policy& policy);
 
 }  // namespace yett

@@ -1,0 +1,68 @@
+// Typed, strict reading of TOML that gathers every mistake with its place, instead of stopping at
+// the first. Internal to this room; the only place that knows toml++.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <toml++/toml.h>
+
+#include "base/result.hpp"
+#include "base/source_location.hpp"
+
+namespace yett {
+
+// A string of an array (or the key of a table), and where it stands.
+struct TomlText {
+  std::string text;
+  SourceLocation source;
+};
+
+class TomlReader {
+ public:
+  explicit TomlReader(std::string_view file) : file_(file) {}
+
+  // Null after a syntax error, which is noted.
+  [[nodiscard]] std::optional<toml::table> parse(std::string_view text);
+
+  // Notes each key of `table` that is not one of `known`. `section` is "[limits]", "" for the top.
+  void check_keys(const toml::table& table, std::string_view section,
+                  std::span<const std::string_view> known);
+
+  // What stands at `key`; empty and a note when it is of another type; just empty when absent.
+  [[nodiscard]] const toml::table* table(const toml::table& parent, std::string_view key);
+  [[nodiscard]] std::optional<TomlText> text(const toml::table& table, std::string_view key);
+  [[nodiscard]] std::optional<bool> boolean(const toml::table& table, std::string_view key);
+  [[nodiscard]] std::vector<TomlText> texts(const toml::table& table, std::string_view key);
+
+  // The index in `names` of the text at `key`.
+  [[nodiscard]] std::optional<std::size_t> choice(const toml::table& table, std::string_view key,
+                                                  std::span<const std::string_view> names);
+
+  void note(const SourceLocation& where, std::string_view what);
+  [[nodiscard]] SourceLocation location_of(const toml::source_region& region) const;
+  [[nodiscard]] SourceLocation location_of(const toml::node& node) const {
+    return location_of(node.source());
+  }
+  [[nodiscard]] bool failed() const { return !notes_.empty(); }
+  // All notes, in the order of the file, one a line.
+  [[nodiscard]] Error error() const;
+
+ private:
+  struct Note {
+    SourceLocation where;
+    std::string what;
+  };
+  std::string file_;
+  std::vector<Note> notes_;
+};
+
+// "did you mean 'memory'?" in brackets, or the valid names, for the end of a message.
+[[nodiscard]] std::string suggest(std::string_view wrong, std::span<const std::string_view> known);
+
+}  // namespace yett
