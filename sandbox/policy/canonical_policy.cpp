@@ -27,7 +27,7 @@ void add_sorted(Text& text, std::string_view name, std::vector<std::string> entr
 }
 
 template <typename Rule>
-std::vector<std::string> written(const std::vector<Rule>& rules, std::string Rule::*member) {
+std::vector<std::string> written(const std::vector<Rule>& rules, std::string Rule::* member) {
   std::vector<std::string> entries;
   for (const Rule& rule : rules) entries.push_back(rule.*member);
   return entries;
@@ -46,10 +46,10 @@ void add_files(Text& text, const FilePolicy& files) {
 
 std::string endpoint_text(const EndpointRule& rule) {
   if (rule.scheme == EndpointScheme::unix_path) return "unix " + rule.path;
-  const std::string host =
-      rule.is_literal ? fmt::format("{:02x}/{}{}", fmt::join(rule.address, ""), rule.prefix_length,
-                                    rule.is_ipv6 ? " v6" : " v4")
-                      : rule.host;
+  const std::string host = rule.is_literal
+                               ? fmt::format("{:02x}/{}{}", fmt::join(rule.address, ""),
+                                             rule.prefix_length, rule.is_ipv6 ? " v6" : " v4")
+                               : rule.host;
   return fmt::format("{} {} {}-{}", rule.scheme == EndpointScheme::tcp ? "tcp" : "udp", host,
                      rule.port_first, rule.port_last);
 }

@@ -63,10 +63,9 @@ void note_exec(TomlReader& reader, const Policy& policy) {
   for (const PathRule& exec : policy.files.exec)
     for (const PathRule& write : policy.files.write)
       if (is_within(exec.path, write.path))
-        reader.note(exec.source,
-                    fmt::format("'{}' is executable and, by {}, writable, but [exec] "
-                                "written_files is false",
-                                shown(exec.path), write.source.text()));
+        reader.note(exec.source, fmt::format("'{}' is executable and, by {}, writable, but [exec] "
+                                             "written_files is false",
+                                             shown(exec.path), write.source.text()));
 }
 
 void note_network(TomlReader& reader, const NetworkPolicy& network) {

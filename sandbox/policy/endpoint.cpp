@@ -40,8 +40,8 @@ bool parse_ports(std::string_view text, EndpointRule& rule) {
 
 bool is_host_name(std::string_view host) {
   const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.';
   };
   // The last label of a name is never a number (RFC 1123): "10.0.0" is a mistake, not a name.
   const std::string_view last = host.substr(host.rfind('.') + 1);
@@ -133,8 +133,7 @@ Result<EndpointRule> parse_endpoint(std::string_view text) {
   EndpointRule rule;
   rule.text = text;
   const std::size_t separator = text.find("://");
-  if (separator == std::string_view::npos)
-    return fail(bad_endpoint(text, "the scheme is missing"));
+  if (separator == std::string_view::npos) return fail(bad_endpoint(text, "the scheme is missing"));
   const std::string_view scheme = text.substr(0, separator);
   const std::string_view rest = text.substr(separator + 3);
   if (scheme == "unix") {

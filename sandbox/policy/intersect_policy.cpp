@@ -10,8 +10,8 @@ namespace yett {
 namespace {
 
 bool within_any(const std::string& path, const std::vector<PathRule>& rules) {
-  return std::ranges::any_of(
-      rules, [&](const PathRule& rule) { return is_within(path, rule.path); });
+  return std::ranges::any_of(rules,
+                             [&](const PathRule& rule) { return is_within(path, rule.path); });
 }
 
 // The parts of each list that lie within the other.

@@ -9,8 +9,8 @@
 namespace yett {
 namespace {
 
-constexpr std::array<std::string_view, 8> kKeys{"memory",     "swap",      "pids", "cpu", "wall",
-                                                "open_files", "file_size", "disk"};
+constexpr std::array<std::string_view, 8> kKeys{"memory", "swap",       "pids",      "cpu",
+                                                "wall",   "open_files", "file_size", "disk"};
 
 // A whole number in a range, and how to name its unit when it is not.
 struct Range {
@@ -72,7 +72,8 @@ class LimitReader {
   }
 
   static std::optional<std::chrono::milliseconds> as_duration(const toml::node& node) {
-    if (const auto* number = node.as_integer()) return parse_duration(std::to_string(number->get()));
+    if (const auto* number = node.as_integer())
+      return parse_duration(std::to_string(number->get()));
     if (const auto* text = node.as_string()) return parse_duration(text->get());
     return std::nullopt;
   }

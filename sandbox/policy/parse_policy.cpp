@@ -14,8 +14,8 @@ namespace yett {
 namespace {
 
 constexpr std::size_t kMaxPolicyBytes = 1 << 20;
-constexpr std::array<std::string_view, 8> kTopKeys{"extends", "hardening", "files", "network",
-                                                   "syscalls", "limits",   "exec",  "on"};
+constexpr std::array<std::string_view, 8> kTopKeys{"extends",  "hardening", "files", "network",
+                                                   "syscalls", "limits",    "exec",  "on"};
 
 // The policy that the file changes. Unreadable: plugin, so that the rest is still checked.
 Policy extended_policy(TomlReader& reader, const toml::table& top) {

@@ -96,8 +96,8 @@ void read_network(TomlReader& reader, const toml::table& table, Policy& policy) 
   reader.check_keys(table, "[network]", kKeys);
   policy.network.mode.reset();
   if (const auto mode = reader.choice(table, "mode", kModes))
-    policy.network.mode = std::array{NetworkMode::none, NetworkMode::host,
-                                     NetworkMode::isolated}[*mode];
+    policy.network.mode =
+        std::array{NetworkMode::none, NetworkMode::host, NetworkMode::isolated}[*mode];
   policy.network.connect = read_endpoints(reader, table, "connect");
   policy.network.listen = read_endpoints(reader, table, "listen");
 }
@@ -121,8 +121,8 @@ void read_on(TomlReader& reader, const toml::table& table, Policy& policy) {
     policy.supervisor_loss =
         std::array{SupervisorLoss::adopt, SupervisorLoss::freeze, SupervisorLoss::kill}[*chosen];
   if (const auto chosen = reader.choice(table, "violation", kViolation))
-    policy.violation = std::array{ViolationAction::deny, ViolationAction::kill,
-                                  ViolationAction::ask}[*chosen];
+    policy.violation =
+        std::array{ViolationAction::deny, ViolationAction::kill, ViolationAction::ask}[*chosen];
 }
 
 }  // namespace yett

@@ -44,7 +44,8 @@ class CallLists {
     std::vector<Call> calls;
     for (const TomlText& written : reader_.texts(table_, key)) {
       const SyscallEntry* entry = find(written);
-      if (entry != nullptr && is_first_mention(key, written)) calls.push_back({entry, written.source});
+      if (entry != nullptr && is_first_mention(key, written))
+        calls.push_back({entry, written.source});
     }
     return calls;
   }
@@ -107,9 +108,9 @@ void log(TomlReader& reader, const CallLists::Call& call, Policy& policy) {
 
 void emulate(TomlReader& reader, const CallLists::Call& call, Policy& policy) {
   if (std::ranges::find(kEmulated, call.entry->name) == kEmulated.end())
-    return reader.note(call.source,
-                       fmt::format("'{}' cannot be emulated (can be: sysinfo, setrlimit, prlimit64)",
-                                   call.entry->name));
+    return reader.note(
+        call.source, fmt::format("'{}' cannot be emulated (can be: sysinfo, setrlimit, prlimit64)",
+                                 call.entry->name));
   SyscallRule rule = make_allow_rule(*call.entry);
   if (rule.when.empty()) rule.action = SyscallAction::notify;
   rule.source = call.source;

@@ -85,7 +85,8 @@ std::optional<bool> TomlReader::boolean(const toml::table& table, std::string_vi
   const toml::node* node = table.get(key);
   if (node == nullptr) return std::nullopt;
   if (const auto* value = node->as_boolean()) return value->get();
-  note(location_of(*node), fmt::format("'{}' must be true or false, not {}", key, type_name(*node)));
+  note(location_of(*node),
+       fmt::format("'{}' must be true or false, not {}", key, type_name(*node)));
   return std::nullopt;
 }
 
@@ -114,8 +115,9 @@ std::optional<std::size_t> TomlReader::choice(const toml::table& table, std::str
   if (!chosen) return std::nullopt;
   const auto found = std::ranges::find(names, chosen->text);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
-  note(chosen->source, fmt::format("'{}' cannot be '{}' ({})", key,
-                                   escape_for_terminal(chosen->text), suggest(chosen->text, names)));
+  note(chosen->source,
+       fmt::format("'{}' cannot be '{}' ({})", key, escape_for_terminal(chosen->text),
+                   suggest(chosen->text, names)));
   return std::nullopt;
 }
 

@@ -104,7 +104,7 @@ SyscallRule base_rule(const SyscallEntry& entry) {
   rule.number = entry.number;
   rule.reason = entry.note;
   rule.refuse_errno = errno_of_note(entry.note);
-  rule.source = {"plugin.tsv", entry.line, 1};
+  rule.source.file = "plugin";
   return rule;
 }
 
@@ -151,6 +151,7 @@ std::vector<SyscallRule> make_rvisor_syscalls() {
     const bool allowed = listed || extra != kRvisorExtra.end();
     rules.push_back(allowed ? make_allow_rule(entry) : refused_rule(entry));
     if (extra != kRvisorExtra.end()) rules.back().reason = extra->reason;
+    rules.back().source.file = "rvisor";
   }
   return rules;
 }

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "sandbox/policy/parse_policy.hpp"
 
 namespace yett {
@@ -70,7 +72,7 @@ violation = "kill"
   EXPECT_EQ(policy.limits.swap_bytes, 0U);
   EXPECT_EQ(policy.limits.cpus, 1.5);
   EXPECT_EQ(policy.limits.wall, std::chrono::milliseconds(30'000));
-  EXPECT_EQ(policy.limits.sources.at("pids").text(), "p.toml:20:8");
+  EXPECT_EQ(policy.limits.sources.at("pids").text(), "p.toml:19:8");
   EXPECT_TRUE(policy.exec.memfd);
   EXPECT_EQ(policy.violation, ViolationAction::kill);
   EXPECT_EQ(policy.hardening, Hardening::stacked);
