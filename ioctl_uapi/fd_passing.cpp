@@ -8,12 +8,6 @@
 namespace yett {
 namespace {
 
-// Which of the kPassed* fds follow, so that one missing fd does not shift the next.
-struct Frame {
-  LaunchMessage message;
-  std::array<std::uint8_t, 8> present{};
-};
-
 union ControlBuffer {
   std::array<char, CMSG_SPACE(sizeof(int) * kMaxPassedFds)> bytes;
   struct cmsghdr align;
@@ -23,13 +17,13 @@ union ControlBuffer {
 
 ChildResult send_launch_message(int socket, const LaunchMessage& message, int listener,
                                 int terminal) {
-  Frame frame{.message = message};
+  LaunchMessage frame = message;
   std::array<int, kMaxPassedFds> fds{};
   std::size_t count = 0;
   const std::array<int, kMaxPassedFds> offered{listener, terminal};
   for (std::size_t i = 0; i < offered.size(); ++i) {
     if (offered[i] < 0) continue;
-    frame.present[i] = 1;
+    frame.passed_fds |= 1ULL << i;
     fds[count++] = offered[i];
   }
   struct iovec bytes{.iov_base = &frame, .iov_len = sizeof frame};
@@ -55,7 +49,7 @@ ChildResult send_launch_message(int socket, const LaunchMessage& message, int li
 }
 
 Result<ReceivedMessage> receive_launch_message(BorrowedFd socket) {
-  Frame frame{};
+  LaunchMessage frame;
   struct iovec bytes{.iov_base = &frame, .iov_len = sizeof frame};
   ControlBuffer control{};
   struct msghdr header{};
@@ -73,7 +67,7 @@ Result<ReceivedMessage> receive_launch_message(BorrowedFd socket) {
     gone.detail = "the sandbox's first process ended";
     return fail(std::move(gone));
   }
-  ReceivedMessage result{.message = frame.message, .fds = {}};
+  ReceivedMessage result{.message = frame, .fds = {}};
   const struct cmsghdr* rights = CMSG_FIRSTHDR(&header);
   std::array<int, kMaxPassedFds> fds{-1, -1};
   std::size_t count = 0;
@@ -83,7 +77,7 @@ Result<ReceivedMessage> receive_launch_message(BorrowedFd socket) {
   }
   std::size_t next = 0;
   for (std::size_t i = 0; i < kMaxPassedFds; ++i)
-    if (frame.present[i] != 0 && next < count) result.fds[i].reset(fds[next++]);
+    if ((frame.passed_fds >> i & 1) != 0 && next < count) result.fds[i].reset(fds[next++]);
   if (received != static_cast<ssize_t>(sizeof frame))
     return fail(Error{.kind = ErrorKind::internal,
                       .operation = "receive",
@@ -93,14 +87,14 @@ Result<ReceivedMessage> receive_launch_message(BorrowedFd socket) {
 }
 
 ChildResult receive_launch_message_child(int socket, LaunchMessage& message) {
-  Frame frame{};
+  LaunchMessage frame;
   ssize_t received = 0;
   do {
     received = ::recv(socket, &frame, sizeof frame, 0);
   } while (received < 0 && errno == EINTR);
   if (received < 0) return errno;
   if (received != static_cast<ssize_t>(sizeof frame)) return EPIPE;
-  message = frame.message;
+  message = frame;
   return kDone;
 }
 

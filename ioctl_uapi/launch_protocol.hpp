@@ -59,8 +59,9 @@ struct LaunchMessage {
   std::int64_t user_us = 0;      // exited: CPU time of the app and its waited-for children
   std::int64_t system_us = 0;
   std::int64_t max_rss_kib = 0;
+  std::uint64_t passed_fds = 0;  // bit i: an fd of kind i follows; set by send_launch_message
 };
-static_assert(sizeof(LaunchMessage) == 48);
+static_assert(sizeof(LaunchMessage) == 56);
 
 // Monotonic nanoseconds at the end of each step, in a page shared by parent and child.
 struct StepTimings {

@@ -145,7 +145,8 @@ const char* decimal(char* buffer, unsigned size, std::uint64_t value) {
 
 std::uint64_t mount_attributes(const MountEntry& entry) {
   std::uint64_t attributes = mount_flags::kNoSuid;
-  if (entry.kind != MountKind::device) attributes |= mount_flags::kNoDev;
+  const bool holds_devices = entry.kind == MountKind::device || entry.kind == MountKind::devpts;
+  if (!holds_devices) attributes |= mount_flags::kNoDev;
   if (entry.writable == Writable::no && entry.kind != MountKind::device)
     attributes |= mount_flags::kReadOnly;
   if (entry.executable == Executable::no) attributes |= mount_flags::kNoExec;

@@ -68,8 +68,8 @@ enum class MountKind {
 };
 
 // One entry. Every target is resolved below the new root, never through a link that leads out of
-// it; missing parent directories of a target are made. nosuid and nodev are always on (a device
-// entry is not nodev).
+// it; missing parent directories of a target are made. nosuid and nodev are always on (nodev but
+// for device and devpts entries, which are nothing else).
 struct MountEntry {
   MountKind kind = MountKind::bind;
   std::string target;  // absolute, inside
