@@ -17,15 +17,18 @@ namespace yett {
 class KernelPlanes {
  public:
   // Loads and pins the LSM programs under /sys/fs/bpf/yett when they are not there yet
-  // (plan.lsm.labelled), and attaches cgroup programs to `cgroup` (plan.cgroup_bpf.attached; a
-  // cgroup v2 directory's fd).
+  // (plan.lsm.labelled; mounts bpffs where nobody has), sees a canary refused, and attaches cgroup
+  // programs to `cgroup` (plan.cgroup_bpf.attached; a cgroup v2 directory's fd; 5 to 10 ms, for
+  // they are loaded for this sandbox alone). Neither goes away with this process: LSM programs are
+  // pinned, cgroup programs live as long as the cgroup.
   [[nodiscard]] static Result<KernelPlanes> make(const SandboxPlan& plan, BorrowedFd cgroup);
   KernelPlanes();
   KernelPlanes(KernelPlanes&&) noexcept;
   KernelPlanes& operator=(KernelPlanes&&) noexcept;
   ~KernelPlanes();
 
-  // Labels the waiting child, from outside, before its first forbidden act: SECURITY(start-race).
+  // Labels the waiting child, from outside, before its first forbidden act. Its mounts must be
+  // complete, and its user namespace made: a labelled task may make neither.
   // `root` is the sandbox's root directory as the child sees it (/proc/PID/root, O_PATH).
   [[nodiscard]] Status label(BorrowedFd init_pidfd, BorrowedFd root);
 
@@ -39,8 +42,12 @@ class KernelPlanes {
   std::unique_ptr<State> state_;
 };
 
-// Probe for sandbox/host and doctor: loads a two-instruction LSM program and sees it deny once.
+// Probes for sandbox/host and doctor. The first loads a small LSM program that refuses one call to
+// this process alone, and sees it refused; the second attaches to `cgroup` and detaches.
 [[nodiscard]] Status probe_bpf_lsm();
 [[nodiscard]] Status probe_cgroup_bpf(BorrowedFd cgroup);
+
+// Removes every pin of ours. Preconditions: no sandbox lives under BPF LSM.
+[[nodiscard]] Status unload_kernel_planes();
 
 }  // namespace yett

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+ *
+ * Network and devices of one cgroup, for hosts where BPF LSM does not load and as its second layer.
+ * Each sandbox loads its own instance, which lives as long as the cgroup it is attached to, and
+ * holds for child cgroups too. Until its policy is written it denies everything.
+ */
+#include "endpoint.bpf.h"
+#include "ioctl_uapi/lsm_event.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct yett_cgroup_policy);
+} yett_cgroup_policies SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+  __uint(max_entries, 16384);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct yett_endpoint_key);
+  __type(value, struct yett_endpoint_value);
+} yett_cgroup_endpoints SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, YETT_EVENT_RING_BYTES);
+} yett_cgroup_events SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct yett_counts);
+} yett_cgroup_counts SEC(".maps");
+
+enum { REFUSE = 0, ALLOW = 1 };
+
+static __always_inline struct yett_event* begin_event(const struct yett_cgroup_policy* policy,
+                                                      __u16 hook, __u16 reason) {
+  __u32 zero = 0;
+  struct yett_counts* counts = bpf_map_lookup_elem(&yett_cgroup_counts, &zero);
+  if (counts) __sync_fetch_and_add(&counts->refused, 1);
+  struct yett_event* event = bpf_ringbuf_reserve(&yett_cgroup_events, sizeof(*event), 0);
+  if (!event) {
+    if (counts) __sync_fetch_and_add(&counts->lost_events, 1);
+    return 0;
+  }
+  __builtin_memset(event, 0, sizeof(*event));
+  event->time_ns = bpf_ktime_get_ns();
+  event->policy = policy->policy;
+  event->pid = bpf_get_current_pid_tgid() >> 32;
+  event->hook = hook;
+  event->reason = reason;
+  event->error = -EPERM; /* cgroup programs give no other */
+  bpf_get_current_comm(event->comm, sizeof(event->comm));
+  return event;
+}
+
+/* NULL: the entry was never written. SECURITY(cgroup_not_armed): then everything is refused. */
+static __always_inline const struct yett_cgroup_policy* find_policy(void) {
+  __u32 zero = 0;
+  const struct yett_cgroup_policy* policy = bpf_map_lookup_elem(&yett_cgroup_policies, &zero);
+  return policy && (policy->flags & YETT_CGROUP_ARMED) ? policy : 0;
+}
+
+static __always_inline bool set_protocol(struct endpoint* endpoint, __u32 type, __u32 protocol) {
+  if (type == SOCK_STREAM && protocol != 132 /* SCTP */)
+    endpoint->protocol = IPPROTO_TCP;
+  else if (type == SOCK_DGRAM && protocol == IPPROTO_UDP)
+    endpoint->protocol = IPPROTO_UDP;
+  else
+    return 0;
+  return 1;
+}
+
+static __always_inline int decide(struct bpf_sock_addr* context, struct endpoint* endpoint,
+                                  __u16 family, __u16 hook) {
+  const struct yett_cgroup_policy* policy = find_policy();
+  if (!policy) return REFUSE;
+  if (!(policy->flags & YETT_CGROUP_NETWORK)) return ALLOW;
+  endpoint->port = bpf_ntohs(context->user_port);
+  if (set_protocol(endpoint, context->type, context->protocol) &&
+      endpoint_allowed(&yett_cgroup_endpoints, policy->policy, endpoint))
+    return ALLOW;
+  struct yett_event* event = begin_event(policy, hook, YETT_REASON_NO_ENDPOINT);
+  if (event) {
+    event->family = family;
+    event->port = endpoint->port;
+    event->protocol = endpoint->protocol;
+    __builtin_memcpy(event->address, endpoint->address, sizeof(event->address));
+    bpf_ringbuf_submit(event, 0);
+  }
+  return REFUSE;
+}
+
+static __always_inline int decide_ipv4(struct bpf_sock_addr* context, __u8 direction, __u16 hook) {
+  struct endpoint endpoint = {.direction = direction};
+  set_ipv4(&endpoint, context->user_ip4);
+  return decide(context, &endpoint, AF_INET, hook);
+}
+
+static __always_inline int decide_ipv6(struct bpf_sock_addr* context, __u8 direction, __u16 hook) {
+  struct endpoint endpoint = {.direction = direction};
+  __u32 words[4] = {context->user_ip6[0], context->user_ip6[1], context->user_ip6[2],
+                    context->user_ip6[3]};
+  __builtin_memcpy(endpoint.address, words, sizeof(endpoint.address));
+  return decide(context, &endpoint, AF_INET6, hook);
+}
+
+SEC("cgroup/connect4")
+int yett_connect4(struct bpf_sock_addr* context) {
+  return decide_ipv4(context, YETT_CONNECT, YETT_HOOK_CONNECT);
+}
+
+SEC("cgroup/connect6")
+int yett_connect6(struct bpf_sock_addr* context) {
+  return decide_ipv6(context, YETT_CONNECT, YETT_HOOK_CONNECT);
+}
+
+SEC("cgroup/sendmsg4")
+int yett_sendmsg4(struct bpf_sock_addr* context) {
+  return decide_ipv4(context, YETT_CONNECT, YETT_HOOK_SEND);
+}
+
+SEC("cgroup/sendmsg6")
+int yett_sendmsg6(struct bpf_sock_addr* context) {
+  return decide_ipv6(context, YETT_CONNECT, YETT_HOOK_SEND);
+}
+
+SEC("cgroup/bind4")
+int yett_bind4(struct bpf_sock_addr* context) {
+  return decide_ipv4(context, YETT_LISTEN, YETT_HOOK_BIND);
+}
+
+SEC("cgroup/bind6")
+int yett_bind6(struct bpf_sock_addr* context) {
+  return decide_ipv6(context, YETT_LISTEN, YETT_HOOK_BIND);
+}
+
+/* Stream and datagram sockets only: a raw or ping socket has no ports for rules to speak of. */
+SEC("cgroup/sock_create")
+int yett_sock_create(struct bpf_sock* context) {
+  const struct yett_cgroup_policy* policy = find_policy();
+  if (!policy) return REFUSE;
+  if (!(policy->flags & YETT_CGROUP_NETWORK)) return ALLOW;
+  struct endpoint endpoint = {};
+  if (set_protocol(&endpoint, context->type, context->protocol)) return ALLOW;
+  struct yett_event* event = begin_event(policy, YETT_HOOK_SOCKET, YETT_REASON_NO_ENDPOINT);
+  if (event) {
+    event->family = context->family;
+    event->detail = context->type;
+    bpf_ringbuf_submit(event, 0);
+  }
+  return REFUSE;
+}
+
+/* null, zero, full, random, urandom, tty, ptmx, and every pseudo-terminal. */
+static __always_inline bool is_harmless_device(__u32 major, __u32 minor) {
+  if (major == 1) return minor == 3 || minor == 5 || minor == 7 || minor == 8 || minor == 9;
+  if (major == 5) return minor == 0 || minor == 2;
+  return major >= 136 && major <= 143;
+}
+
+SEC("cgroup/dev")
+int yett_device(struct bpf_cgroup_dev_ctx* context) {
+  const struct yett_cgroup_policy* policy = find_policy();
+  if (!policy) return REFUSE;
+  if (!(policy->flags & YETT_CGROUP_DEVICES)) return ALLOW;
+  __u32 access = context->access_type >> 16;
+  __u32 type = context->access_type & 0xffff;
+  /* SECURITY(device_nodes): known character devices, and making none. */
+  if (type == BPF_DEVCG_DEV_CHAR && !(access & BPF_DEVCG_ACC_MKNOD) &&
+      is_harmless_device(context->major, context->minor))
+    return ALLOW;
+  struct yett_event* event = begin_event(policy, YETT_HOOK_DEVICE, YETT_REASON_GROUP);
+  if (event) {
+    event->detail = (context->major << 20) | context->minor;
+    bpf_ringbuf_submit(event, 0);
+  }
+  return REFUSE;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+ *
+ * One look-up for one endpoint, of constant work: the value at the longest prefix holds all port
+ * ranges that any shorter prefix allows too (user space folds them in).
+ */
+#ifndef YETT_BPF_ENDPOINT_H
+#define YETT_BPF_ENDPOINT_H
+
+#include "ioctl_uapi/lsm_policy.h"
+#include "kernel_types.h"
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+struct endpoint {
+  __u8 address[16]; /* IPv4 as ::ffff:a.b.c.d */
+  __u16 port;       /* host byte order */
+  __u8 protocol;
+  __u8 direction;
+};
+
+static __always_inline void set_ipv4(struct endpoint* endpoint, __be32 address) {
+  __builtin_memset(endpoint->address, 0, 10);
+  endpoint->address[10] = 0xff;
+  endpoint->address[11] = 0xff;
+  __builtin_memcpy(&endpoint->address[12], &address, 4);
+}
+
+static __always_inline bool endpoint_allowed(void* map, __u32 policy,
+                                             const struct endpoint* endpoint) {
+  struct yett_endpoint_key key = {
+      .prefix_length = YETT_ENDPOINT_FIXED_BITS + 128,
+      .policy = policy,
+      .direction = endpoint->direction,
+      .protocol = endpoint->protocol,
+  };
+  __builtin_memcpy(key.address, endpoint->address, sizeof(key.address));
+  const struct yett_endpoint_value* value = bpf_map_lookup_elem(map, &key);
+  if (!value) return 0;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < YETT_PORT_RANGES; i++) {
+    if (i >= value->count) return 0;
+    if (endpoint->port >= value->ranges[i].first && endpoint->port <= value->ranges[i].last)
+      return 1;
+  }
+  return 0;
+}
+
+#endif

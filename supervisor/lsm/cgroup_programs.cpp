@@ -1,0 +1,89 @@
+#include "supervisor/lsm/cgroup_programs.hpp"
+
+#include <bpf/bpf.h>
+
+#include <yett/cgroup.skel.h>
+#include <cerrno>
+#include <span>
+
+#include "supervisor/lsm/endpoint_table.hpp"
+
+namespace yett {
+namespace {
+
+constexpr std::uint32_t kPolicy = 1;  // the maps are this sandbox's alone
+
+std::span<const std::byte> object_bytes() {
+  std::size_t size = 0;
+  const void* bytes = yett_cgroup__elf_bytes(&size);
+  return {static_cast<const std::byte*>(bytes), size};
+}
+
+// Rules of one direction close the other: what no rule names is refused.
+bool restricts_network(const CgroupBpfPlan& plan) {
+  return !plan.connect.empty() || !plan.listen.empty() || !plan.restrict_devices;
+}
+
+void select_programs(bpf_object& object, const CgroupBpfPlan& plan) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, &object) {
+    const bool devices = bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_DEVICE;
+    bpf_program__set_autoload(program, devices ? plan.restrict_devices : restricts_network(plan));
+  }
+}
+
+}  // namespace
+
+Result<CgroupPrograms> CgroupPrograms::attach(const CgroupBpfPlan& plan, BorrowedFd cgroup) {
+  YETT_TRY(BpfObject object, open_bpf_object("yett_cgroup", object_bytes()));
+  select_programs(*object, plan);
+  if (const int result = bpf_object__load(object.get()); result != 0)
+    return fail(bpf_error(result, "load cgroup BPF programs", {}));
+  CgroupPrograms programs(std::move(object));
+  YETT_CHECK(programs.arm(plan));
+  YETT_CHECK(programs.attach_all(cgroup));
+  return programs;
+}
+
+int CgroupPrograms::map(const char* name) const {
+  return bpf_object__find_map_fd_by_name(object_.get(), name);
+}
+
+Status CgroupPrograms::arm(const CgroupBpfPlan& plan) const {
+  YETT_TRY(const auto table, make_endpoint_table(kPolicy, plan.connect, plan.listen));
+  for (const auto& [key, value] : table)
+    if (bpf_map_update_elem(map("yett_cgroup_endpoints"), &key, &value, BPF_ANY) != 0)
+      return fail(bpf_error(-errno, "write BPF map", "yett_cgroup_endpoints"));
+  yett_cgroup_policy policy{.flags = YETT_CGROUP_ARMED, .policy = kPolicy};
+  if (restricts_network(plan)) policy.flags |= YETT_CGROUP_NETWORK;
+  if (plan.restrict_devices) policy.flags |= YETT_CGROUP_DEVICES;
+  const std::uint32_t zero = 0;
+  if (bpf_map_update_elem(map("yett_cgroup_policies"), &zero, &policy, BPF_ANY) != 0)
+    return fail(bpf_error(-errno, "write BPF map", "yett_cgroup_policies"));
+  return {};
+}
+
+// Not by links: a link dies with us, an attached program stays until its cgroup is removed.
+Status CgroupPrograms::attach_all(BorrowedFd cgroup) const {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object_.get()) {
+    if (!bpf_program__autoload(program)) continue;
+    const int result =
+        bpf_prog_attach(bpf_program__fd(program), cgroup.get(),
+                        bpf_program__expected_attach_type(program), BPF_F_ALLOW_MULTI);
+    if (result != 0)
+      return fail(bpf_error(-errno, "attach to the sandbox's cgroup", bpf_program__name(program)));
+  }
+  return {};
+}
+
+BorrowedFd CgroupPrograms::ring() const { return BorrowedFd(map("yett_cgroup_events")); }
+
+yett_counts CgroupPrograms::counts() const {
+  yett_counts counts{};
+  const std::uint32_t zero = 0;
+  bpf_map_lookup_elem(map("yett_cgroup_counts"), &zero, &counts);
+  return counts;
+}
+
+}  // namespace yett

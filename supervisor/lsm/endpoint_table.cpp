@@ -1,0 +1,141 @@
+#include "supervisor/lsm/endpoint_table.hpp"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <set>
+
+namespace yett {
+namespace {
+
+using Address = std::array<std::uint8_t, 16>;
+
+// A set of addresses in IPv6 space; IPv4 is ::ffff:0:0/96.
+struct Prefix {
+  Address address{};
+  unsigned bits = 0;
+  auto operator<=>(const Prefix&) const = default;
+};
+
+constexpr unsigned kIpv4Base = 96;
+
+constexpr Prefix ipv4_space() {
+  Prefix prefix{.bits = kIpv4Base};
+  prefix.address[10] = 0xff;
+  prefix.address[11] = 0xff;
+  return prefix;
+}
+
+Address masked(const Address& address, unsigned bits) {
+  Address result{};
+  for (unsigned i = 0; i < result.size(); ++i) {
+    const unsigned kept = std::clamp(static_cast<int>(bits) - static_cast<int>(8 * i), 0, 8);
+    result[i] = static_cast<std::uint8_t>(address[i] & (0xff00U >> kept));
+  }
+  return result;
+}
+
+bool contains(const Prefix& outer, const Prefix& inner) {
+  return outer.bits <= inner.bits && masked(inner.address, outer.bits) == outer.address;
+}
+
+bool is_any_host(const EndpointRule& rule) { return rule.host == "*"; }
+
+Prefix prefix_of(const EndpointRule& rule) {
+  if (is_any_host(rule)) return {};
+  if (rule.is_ipv6) return {masked(rule.address, rule.prefix_length), rule.prefix_length};
+  Prefix prefix = ipv4_space();
+  std::copy_n(rule.address.begin(), 4, prefix.address.begin() + 12);
+  prefix.bits = kIpv4Base + rule.prefix_length;
+  prefix.address = masked(prefix.address, prefix.bits);
+  return prefix;
+}
+
+// An IPv6 rule never speaks of IPv4 addresses, though its prefix may cover their place.
+bool applies(const EndpointRule& rule, const Prefix& node) {
+  if (!contains(prefix_of(rule), node)) return false;
+  return is_any_host(rule) || rule.is_ipv6 != contains(ipv4_space(), node);
+}
+
+// Overlapping and adjacent ranges become one.
+std::vector<yett_port_range> merge_ranges(std::vector<yett_port_range> ranges) {
+  std::ranges::sort(ranges, {}, &yett_port_range::first);
+  std::vector<yett_port_range> merged;
+  for (const yett_port_range& range : ranges) {
+    if (!merged.empty() && range.first <= merged.back().last + 1U)
+      merged.back().last = std::max(merged.back().last, range.last);
+    else
+      merged.push_back(range);
+  }
+  return merged;
+}
+
+struct Group {
+  std::uint32_t policy;
+  std::uint8_t direction;
+  std::uint8_t protocol;
+  std::vector<const EndpointRule*> rules;
+};
+
+Result<EndpointEntry> make_entry(const Group& group, const Prefix& node) {
+  std::vector<yett_port_range> ranges;
+  const EndpointRule* last = nullptr;
+  for (const EndpointRule* rule : group.rules) {
+    if (!applies(*rule, node)) continue;
+    ranges.push_back({rule->port_first, rule->port_last});
+    last = rule;
+  }
+  ranges = merge_ranges(std::move(ranges));
+  if (ranges.size() > YETT_PORT_RANGES)
+    return fail(request_error(last->source.text() + ": " + last->text,
+                              "more than 16 separate port ranges hold for one address",
+                              "join ports into ranges"));
+  EndpointEntry entry{};
+  entry.first.prefix_length = YETT_ENDPOINT_FIXED_BITS + node.bits;
+  entry.first.policy = group.policy;
+  entry.first.direction = group.direction;
+  entry.first.protocol = group.protocol;
+  std::ranges::copy(node.address, entry.first.address);
+  entry.second.count = static_cast<std::uint32_t>(ranges.size());
+  std::ranges::copy(ranges, entry.second.ranges);
+  return entry;
+}
+
+Status append_group(const Group& group, std::vector<EndpointEntry>& table) {
+  if (group.rules.empty()) return {};
+  std::set<Prefix> nodes{ipv4_space()};  // else IPv4 would fall through to a wide IPv6 rule
+  for (const EndpointRule* rule : group.rules) nodes.insert(prefix_of(*rule));
+  for (const Prefix& node : nodes) {
+    YETT_TRY(const EndpointEntry entry, make_entry(group, node));
+    table.push_back(entry);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<EndpointEntry>> make_endpoint_table(std::uint32_t policy,
+                                                       const std::vector<EndpointRule>& connect,
+                                                       const std::vector<EndpointRule>& listen) {
+  std::vector<EndpointEntry> table;
+  for (const auto& [direction, rules] :
+       {std::pair{YETT_CONNECT, &connect}, std::pair{YETT_LISTEN, &listen}}) {
+    Group tcp{policy, static_cast<std::uint8_t>(direction), IPPROTO_TCP, {}};
+    Group udp{policy, static_cast<std::uint8_t>(direction), IPPROTO_UDP, {}};
+    for (const EndpointRule& rule : *rules) {
+      if (rule.scheme == EndpointScheme::unix_path) continue;
+      if (!rule.is_literal && !is_any_host(rule))
+        return fail(request_error(rule.source.text() + ": " + rule.text,
+                                  "the kernel planes know addresses, not host names",
+                                  "write the address"));
+      (rule.scheme == EndpointScheme::tcp ? tcp : udp).rules.push_back(&rule);
+    }
+    YETT_CHECK(append_group(tcp, table));
+    YETT_CHECK(append_group(udp, table));
+  }
+  return table;
+}
+
+}  // namespace yett

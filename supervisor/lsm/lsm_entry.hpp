@@ -1,0 +1,57 @@
+// One sandbox's entry in the LSM programs' maps: its policy, rule roots, endpoints, event ring.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "ioctl_uapi/lsm_policy.h"
+#include "sandbox/plan/sandbox_plan.hpp"
+#include "supervisor/lsm/lsm_programs.hpp"
+
+namespace yett {
+
+class LsmEntry {
+ public:
+  // Writes the entry; entries of dead supervisors are swept when the maps are full.
+  [[nodiscard]] static Result<LsmEntry> make(const LsmPlan& plan, LsmMaps maps);
+  LsmEntry(LsmEntry&& other) noexcept;
+  LsmEntry& operator=(LsmEntry&&) = delete;
+  // Removes the entry: tasks that still wear its label are denied everything from then on.
+  ~LsmEntry();
+
+  // Tags the rule roots as the child sees them below `root`, then labels the child. Its mounts must
+  // be complete: a mount made later lies below no rule.
+  [[nodiscard]] Status label(BorrowedFd pidfd, BorrowedFd root);
+
+  // This sandbox's ring, or invalid: all slots are taken, its events are only counted.
+  [[nodiscard]] BorrowedFd ring() const { return ring_.borrow(); }
+  [[nodiscard]] const yett_label& identity() const { return label_; }
+  [[nodiscard]] yett_counts counts() const;
+
+ private:
+  LsmEntry(LsmPlan plan, LsmMaps maps);
+  [[nodiscard]] Status claim_slot();
+  [[nodiscard]] Status insert_policy();
+  [[nodiscard]] Status insert_endpoints();
+  [[nodiscard]] Status tag_roots(BorrowedFd pidfd, BorrowedFd root);
+  [[nodiscard]] Status tag_root(BorrowedFd root, const std::string& path, std::uint32_t bits);
+  void remove();
+
+  LsmPlan plan_;
+  LsmMaps maps_;
+  yett_label label_{};
+  bool inserted_ = false;
+  std::optional<std::uint32_t> slot_;
+  UniqueFd ring_;
+  std::vector<yett_root_key> root_keys_;
+  std::vector<yett_endpoint_key> endpoint_keys_;
+  std::vector<UniqueFd> held_inodes_;  // a tag lives as long as its inode is in memory
+};
+
+// The policy flags that a plan asks for. Pure.
+[[nodiscard]] std::uint32_t make_policy_flags(const LsmPlan& plan);
+
+}  // namespace yett
