@@ -3,6 +3,8 @@
 #include <array>
 
 #include "runsc-like/cli/doctor.hpp"
+#include "runsc-like/cli/inspect.hpp"
+#include "runsc-like/cli/pack.hpp"
 #include "runsc-like/cli/run.hpp"
 
 namespace yett {
@@ -10,6 +12,8 @@ namespace yett {
 std::span<const Command> all_commands() {
   static constexpr std::array kCommands{
       Command{"run", "run a program that you do not trust", run_sandbox},
+      Command{"pack", "make a package of a directory or of programs of this host", run_pack},
+      Command{"inspect", "what a package is, holds and asks for", run_inspect},
       Command{"doctor", "what this host offers, what is missing, and the mend", run_doctor},
   };
   return kCommands;
