@@ -12,6 +12,7 @@ struct Machine {
   long processors = 0;
   std::string memory;
   double load = 0;                    // of the last minute, before the first measurement
+  bool realtime = false;              // measured above everything else that ran
   std::vector<std::string> versions;  // "bubblewrap 0.8.0"
   std::string date;                   // ISO, UTC
 };

@@ -1,4 +1,5 @@
 // yett-bench: native, bubblewrap and yett side by side.
+#include <sched.h>
 #include <unistd.h>
 
 #include <array>
@@ -24,6 +25,8 @@ constexpr char kHelp[] =
     "  --only PART      start-up or operations\n"
     "  --without NAME   leave native's rival out: bwrap or yett\n"
     "  --json FILE      where the JSON goes (bench.json beside the binaries)\n"
+    "  --realtime       above everything else that runs (SCHED_FIFO, for root): true figures on a\n"
+    "                   busy machine\n"
     "  --strict         exit status 1 when a goal is missed\n";
 
 struct Options {
@@ -31,6 +34,7 @@ struct Options {
   std::string json;
   std::string without;
   bool strict = false;
+  bool realtime = false;
 };
 
 int wrong_use(const std::string& what) {
@@ -58,8 +62,8 @@ int parse(int argc, char** argv, Options& options) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
     if (flag == "--help" || flag == "-h") return std::fputs(kHelp, stdout), 0;
-    if (flag == "--strict") {
-      options.strict = true;
+    if (flag == "--strict" || flag == "--realtime") {
+      (flag == "--strict" ? options.strict : options.realtime) = true;
       continue;
     }
     if (i + 1 >= argc) return wrong_use(std::string(flag) + ": no such flag, or no value");
@@ -91,7 +95,16 @@ bool any_goal_missed(const Measurements& measurements) {
   return false;
 }
 
+bool take_the_processor() {
+  const sched_param priority{.sched_priority = 10};
+  return ::sched_setscheduler(0, SCHED_FIFO, &priority) == 0;
+}
+
 int run(const Options& options) {
+  if (options.realtime && !take_the_processor()) {
+    std::fputs("yett-bench: --realtime: not permitted (run it as root)\n", stderr);
+    return 1;
+  }
   const std::string binaries = own_directory();
   const Paths paths{.binaries = binaries, .policy = binaries + "/bench-policy.toml"};
   std::vector<Runner> runners = find_runners(paths);
@@ -99,12 +112,14 @@ int run(const Options& options) {
   BenchResult result;
   result.machine = describe_machine({"bwrap --version", binaries + "/yett --version"});
   result.rounds = options.plan.rounds;
+  result.machine.realtime = options.realtime;
   auto measured = measure(options.plan, paths, runners);
   if (!measured) {
     std::fprintf(stderr, "yett-bench: %s\n", measured.error().message().c_str());
     return 1;
   }
-  result.measurements = std::move(*measured);
+  result.measurements = std::move(measured->figures);
+  result.notes = std::move(measured->notes);
   if (options.plan.start_up && options.without != "yett")
     if (auto steps = measure_steps(paths, options.plan.starts)) result.steps = std::move(*steps);
   const bool colours = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;

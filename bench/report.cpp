@@ -79,8 +79,10 @@ std::string header(const BenchResult& result, const Paint& paint) {
       "(quartiles)\n",
       machine.date, fmt::join(machine.versions, ", "), result.rounds);
   if (machine.load > kBusyLoad)
-    text += fmt::format("{}The machine was busy (load {:.1f}): take the ratios with care.{}\n",
-                        paint.bad, machine.load, paint.off);
+    text += fmt::format("{}The machine was busy (load {:.1f}): {}.{}\n", paint.bad, machine.load,
+                        machine.realtime ? "measured with real-time priority"
+                                         : "take the ratios with care, or add --realtime",
+                        paint.off);
   if (result.rounds < kFewestRounds)
     text += fmt::format("Fewer than {} rounds: no ratios are given.\n", kFewestRounds);
   return text;
@@ -108,6 +110,7 @@ nlohmann::ordered_json machine_json(const Machine& machine) {
           {"processors", machine.processors},
           {"memory", machine.memory},
           {"load", machine.load},
+          {"realtime", machine.realtime},
           {"versions", machine.versions},
           {"date", machine.date}};
 }
@@ -131,6 +134,8 @@ std::string result_table(const BenchResult& result, Colours colours) {
                         time_cell(result, row, "yett"), ratio_cell(result, row, "bwrap"),
                         ratio_cell(result, row, "yett"), goal_cell(judged, row, paint));
   }
+  for (const std::string& note : result.notes)
+    text += fmt::format("{}not measured:{} {}\n", paint.bad, paint.off, note);
   return text + step_lines(result, paint);
 }
 
@@ -155,6 +160,7 @@ std::string result_json(const BenchResult& result) {
                                    {"at_most", judged.goal.at_most},
                                    {"ratio", judged.ratio->median},
                                    {"met", judged.met()}});
+  document["notes"] = result.notes;
   for (const StepCost& step : result.steps)
     document["steps"].push_back({{"step", step.name},
                                  {"median_us", step.median_us},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct BenchResult {
   Machine machine;
   std::size_t rounds = 0;
   Measurements measurements;
+  std::set<std::string> notes;
   std::vector<StepCost> steps;
 };
 

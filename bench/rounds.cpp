@@ -46,26 +46,26 @@ Status take_lines(std::string_view text, const std::string& runner, Measurements
   return {};
 }
 
-Status run_micro(const Runner& runner, const Paths& paths, Network network,
-                 const std::vector<std::string>& operations, Measurements& into) {
+// A runner that cannot run the operations is noted and left out: the others' figures stand.
+void run_micro(const Runner& runner, const Paths& paths, Network network,
+               const std::vector<std::string>& operations, Measured& into) {
   CommandLine program{kMicro, runner.scratch};
   program.insert(program.end(), operations.begin(), operations.end());
-  YETT_TRY(const std::string text, output_of(runner.wrap(paths, network, program)));
-  return take_lines(text, runner.name, into);
+  const Result<std::string> text = output_of(runner.wrap(paths, network, program));
+  const Status taken = text ? take_lines(*text, runner.name, into.figures) : fail(text.error());
+  if (!taken) into.notes.insert(taken.error().message());
 }
 
 // connect needs one network for listener and client in all three, so it runs apart, in the host's;
 // the bare notification round trip needs no sandbox.
-Status operations_round(const Paths& paths, const std::vector<Runner>& order, Measurements& into) {
+void operations_round(const Paths& paths, const std::vector<Runner>& order, Measured& into) {
   std::vector<std::string> local = operation_names();
   std::erase(local, "connect");
   for (const Runner& runner : order) {
-    YETT_CHECK(run_micro(runner, paths, Network::own, local, into));
-    YETT_CHECK(run_micro(runner, paths, Network::host, {"connect"}, into));
-    if (runner.name == "native")
-      YETT_CHECK(run_micro(runner, paths, Network::host, {kNotifyBaseline}, into));
+    run_micro(runner, paths, Network::own, local, into);
+    run_micro(runner, paths, Network::host, {"connect"}, into);
+    if (runner.name == "native") run_micro(runner, paths, Network::host, {kNotifyBaseline}, into);
   }
-  return {};
 }
 
 void show_progress(std::size_t done, std::size_t all) {
@@ -89,19 +89,18 @@ const std::vector<std::string>& operation_names() {
   return kNames;
 }
 
-Result<Measurements> measure(const Plan& plan, const Paths& paths,
-                             const std::vector<Runner>& runners) {
-  Measurements measurements;
+Result<Measured> measure(const Plan& plan, const Paths& paths, const std::vector<Runner>& runners) {
+  Measured measured;
   std::vector<Runner> order = runners;
   YETT_CHECK(warm_up(paths, runners));
   for (std::size_t round = 0; round < plan.rounds; ++round) {
     show_progress(round, plan.rounds);
-    if (plan.start_up) YETT_CHECK(start_up_round(plan, paths, order, measurements));
-    if (plan.operations) YETT_CHECK(operations_round(paths, order, measurements));
+    if (plan.start_up) YETT_CHECK(start_up_round(plan, paths, order, measured.figures));
+    if (plan.operations) operations_round(paths, order, measured);
     std::ranges::rotate(order, order.begin() + 1);
   }
   show_progress(plan.rounds, plan.rounds);
-  return measurements;
+  return measured;
 }
 
 }  // namespace yett::bench

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,14 @@ inline constexpr const char* kNotifyBaseline = "notify-baseline";
 // The operations, in the order of the table.
 [[nodiscard]] const std::vector<std::string>& operation_names();
 
-[[nodiscard]] Result<Measurements> measure(const Plan& plan, const Paths& paths,
-                                           const std::vector<Runner>& runners);
+struct Measured {
+  Measurements figures;
+  std::set<std::string> notes;  // what could not be measured, and why
+};
+
+// Error: a runner that cannot even start /bin/true.
+[[nodiscard]] Result<Measured> measure(const Plan& plan, const Paths& paths,
+                                       const std::vector<Runner>& runners);
 
 // One step of yett's start, as `yett run --report` tells it: microseconds of its own.
 struct StepCost {

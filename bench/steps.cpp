@@ -32,7 +32,7 @@ Result<std::vector<Step>> read_steps(const std::string& path) {
 }  // namespace
 
 Result<std::vector<StepCost>> measure_steps(const Paths& paths, std::size_t starts) {
-  const std::string path = "/tmp/yett-bench-report-" + std::to_string(::getpid()) + ".json";
+  const std::string path = "/dev/shm/yett-bench-report-" + std::to_string(::getpid()) + ".json";
   const CommandLine command{paths.binaries + "/yett", "run", "--report", path, "--", "/bin/true"};
   std::vector<StepCost> costs;  // in the order of the first start
   std::map<std::string, Rounds> figures;
