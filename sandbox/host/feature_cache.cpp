@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <link.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -71,6 +73,22 @@ std::string file_identity(const char* path) {
   return std::to_string(found.st_dev) + ":" + std::to_string(found.st_ino);
 }
 
+// A tmpfs does not outlive its boot, so that what is kept there needs no boot id; reading it would
+// cost a quarter of the whole look-up.
+std::string boot_identity(const std::string& directory) {
+  struct statfs filesystem{};
+  if (::statfs(directory.c_str(), &filesystem) == 0 && filesystem.f_type == TMPFS_MAGIC)
+    return "this-boot";
+  return read_line_file("/proc/sys/kernel/random/boot_id").value_or("no-boot-id");
+}
+
+// settimeofday(2) without a time and without a zone changes nothing, but is refused outside the
+// initial user namespace: 0.2 us against 30 for a look at /proc/self/ns of a process this young.
+std::string user_namespace_identity() {
+  if (::syscall(SYS_settimeofday, nullptr, nullptr) == 0) return "initial";
+  return file_identity("/proc/self/ns/user");
+}
+
 std::string file_name() { return "host-features-" + build_id(); }
 
 // ---- text ---------------------------------------------------------------------------------------
@@ -126,17 +144,17 @@ std::string_view take_line(std::string_view& text) {
 
 }  // namespace
 
-std::string make_feature_key() {
+std::string make_feature_key(const std::string& directory) {
   utsname name{};
   ::uname(&name);
   std::array<__user_cap_data_struct, 2> capabilities{};
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   ::syscall(SYS_capget, &header, capabilities.data());
-  std::string key = read_line_file("/proc/sys/kernel/random/boot_id").value_or("no-boot-id");
+  std::string key = boot_identity(directory);
   for (const std::string& part :
        {std::string(name.release), std::string(name.version), std::to_string(::geteuid()),
         std::to_string(capabilities[0].effective), std::to_string(capabilities[1].effective),
-        file_identity("/proc/self/ns/user"), file_identity("/sys/fs/cgroup")})
+        user_namespace_identity(), file_identity("/sys/fs/cgroup")})
     key += "|" + part;
   return key;
 }
@@ -186,7 +204,7 @@ std::optional<KernelFeatures> load_features(const std::string& directory, std::s
   if (!file.valid() || ::fstat(file.get(), &found) != 0) return std::nullopt;
   if (!S_ISREG(found.st_mode) || found.st_uid != ::geteuid() || (found.st_mode & 022) != 0)
     return std::nullopt;
-  std::array<char, 16384> text;
+  std::array<char, 4096> text;
   const ssize_t size = ::read(file.get(), text.data(), text.size());
   if (size <= 0) return std::nullopt;
   return parse_features({text.data(), static_cast<std::size_t>(size)}, key);

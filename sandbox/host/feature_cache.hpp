@@ -10,8 +10,8 @@
 
 namespace yett {
 
-// What the answer depends on, as text. Reads the boot id, the capabilities and a few inode numbers.
-[[nodiscard]] std::string make_feature_key();
+// What an answer kept in `directory` depends on, as text.
+[[nodiscard]] std::string make_feature_key(const std::string& directory);
 
 // Pure; the two undo each other. Nothing for text that is cut, malformed or of another key.
 [[nodiscard]] std::string serialise_features(const KernelFeatures& features, std::string_view key);

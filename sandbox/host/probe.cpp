@@ -98,13 +98,14 @@ KernelFeatures probe_kernel_features(const BpfProbes& bpf) {
 KernelFeatures probe_and_keep_kernel_features(const std::string& cache_directory,
                                               const BpfProbes& bpf) {
   KernelFeatures features = probe_kernel_features(bpf);
-  keep_features(cache_directory, make_feature_key(), features);
+  keep_features(cache_directory, make_feature_key(cache_directory), features);
   return features;
 }
 
 KernelFeatures load_or_probe_kernel_features(const std::string& cache_directory,
                                              const BpfProbes& bpf) {
-  if (auto kept = load_features(cache_directory, make_feature_key())) return *std::move(kept);
+  if (auto kept = load_features(cache_directory, make_feature_key(cache_directory)))
+    return *std::move(kept);
   return probe_and_keep_kernel_features(cache_directory, bpf);
 }
 

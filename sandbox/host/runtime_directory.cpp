@@ -23,10 +23,13 @@ Result<std::string> runtime_directory_path() {
 
 Result<std::string> open_runtime_directory() {
   YETT_TRY(std::string path, runtime_directory_path());
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail(errno_error("make the runtime directory", path));
   struct stat found{};
-  if (::lstat(path.c_str(), &found) != 0) return fail(errno_error("look at", path));
+  if (::lstat(path.c_str(), &found) != 0) {
+    if (errno != ENOENT) return fail(errno_error("look at", path));
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+      return fail(errno_error("make the runtime directory", path));
+    if (::lstat(path.c_str(), &found) != 0) return fail(errno_error("look at", path));
+  }
   // SECURITY(runtime-directory): a symlink, another owner or a wider mode is refused, for the
   // compiled filters kept here are installed as they are.
   if (!S_ISDIR(found.st_mode))
