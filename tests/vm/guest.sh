@@ -36,6 +36,9 @@ boot() {
     disks+=(-drive "if=none,id=${disk%%=*},format=raw,readonly=on,file=${disk#*=}"
       -device "virtio-blk-pci,drive=${disk%%=*},serial=${disk%%=*}")
   done
+  # shellcheck disable=SC2054  # the commas are QEMU's
+  disks+=(-drive "if=none,id=scratch,format=raw,cache=unsafe,file=$work/scratch"
+    -device virtio-blk-pci,drive=scratch,serial=scratch)
   if [ "$YETT_VM_JOB" = shell ]; then
     input=/dev/stdin signals=off
   fi
@@ -73,6 +76,7 @@ check_guest() {
 }
 
 need qemu-system-x86_64 qemu-system-x86
+need mkfs.ext4 e2fsprogs
 rm -rf "$out"
 mkdir -p "$out"
 kernel_dir=$("$here/fetch_kernel.sh" "$kernel" "$cache")
@@ -87,6 +91,8 @@ fi
 work=$(mktemp -d "$cache/run.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 job_archive
+truncate -s 4G "$work/scratch"
+mkfs.ext4 -q -F -O ^has_journal "$work/scratch"
 cat "$kernel_dir/boot.cpio" "$work/job.cpio" >"$work/initrd"
 boot || say "QEMU ended with status $?"
 [ ! -s "$work/results.tar" ] || tar -C "$out" -xif "$work/results.tar" || true

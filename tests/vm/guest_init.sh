@@ -13,6 +13,18 @@ cd /
 # shellcheck source=/dev/null
 . /run/vm/job.env
 
+# The device of the disk with this serial.
+disk_of() {
+  for disk in /sys/block/vd*; do
+    [ "$(cat "$disk/serial")" != "$1" ] || echo "/dev/${disk##*/}"
+  done
+}
+
+bind_scratch() {
+  chmod 1777 "/run/vm/scratch/$1" "$2"
+  case $YETT_VM_SOURCE in "$2"/*) ;; *) mount --bind "/run/vm/scratch/$1" "$2" ;; esac
+}
+
 mount_all() {
   mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 /sys/fs/cgroup
   mount -t bpf -o mode=700 bpf /sys/fs/bpf
@@ -21,12 +33,13 @@ mount_all() {
   mkdir -p /dev/pts /dev/shm
   mount -t devpts -o mode=620,ptmxmode=666,gid=5 devpts /dev/pts
   mount -t tmpfs -o mode=1777 tmpfs /dev/shm
-  for place in /tmp /var/tmp; do
-    chmod 1777 "$place"
-    # A checkout below /tmp must stay visible.
-    case $YETT_VM_SOURCE in "$place"/*) continue ;; esac
-    mount -t tmpfs -o mode=1777 tmpfs "$place"
-  done
+  # A real file system for what tests write: no kernel before 6.3 idmaps a tmpfs. A checkout below
+  # /tmp must stay visible, so such a /tmp is left as it is.
+  mkdir -p /run/vm/scratch
+  mount -t ext4 -o noatime "$(disk_of scratch)" /run/vm/scratch
+  mkdir /run/vm/scratch/tmp /run/vm/scratch/var-tmp
+  bind_scratch tmp /tmp
+  bind_scratch var-tmp /var/tmp
   for link in fd:/proc/self/fd stdin:/proc/self/fd/0 stdout:/proc/self/fd/1 stderr:/proc/self/fd/2; do
     ln -sf "${link#*:}" "/dev/${link%%:*}"
   done
@@ -54,7 +67,8 @@ do_job() {
     programs) sh /run/vm/run_programs.sh "$RESULTS_PORT" ;;
     command)
       stty -opost -echo
-      bash /run/vm/command
+      { bash /run/vm/command </dev/null 2>&1; echo $? >/run/vm/status; } | cat
+      return "$(cat /run/vm/status)"
       ;;
     shell) setsid -c bash -i ;;
   esac

@@ -4,6 +4,8 @@
 # say()  a line for the reader, on stderr, so that stdout stays free for results
 # lack() ends the run because this host cannot do it: 77 (skipped), or 1 where nothing may be skipped
 
+PATH=$PATH:/usr/sbin:/sbin
+
 say() {
   printf 'vm: %s\n' "$*" >&2
 }
