@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/text.hpp"
+
 namespace yett {
 namespace {
 
@@ -35,7 +37,7 @@ std::string Error::message() const {
     if (!text.empty()) text += ": ";
     text += part;
   };
-  append(subject);
+  append(escape_for_terminal(subject));  // names are often chosen by somebody untrusted
   append(detail);
   if (sys_errno != 0) append(std::strerror(sys_errno));
   if (!mend.empty()) text += " (" + mend + ")";

@@ -178,12 +178,13 @@ Status add_environment_file(const std::string& path, std::vector<std::string>& e
 Status take_user(const std::string& text, IdRequest& user) {
   if (text.empty()) return {};
   const std::size_t colon = text.find(':');
-  const auto uid = parse_decimal(text.substr(0, colon), UINT32_MAX - 1);
+  // Half of what the kernel takes: signed readers elsewhere turn the rest into other ids.
+  const auto uid = parse_decimal(text.substr(0, colon), INT32_MAX);
   const auto gid =
-      colon == std::string::npos ? uid : parse_decimal(text.substr(colon + 1), UINT32_MAX - 1);
+      colon == std::string::npos ? uid : parse_decimal(text.substr(colon + 1), INT32_MAX);
   if (!uid || !gid)
     return fail(
-        request_error("-u " + text, "wanted UID or UID:GID in decimal, each below 4294967295"));
+        request_error("-u " + text, "wanted UID or UID:GID in decimal, each below 2147483648"));
   user = {.uid = static_cast<std::uint32_t>(*uid), .gid = static_cast<std::uint32_t>(*gid)};
   return {};
 }

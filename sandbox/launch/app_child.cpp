@@ -1,5 +1,6 @@
 // The app, from vfork to exec. It shares PID 1's memory and fd table until then.
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -8,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ioctl_uapi/mount_api.hpp"
 #include "sandbox/guard/landlock_child.hpp"
 #include "sandbox/launch/child_context.hpp"
 
@@ -32,9 +34,16 @@ ChildResult own_session(const AppWork& work) {
   return from_libc(::ioctl(0, TIOCSCTTY, 0));
 }
 
-// The path is resolved inside the new root, which is already the only one there is.
+// SECURITY(cwd-inside): the new root is the only one there is, but descriptors of the launch are
+// still open, and a way through /proc/self/fd (which a package may ask for) would lead to what they
+// hold outside. A magic link is ELOOP here.
 ChildResult enter_directory(const AppWork& work) {
-  return from_libc(::chdir(work.context->working_directory));
+  const int directory = sys_open_in_root(AT_FDCWD, work.context->working_directory,
+                                         O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  if (directory < 0) return from_kernel(directory);
+  const ChildResult entered = from_libc(::fchdir(directory));
+  ::close(directory);
+  return entered;
 }
 
 ChildResult landlock(const AppWork& work) {

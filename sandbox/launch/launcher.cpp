@@ -106,7 +106,10 @@ Error step_error(const SandboxPlan& plan, const LaunchMessage& message) {
       break;
   }
   if (message.step == ChildStep::app_directory)
-    error.mend = "give a directory that exists inside with -w";
+    error.mend = message.error == ELOOP ? "no way through /proc/self/fd leads to one inside"
+                                        : "give a directory that exists inside with -w";
+  if (message.step == ChildStep::stdio && message.error == EISDIR)
+    error.mend = "standard input, output or error is a directory, which would be a way out";
   return error;
 }
 

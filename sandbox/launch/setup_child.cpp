@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -72,10 +73,19 @@ ChildResult die_with_parent(ChildContext&) {
   return from_libc(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
 }
 
+// A directory of the host on 0, 1 or 2 would be a way out of the root: openat(0, "../..").
+// SECURITY(no-directory-on-stdio)
+bool is_directory(int fd) {
+  struct stat status{};
+  return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 // SECURITY(no-leaked-fds): the app is given 0, 1 and 2 and nothing else.
 ChildResult stdio(ChildContext& context) {
   if (context.terminal_slave >= 0)
     for (int fd = 0; fd <= 2; ++fd) YETT_STEP(from_libc(::dup2(context.terminal_slave, fd)));
+  for (int fd = 0; fd <= 2; ++fd)
+    if (is_directory(fd)) return EISDIR;
   for (int fd = 0; fd <= 2; ++fd)
     if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd) return EBADF;
   return from_libc(::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC));

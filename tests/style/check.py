@@ -175,8 +175,8 @@ def check_security_tests(source, build):
                       if path.is_file() and path.suffix in SUFFIXES | {".sh", ".py", ".tsv"} and path.parent.name != "style")
     for path in sources(source, ("base", "ioctl_uapi", "bpf", "sandbox", "supervisor", "runsc-like")):
         for number, line in enumerate(path.read_text().splitlines(), 1):
-            for name in re.findall(r"SECURITY\(([a-z0-9_]+)\)", line):
-                if not re.search(rf"\b{name}\b", tests):
+            for name in re.findall(r"SECURITY\(([a-z0-9_-]+)\)", line):
+                if not re.search(rf"(?<![\w-]){name}(?![\w-])", tests):
                     yield f"{path.relative_to(source)}:{number}: SECURITY({name}) has no test of that name"
 
 

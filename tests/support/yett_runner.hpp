@@ -50,6 +50,12 @@ inline std::string yett_binary() {
   return given != nullptr ? given : YETT_BUILD_DIR "/bin/yett";
 }
 
+// Every program this test program has started: with them a test can look for what they left.
+inline std::vector<int>& started_programs() {
+  static std::vector<int> pids;
+  return pids;
+}
+
 // A program that runs: for tests that do something to it meanwhile. The destructor kills it.
 class RunningProgram {
  public:
@@ -67,6 +73,7 @@ class RunningProgram {
     outputs_ = {pipes[1][0], pipes[2][0]};
     ::fcntl(input_, F_SETFL, O_NONBLOCK);
     result_.pid = pid_;
+    started_programs().push_back(pid_);
   }
   RunningProgram(const RunningProgram&) = delete;
   RunningProgram& operator=(const RunningProgram&) = delete;
