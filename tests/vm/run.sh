@@ -5,7 +5,7 @@
 # Boots guests (QEMU, emulated, no KVM needed) on Debian's kernels with BPF among their LSMs and pure
 # cgroup v2, runs the test programs of BUILD_DIR (build/release) in them as root, reports each case.
 # --guest (or --kernel): 6.1, 6.12, 6.1-no-bpf or 6.1-no-landlock instead of all. --filter: programs
-# whose line "label name directory path" matches. --count: "passed failed skipped" goes to FILE.
+# whose line "label name directory command" matches. --count: "passed failed skipped" goes to FILE.
 # With --command a guest runs CMD, and its status is ours; with --shell you get a prompt in it.
 # Ends with 0, 1 (something failed), 2 (usage) or 77 (QEMU or the kernel cannot be had here).
 set -euo pipefail

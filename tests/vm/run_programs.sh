@@ -1,6 +1,6 @@
 #!/bin/sh
 # run_programs.sh PORT: in the guest, runs each program of /run/vm/programs ("label name directory
-# path" on a line) and sends its log and exit status to PORT as soon as it ends, so that a guest
+# command" on a line) and sends its log and exit status to PORT as soon as it ends, so that a guest
 # that dies later has not taken them along. Names on stdout are for the person who watches.
 port=$1
 results=/run/vm/results
@@ -31,15 +31,15 @@ compare() {
   return 1
 }
 
-# run_one NAME DIRECTORY PATH
+# run_one NAME DIRECTORY COMMAND
 run_one() {
   echo "$1" >"$results/running"
   send running
   left_behind >/run/vm/before
   (
     cd "$2" 2>/dev/null || cd /tmp || exit 1
-    # shellcheck disable=SC2086  # one word or none
-    exec timeout -k 5 "$YETT_VM_PROGRAM_SECONDS" "$3" $YETT_VM_GTEST
+    # shellcheck disable=SC2086  # a list of words, and one word or none
+    exec timeout -k 5 "$YETT_VM_PROGRAM_SECONDS" $3 $YETT_VM_GTEST
   ) </dev/null >"$results/$1.log" 2>&1
   echo $? >"$results/$1.exit"
   if left=$(compare); then
@@ -50,9 +50,9 @@ run_one() {
   fi
 }
 
-while read -r label name directory path; do
+while read -r label name directory command; do
   start=$(cut -d' ' -f1 /proc/uptime)
-  run_one "$label.$name" "$directory" "$path"
+  run_one "$label.$name" "$directory" "$command"
   end=$(cut -d' ' -f1 /proc/uptime)
   echo "$label.$name: exit $(cat "$results/$label.$name.exit"), $(echo "$start $end" | awk '{ print $2 - $1 }') s"
   send "$label.$name.log" "$label.$name.exit" "$label.$name.left"
