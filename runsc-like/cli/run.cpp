@@ -8,12 +8,7 @@
 
 #include "runsc-like/cli/print_error.hpp"
 #include "runsc-like/cli/run_options.hpp"
-#if __has_include("sandbox/plan/plan_json.hpp")
 #include "sandbox/plan/plan_json.hpp"
-#else
-#include "sandbox/plan/sandbox_plan.hpp"
-namespace yett { static std::string plan_json(const SandboxPlan&) { return "{}"; } }
-#endif
 #include "supervisor/session/foreground.hpp"
 
 namespace yett {
