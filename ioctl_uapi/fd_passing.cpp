@@ -86,15 +86,25 @@ Result<ReceivedMessage> receive_launch_message(BorrowedFd socket) {
   return result;
 }
 
-ChildResult receive_launch_message_child(int socket, LaunchMessage& message) {
-  LaunchMessage frame;
+ChildResult receive_launch_message_child(int socket, LaunchMessage& message, int* passed_fd) {
+  struct iovec bytes{.iov_base = &message, .iov_len = sizeof message};
+  ControlBuffer control{};
+  struct msghdr header{};
+  header.msg_iov = &bytes;
+  header.msg_iovlen = 1;
+  if (passed_fd != nullptr) {
+    header.msg_control = control.bytes.data();
+    header.msg_controllen = control.bytes.size();
+  }
   ssize_t received = 0;
   do {
-    received = ::recv(socket, &frame, sizeof frame, 0);
+    received = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
   } while (received < 0 && errno == EINTR);
   if (received < 0) return errno;
-  if (received != static_cast<ssize_t>(sizeof frame)) return EPIPE;
-  message = frame;
+  if (received != static_cast<ssize_t>(sizeof message)) return EPIPE;
+  const struct cmsghdr* rights = passed_fd != nullptr ? CMSG_FIRSTHDR(&header) : nullptr;
+  if (rights != nullptr && rights->cmsg_type == SCM_RIGHTS)
+    std::memcpy(passed_fd, CMSG_DATA(rights), sizeof(int));
   return kDone;
 }
 

@@ -27,7 +27,9 @@ struct ReceivedMessage {
 // Blocks for one message. target_gone: the other side closed.
 [[nodiscard]] Result<ReceivedMessage> receive_launch_message(BorrowedFd socket);
 
-// The same without fds and Result: for the child. 0, or errno; EPIPE when the other side closed.
-[[nodiscard]] ChildResult receive_launch_message_child(int socket, LaunchMessage& message);
+// The same without Result: for the child. 0, or errno; EPIPE when the other side closed. The one fd
+// that may come with it goes to `passed_fd`.
+[[nodiscard]] ChildResult receive_launch_message_child(int socket, LaunchMessage& message,
+                                                       int* passed_fd = nullptr);
 
 }  // namespace yett

@@ -14,13 +14,13 @@ enum class ChildStep : std::uint32_t {
   cgroups,         // moved into its v1 cgroups; v2 was given to clone3
   private_mounts,  // / made private, so that nothing made below travels back
   hostname,
-  loopback,  // lo is up in a fresh network namespace
-  sysctls,   // per-namespace ones, through the host's /proc: vm.memfd_noexec
+  sysctls,  // per-namespace ones, through the host's /proc: vm.memfd_noexec
   session_keyring,
   root,            // the new root is mounted
   mounts,          // every entry of the plan's mount list, in order
   terminal,        // the pty, from the sandbox's own devpts
   pivot_root,      // the old root is gone; the new one is read-only if the plan says so
+  network,         // joined the network namespace that the parent made meanwhile
   groups,          // no supplementary groups
   user_namespace,  // unshared; the parent now writes maps, joins cgroups, labels the task
   released,        // the parent said go
@@ -46,6 +46,7 @@ enum class LaunchMessageKind : std::uint32_t {
   started,  // child -> parent: exec succeeded; carries listener and pty master by SCM_RIGHTS
   failed,   // child -> parent: step and errno
   exited,   // child -> parent: the app's wait status and resource usage
+  network,  // parent -> child: the network namespace to join, by SCM_RIGHTS
   signal,   // parent -> child: `detail` is a signal number for the app
 };
 

@@ -16,8 +16,7 @@ ChildResult set_hostname(const SandboxPlan& plan) {
   return from_libc(::sethostname(plan.hostname.data(), plan.hostname.size()));
 }
 
-ChildResult raise_loopback(const SandboxPlan& plan) {
-  if (plan.namespaces.network != NetworkNamespace::fresh) return kDone;
+ChildResult raise_loopback() {
   const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (socket < 0) return errno;
   struct ifreq request{};

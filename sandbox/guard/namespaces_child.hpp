@@ -10,7 +10,7 @@ namespace yett {
 
 [[nodiscard]] ChildResult set_hostname(const SandboxPlan& plan);
 // Brings lo up, so that programs that talk to themselves work in an otherwise empty network.
-[[nodiscard]] ChildResult raise_loopback(const SandboxPlan& plan);
+[[nodiscard]] ChildResult raise_loopback();
 // Per-namespace sysctls, through the host's /proc, which knows the writer's own namespaces.
 [[nodiscard]] ChildResult set_sysctls(const SandboxPlan& plan);
 // SECURITY(session-keyring): a new one, so that the caller's keys are out of reach.

@@ -52,9 +52,10 @@ ChildResult landlock(const AppWork& work) {
 
 ChildResult install_filter(const AppWork& work) {
   const ChildContext& context = *work.context;
-  if (context.filter.len == 0) return kDone;
+  if (context.page->filter_length == 0) return kDone;
+  const sock_fprog filter{.len = context.page->filter_length, .filter = context.page->filter};
   const long listener =
-      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, context.filter_flags, &context.filter);
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, context.filter_flags, &filter);
   if (listener < 0) return errno;
   work.start->listener = static_cast<int>(listener);
   return kDone;

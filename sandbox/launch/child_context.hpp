@@ -2,12 +2,11 @@
 // it, but for `state`.
 #pragma once
 
-#include <linux/filter.h>
-
 #include <span>
 
 #include "ioctl_uapi/launch_protocol.hpp"
 #include "sandbox/guard/rootfs_child.hpp"
+#include "sandbox/launch/launch_page.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 
 namespace yett {
@@ -16,9 +15,8 @@ struct ChildContext {
   const SandboxPlan* plan = nullptr;
   RootfsInputs rootfs;
   int status_socket = -1;
-  StepTimings* timings = nullptr;          // shared with the parent
+  LaunchPage* page = nullptr;              // shared with the parent
   std::span<const int> cgroup_task_files;  // v1 `tasks` files to join by
-  sock_fprog filter{};                     // len 0: no filter
   unsigned filter_flags = 0;               // SECCOMP_FILTER_FLAG_*
   const char* const* candidates =
       nullptr;  // paths to try for argv[0], in PATH's order; null-terminated

@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "ioctl_uapi/clone.hpp"
@@ -75,11 +77,8 @@ unsigned filter_flags(const FilterPlan& plan) {
   return flags;
 }
 
-std::uint64_t namespace_flags(const NamespacePlan& plan) {
-  std::uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-  if (plan.network == NetworkNamespace::fresh) flags |= CLONE_NEWNET;
-  return flags;
-}
+// The network namespace comes later and from elsewhere: see FreshNetwork.
+constexpr std::uint64_t kNamespaceFlags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
 
 // What a mount that failed was for, in the plan's words.
 std::string mount_subject(const SandboxPlan& plan, int index) {
@@ -133,28 +132,44 @@ Result<std::pair<UniqueFd, UniqueFd>> make_status_sockets() {
   return std::pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
-}  // namespace
-
-Result<SharedTimings> SharedTimings::make() {
-  void* page = ::mmap(nullptr, sizeof(StepTimings), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED) return fail(errno_error("mmap", "step timings"));
-  return SharedTimings(static_cast<StepTimings*>(page));
+// The network namespace is sent when it is made; the child asks for it only after its mounts.
+LaunchResult<void> send_network(const SandboxPlan& plan, const LaunchInputs& inputs,
+                                BorrowedFd socket) {
+  if (plan.namespaces.network != NetworkNamespace::fresh) return {};
+  std::optional<FreshNetwork> own;
+  if (inputs.network == nullptr) own = FreshNetwork::start();
+  Result<UniqueFd> made = own ? own->take() : inputs.network->take();
+  if (!made) return failed(std::move(made).error(), ChildStep::network);
+  const LaunchMessage message{.kind = LaunchMessageKind::network};
+  const ChildResult sent = send_launch_message(socket.get(), message, made->get());
+  // A child that is gone already has said why: await_mounted reads it.
+  if (sent != kDone && sent != EPIPE)
+    return failed(errno_error(sent, "send network namespace"), ChildStep::network);
+  return {};
 }
 
-SharedTimings& SharedTimings::operator=(SharedTimings&& other) noexcept {
+}  // namespace
+
+Result<SharedPage> SharedPage::make() {
+  void* page = ::mmap(nullptr, sizeof(LaunchPage), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return fail(errno_error("mmap", "launch page"));
+  return SharedPage(
+      static_cast<LaunchPage*>(page));  // zeroed by the kernel, which is its initial value
+}
+
+SharedPage& SharedPage::operator=(SharedPage&& other) noexcept {
   std::swap(page_, other.page_);
   return *this;
 }
 
-SharedTimings::~SharedTimings() {
-  if (page_ != nullptr) ::munmap(page_, sizeof(StepTimings));
+SharedPage::~SharedPage() {
+  if (page_ != nullptr) ::munmap(page_, sizeof(LaunchPage));
 }
 
-LaunchResult<WaitingSandbox> start_sandbox(const SandboxPlan& plan, const CompiledFilter& filter,
-                                           const LaunchInputs& inputs) {
-  auto timings = SharedTimings::make();
-  if (!timings) return failed(std::move(timings).error());
+LaunchResult<StartedSandbox> begin_sandbox(const SandboxPlan& plan, const LaunchInputs& inputs) {
+  auto page = SharedPage::make();
+  if (!page) return failed(std::move(page).error());
   auto id_maps = make_mount_id_maps(plan);
   if (!id_maps) return failed(std::move(id_maps).error(), ChildStep::mounts);
   auto sockets = make_status_sockets();
@@ -166,10 +181,8 @@ LaunchResult<WaitingSandbox> start_sandbox(const SandboxPlan& plan, const Compil
                                   .image_mount = inputs.image_mount.get(),
                                   .id_maps = id_maps->by_entry.data()},
                        .status_socket = sockets->second.get(),
-                       .timings = timings->get(),
+                       .page = page->get(),
                        .cgroup_task_files = inputs.cgroup_task_files,
-                       .filter = {.len = static_cast<unsigned short>(filter.program.size()),
-                                  .filter = const_cast<sock_filter*>(filter.program.data())},
                        .filter_flags = filter_flags(plan.filter),
                        .candidates = strings.candidates.data(),
                        .argv = strings.argv.data(),
@@ -177,22 +190,45 @@ LaunchResult<WaitingSandbox> start_sandbox(const SandboxPlan& plan, const Compil
                        .working_directory = plan.process.working_directory.c_str(),
                        .root_state = {}};
 
-  auto child = fork_with_namespaces(namespace_flags(plan.namespaces), inputs.cgroup_v2);
+  auto child = fork_with_namespaces(kNamespaceFlags, inputs.cgroup_v2);
   if (!child) return failed(std::move(child).error());
   if (child->pid == 0) {
     sockets->first.reset();  // the parent's end: held here, its closing would never show
     run_setup_child(context);
   }
-  ChildProcess init(child->pid, std::move(child->pidfd));
+  StartedSandbox started{.init = ChildProcess(child->pid, std::move(child->pidfd)),
+                         .status_socket = std::move(sockets->first),
+                         .page = std::move(*page)};
   sockets->second.reset();
-  auto ready = expect_message(plan, sockets->first.borrow(), LaunchMessageKind::ready);
+  if (auto sent = send_network(plan, inputs, started.status_socket.borrow()); !sent)
+    return std::unexpected<LaunchFailure>(std::move(sent).error());
+  return started;
+}
+
+void give_filter(const StartedSandbox& started, const CompiledFilter& filter) {
+  LaunchPage& page = *started.page.get();
+  page.filter_length = static_cast<unsigned short>(filter.program.size());
+  std::ranges::copy(filter.program, page.filter);
+}
+
+LaunchResult<WaitingSandbox> await_mounted(StartedSandbox started, const SandboxPlan& plan) {
+  auto ready = expect_message(plan, started.status_socket.borrow(), LaunchMessageKind::ready);
   if (!ready) return std::unexpected<LaunchFailure>(std::move(ready).error());
-  if (Status mapped = write_id_maps(init.pid(), plan.identity.uid_map, plan.identity.gid_map);
+  if (Status mapped =
+          write_id_maps(started.init.pid(), plan.identity.uid_map, plan.identity.gid_map);
       !mapped)
     return failed(std::move(mapped).error(), ChildStep::user_namespace);
-  return WaitingSandbox{.init = std::move(init),
-                        .status_socket = std::move(sockets->first),
-                        .timings = std::move(*timings)};
+  return WaitingSandbox{.init = std::move(started.init),
+                        .status_socket = std::move(started.status_socket),
+                        .page = std::move(started.page)};
+}
+
+LaunchResult<WaitingSandbox> start_sandbox(const SandboxPlan& plan, const CompiledFilter& filter,
+                                           const LaunchInputs& inputs) {
+  auto started = begin_sandbox(plan, inputs);
+  if (!started) return std::unexpected<LaunchFailure>(std::move(started).error());
+  give_filter(*started, filter);
+  return await_mounted(std::move(*started), plan);
 }
 
 LaunchResult<RunningSandbox> release_sandbox(WaitingSandbox waiting, const SandboxPlan& plan) {
@@ -206,7 +242,7 @@ LaunchResult<RunningSandbox> release_sandbox(WaitingSandbox waiting, const Sandb
                         .status_socket = std::move(waiting.status_socket),
                         .listener = std::move(started->fds[kPassedListener]),
                         .pty_master = std::move(started->fds[kPassedTerminal]),
-                        .timings = std::move(waiting.timings)};
+                        .page = std::move(waiting.page)};
 }
 
 }  // namespace yett

@@ -1,8 +1,10 @@
-// Starts a planned sandbox: the parent's side. Two phases, so that the composition root can join
-// cgroups and label the task between them, while the child waits:
-//   start_sandbox(...)  -> WaitingSandbox   everything mounted, user namespace mapped, nothing of
-//   the app's has run release_sandbox(..) -> RunningSandbox   privileges dropped, filter installed,
-//   program executed
+// Starts a planned sandbox: the parent's side, in phases, so that the composition root can work
+// while the child does, and join cgroups and label the task while it waits:
+//   begin_sandbox    -> StartedSandbox   the child is mounting
+//   give_filter                          any time before release
+//   await_mounted    -> WaitingSandbox   all mounted, user namespace mapped; nothing of the app's
+//   has run release_sandbox  -> RunningSandbox   privileges dropped, filter installed, program
+//   executed
 // Failure at any point kills and reaps the child; mounts and namespaces go with it.
 #pragma once
 
@@ -15,36 +17,47 @@
 #include "ioctl_uapi/child_process.hpp"
 #include "ioctl_uapi/launch_protocol.hpp"
 #include "sandbox/guard/seccomp_filter.hpp"
+#include "sandbox/launch/fresh_network.hpp"
+#include "sandbox/launch/launch_page.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 
 namespace yett {
 
-// The page of step times that the child writes. Unmapped when the last owner goes.
-class SharedTimings {
+// The page that parent and child share. Unmapped when the last owner goes.
+class SharedPage {
  public:
-  [[nodiscard]] static Result<SharedTimings> make();
-  SharedTimings(SharedTimings&& other) noexcept : page_(std::exchange(other.page_, nullptr)) {}
-  SharedTimings& operator=(SharedTimings&& other) noexcept;
-  ~SharedTimings();
-  [[nodiscard]] StepTimings* get() const { return page_; }
+  [[nodiscard]] static Result<SharedPage> make();
+  SharedPage(SharedPage&& other) noexcept : page_(std::exchange(other.page_, nullptr)) {}
+  SharedPage& operator=(SharedPage&& other) noexcept;
+  ~SharedPage();
+  [[nodiscard]] LaunchPage* get() const { return page_; }
+  [[nodiscard]] const StepTimings& timings() const { return page_->timings; }
 
  private:
-  explicit SharedTimings(StepTimings* page) : page_(page) {}
-  StepTimings* page_;
+  explicit SharedPage(LaunchPage* page) : page_(page) {}
+  LaunchPage* page_;
 };
 
 struct LaunchInputs {
   BorrowedFd cgroup_v2;                // invalid: stay in the caller's
   std::vector<int> cgroup_task_files;  // v1; empty: stay in the caller's
   BorrowedFd image_mount;              // detached mount of a package; invalid: none
+  FreshNetwork* network =
+      nullptr;  // begun earlier, to save time; nullptr: made now when the plan wants one
   std::string staging_directory;  // an existing directory of ours to mount the new root on, in the
                                   // child's namespace
+};
+
+struct StartedSandbox {
+  ChildProcess init;
+  UniqueFd status_socket;
+  SharedPage page;
 };
 
 struct WaitingSandbox {
   ChildProcess init;
   UniqueFd status_socket;
-  SharedTimings timings;
+  SharedPage page;
 };
 
 struct RunningSandbox {
@@ -52,7 +65,7 @@ struct RunningSandbox {
   UniqueFd status_socket;
   UniqueFd listener;    // invalid: no filter
   UniqueFd pty_master;  // invalid: no terminal
-  SharedTimings timings;
+  SharedPage page;
 };
 
 // A failed launch, with the step it failed in, so that the CLI can tell 126 and 127 from its own
@@ -64,10 +77,17 @@ struct LaunchFailure {
 template <typename T>
 using LaunchResult = std::expected<T, LaunchFailure>;
 
+[[nodiscard]] LaunchResult<StartedSandbox> begin_sandbox(const SandboxPlan& plan,
+                                                         const LaunchInputs& inputs);
+void give_filter(const StartedSandbox& started, const CompiledFilter& filter);
+[[nodiscard]] LaunchResult<WaitingSandbox> await_mounted(StartedSandbox started,
+                                                         const SandboxPlan& plan);
+[[nodiscard]] LaunchResult<RunningSandbox> release_sandbox(WaitingSandbox waiting,
+                                                           const SandboxPlan& plan);
+
+// The first three in one, for callers that have everything at hand.
 [[nodiscard]] LaunchResult<WaitingSandbox> start_sandbox(const SandboxPlan& plan,
                                                          const CompiledFilter& filter,
                                                          const LaunchInputs& inputs);
-[[nodiscard]] LaunchResult<RunningSandbox> release_sandbox(WaitingSandbox waiting,
-                                                           const SandboxPlan& plan);
 
 }  // namespace yett

@@ -29,7 +29,6 @@ ChildResult cgroups(ChildContext& context) {
 
 ChildResult private_mounts(ChildContext&) { return make_mounts_private(); }
 ChildResult hostname(ChildContext& context) { return set_hostname(*context.plan); }
-ChildResult loopback(ChildContext& context) { return raise_loopback(*context.plan); }
 ChildResult sysctls(ChildContext& context) { return set_sysctls(*context.plan); }
 ChildResult session_keyring(ChildContext&) { return join_new_session_keyring(); }
 ChildResult root(ChildContext& context) { return mount_root(context.rootfs, context.root_state); }
@@ -45,6 +44,17 @@ ChildResult terminal(ChildContext& context) {
 }
 
 ChildResult pivot(ChildContext& context) { return enter_root(context.rootfs, context.root_state); }
+ChildResult network(ChildContext& context) {
+  if (context.plan->namespaces.network != NetworkNamespace::fresh) return kDone;
+  LaunchMessage message;
+  int made = -1;
+  YETT_STEP(receive_launch_message_child(context.status_socket, message, &made));
+  if (message.kind != LaunchMessageKind::network || made < 0) return EPROTO;
+  const ChildResult joined = from_libc(::setns(made, CLONE_NEWNET));
+  ::close(made);
+  return joined;
+}
+
 ChildResult groups(ChildContext&) { return drop_groups(); }
 
 ChildResult user_namespace(ChildContext& context) {
@@ -101,13 +111,13 @@ constexpr Step kSteps[] = {
     {ChildStep::cgroups, cgroups},
     {ChildStep::private_mounts, private_mounts},
     {ChildStep::hostname, hostname},
-    {ChildStep::loopback, loopback},
     {ChildStep::sysctls, sysctls},
     {ChildStep::session_keyring, session_keyring},
     {ChildStep::root, root},
     {ChildStep::mounts, mounts},
     {ChildStep::terminal, terminal},
     {ChildStep::pivot_root, pivot},
+    {ChildStep::network, network},
     {ChildStep::groups, groups},
     {ChildStep::user_namespace, user_namespace},
     {ChildStep::released, released},
@@ -132,7 +142,7 @@ static_assert(steps_in_order(), "the list follows enum class ChildStep");
 void note_step(const ChildContext& context, ChildStep step) {
   struct timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
-  context.timings->at_ns[static_cast<std::size_t>(step)] =
+  context.page->timings.at_ns[static_cast<std::size_t>(step)] =
       static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
       static_cast<std::uint64_t>(now.tv_nsec);
 }

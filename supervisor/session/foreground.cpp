@@ -19,6 +19,8 @@
 namespace yett {
 namespace {
 
+constexpr int kOwnFailure = 125;  // as docker and podman report a failure of the runtime itself
+
 std::uint64_t monotonic_ns() {
   struct timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -29,7 +31,7 @@ std::uint64_t monotonic_ns() {
 // The parent's and the child's steps on one time line.
 class Clock {
  public:
-  explicit Clock(std::vector<TimedStep>& steps) : steps_(steps), began_ns_(monotonic_ns()) {}
+  Clock() : began_ns_(monotonic_ns()) {}
   void note(const char* name) { add(name, monotonic_ns(), false); }
   void add_child_steps(const StepTimings& timings) {
     for (std::size_t i = 0; i < timings.at_ns.size(); ++i)
@@ -37,13 +39,15 @@ class Clock {
         add(child_step_name(static_cast<ChildStep>(i)), timings.at_ns[i], true);
   }
 
+  [[nodiscard]] std::vector<TimedStep> take() { return std::move(steps_); }
+
  private:
   void add(const char* name, std::uint64_t at_ns, bool in_child) {
     steps_.push_back({.name = name,
                       .at_us = static_cast<double>(at_ns - began_ns_) / 1000.0,
                       .in_child = in_child});
   }
-  std::vector<TimedStep>& steps_;
+  std::vector<TimedStep> steps_;
   std::uint64_t began_ns_;
 };
 
@@ -143,7 +147,7 @@ Status label(const SandboxPlan& plan, const WaitingSandbox& waiting, Parts& part
 }
 
 int exit_status_of(const LaunchFailure& failure) {
-  if (failure.step != ChildStep::exec) return 125;
+  if (failure.step != ChildStep::exec) return kOwnFailure;
   return failure.error.sys_errno == ENOENT ? 127 : 126;
 }
 
@@ -203,6 +207,62 @@ void destroy(RunningSandbox running, Parts& parts) {
   static_cast<void>(parts.cgroup->remove());
 }
 
+// Begun before the plan, for it takes longer; a plan that wants the host's network lets it go.
+std::optional<FreshNetwork> begin_network(const Policy& policy) {
+  if (policy.network.mode.value_or(NetworkMode::none) == NetworkMode::host) return std::nullopt;
+  return FreshNetwork::start();
+}
+
+LaunchFailure ours(Error error) { return LaunchFailure{.error = std::move(error)}; }
+
+// From the plan to a running program. The parent compiles the filter while the child mounts.
+LaunchResult<RunningSandbox> launch(const SandboxPlan& plan, const LaunchInputs& inputs,
+                                    Parts& parts, Clock& clock) {
+  auto started = begin_sandbox(plan, inputs);
+  if (!started) return std::unexpected(std::move(started).error());
+  clock.note("child begun");
+  if (plan.filter.installed) {
+    auto filter = compile_filter(plan.filter);
+    if (!filter) return std::unexpected(ours(std::move(filter).error()));
+    give_filter(*started, *filter);
+    clock.note("filter compiled");
+  }
+  auto waiting = await_mounted(std::move(*started), plan);
+  if (!waiting) return std::unexpected(std::move(waiting).error());
+  clock.note("mounted, user namespace mapped");
+  if (Status labelled = label(plan, *waiting, parts); !labelled)
+    return std::unexpected(ours(std::move(labelled).error()));
+  auto running = release_sandbox(std::move(*waiting), plan);
+  if (running) clock.note("program executed");
+  return running;
+}
+
+// Watches it to its end, and takes it apart.
+SessionReport see_through(SessionReport report, RunningSandbox running, Parts& parts,
+                          Clock& clock) {
+  auto outcome = supervise(report.plan, handles_of(running, parts), parts.audit);
+  clock.note("program ended");
+  clock.add_child_steps(running.page.timings());
+  if (outcome) report.outcome = *outcome;
+  add_usage(report, parts);
+  destroy(std::move(running), parts);
+  parts.audit.flush();
+  report.refusals = parts.audit.refusals();
+  report.refusal_table = format_refusals(parts.audit);
+  report.lost_records = parts.audit.lost() + (parts.planes ? parts.planes->lost_events() : 0);
+  clock.note("destroyed");
+  report.steps = clock.take();
+  if (!outcome) return failed_report(std::move(report), std::move(outcome).error(), kOwnFailure);
+  return report;
+}
+
+SessionReport launch_failed(SessionReport report, LaunchFailure failure,
+                            const SandboxRequest& request) {
+  const int status = exit_status_of(failure);
+  if (failure.step == ChildStep::exec) add_exec_hint(failure.error, request, report.plan);
+  return failed_report(std::move(report), std::move(failure.error), status);
+}
+
 }  // namespace
 
 Result<SandboxPlan> plan_session(const SandboxRequest& request, const Policy& policy) {
@@ -213,53 +273,25 @@ Result<SandboxPlan> plan_session(const SandboxRequest& request, const Policy& po
 SessionReport run_session(const SandboxRequest& request, const Policy& policy,
                           const SessionOptions& options) {
   SessionReport report;
-  Clock clock(report.steps);
+  Clock clock;
+  block_forwarded_signals();
   auto host = look_at_host();
-  if (!host) return failed_report(std::move(report), std::move(host).error(), 125);
+  if (!host) return failed_report(std::move(report), std::move(host).error(), kOwnFailure);
+  auto network = begin_network(policy);
   clock.note("host features");
   auto plan = plan_on(*host, request, policy);
-  if (!plan) return failed_report(std::move(report), std::move(plan).error(), 125);
+  if (!plan) return failed_report(std::move(report), std::move(plan).error(), kOwnFailure);
   report.plan = std::move(*plan);
   clock.note("plan");
-  auto filter =
-      report.plan.filter.installed ? compile_filter(report.plan.filter) : CompiledFilter{};
-  if (!filter) return failed_report(std::move(report), std::move(filter).error(), 125);
-  clock.note("filter");
   Parts parts;
   if (Status prepared = prepare(report.plan, *host, options, parts); !prepared)
-    return failed_report(std::move(report), std::move(prepared).error(), 125);
+    return failed_report(std::move(report), std::move(prepared).error(), kOwnFailure);
   clock.note("image, cgroup, kernel planes");
-
-  block_forwarded_signals();
-  auto waiting = start_sandbox(report.plan, *filter, launch_inputs(parts, *host));
-  if (!waiting)
-    return failed_report(std::move(report), std::move(waiting).error().error,
-                         exit_status_of(waiting.error()));
-  clock.note("mounted, user namespace mapped");
-  if (Status labelled = label(report.plan, *waiting, parts); !labelled)
-    return failed_report(std::move(report), std::move(labelled).error(), 125);
-  auto running = release_sandbox(std::move(*waiting), report.plan);
-  if (!running) {
-    const int status = exit_status_of(running.error());
-    LaunchFailure failure = std::move(running).error();
-    if (failure.step == ChildStep::exec) add_exec_hint(failure.error, request, report.plan);
-    return failed_report(std::move(report), std::move(failure.error), status);
-  }
-  clock.note("program executed");
-
-  auto outcome = supervise(report.plan, handles_of(*running, parts), parts.audit);
-  clock.note("program ended");
-  clock.add_child_steps(*running->timings.get());
-  if (outcome) report.outcome = *outcome;
-  add_usage(report, parts);
-  destroy(std::move(*running), parts);
-  parts.audit.flush();
-  report.refusals = parts.audit.refusals();
-  report.refusal_table = format_refusals(parts.audit);
-  report.lost_records = parts.audit.lost() + (parts.planes ? parts.planes->lost_events() : 0);
-  clock.note("destroyed");
-  if (!outcome) return failed_report(std::move(report), std::move(outcome).error(), 125);
-  return report;
+  LaunchInputs inputs = launch_inputs(parts, *host);
+  inputs.network = network ? &*network : nullptr;
+  auto running = launch(report.plan, inputs, parts, clock);
+  if (!running) return launch_failed(std::move(report), std::move(running).error(), request);
+  return see_through(std::move(report), std::move(*running), parts, clock);
 }
 
 }  // namespace yett

@@ -70,8 +70,8 @@ TEST_F(Launch, EveryStepIsTakenInOrder) {
   ASSERT_TRUE(running) << running.error().error.message();
   ASSERT_TRUE(receive_launch_message(running->status_socket.borrow()));
   std::uint64_t last = 0;
-  for (std::size_t i = 0; i < running->timings.get()->at_ns.size(); ++i) {
-    const std::uint64_t at = running->timings.get()->at_ns[i];
+  for (std::size_t i = 0; i < running->page.timings().at_ns.size(); ++i) {
+    const std::uint64_t at = running->page.timings().at_ns[i];
     EXPECT_GE(at, last) << child_step_name(static_cast<ChildStep>(i));
     EXPECT_NE(at, 0U) << child_step_name(static_cast<ChildStep>(i)) << " was not taken";
     last = at;
@@ -179,7 +179,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{ChildStep::start, SYS_prctl, 0, PR_SET_DUMPABLE},
         Refusal{ChildStep::private_mounts, SYS_mount},
         Refusal{ChildStep::hostname, SYS_sethostname},
-        Refusal{ChildStep::loopback, SYS_ioctl, 1, 0x8914 /* SIOCSIFFLAGS */},
+        Refusal{ChildStep::network, SYS_ioctl, 1, 0x8914 /* SIOCSIFFLAGS */},
         Refusal{ChildStep::session_keyring, SYS_keyctl}, Refusal{ChildStep::root, SYS_fsopen},
         Refusal{ChildStep::mounts, SYS_open_tree}, Refusal{ChildStep::pivot_root, SYS_pivot_root},
         Refusal{ChildStep::groups, SYS_setgroups},
