@@ -25,11 +25,6 @@ bool copy_parent(const char* path, char (&parent)[kPathMax]) {
   return true;
 }
 
-const char* last_component(const char* path) {
-  const char* slash = std::strrchr(path, '/');
-  return slash == nullptr ? path : slash + 1;
-}
-
 ChildResult make_one_directory(int root, const char* prefix, std::uint32_t mode) {
   char parent[kPathMax];
   if (!copy_parent(prefix, parent)) return ENAMETOOLONG;
@@ -41,10 +36,7 @@ ChildResult make_one_directory(int root, const char* prefix, std::uint32_t mode)
 }
 
 ChildResult make_empty_file(int root, const char* path) {
-  char parent[kPathMax];
-  if (!copy_parent(path, parent)) return ENAMETOOLONG;
-  YETT_STEP(make_directories(root, parent, 0755));
-  const int directory = sys_open_in_root(root, parent, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  const int directory = open_parent(root, path);
   if (directory < 0) return from_kernel(directory);
   const ChildResult made = from_libc(::mknodat(directory, last_component(path), S_IFREG | 0444, 0));
   ::close(directory);
@@ -145,10 +137,9 @@ const char* decimal(char* buffer, unsigned size, std::uint64_t value) {
 
 std::uint64_t mount_attributes(const MountEntry& entry) {
   std::uint64_t attributes = mount_flags::kNoSuid;
-  const bool holds_devices = entry.kind == MountKind::device || entry.kind == MountKind::devpts;
+  const bool holds_devices = entry.devices || entry.kind == MountKind::devpts;
   if (!holds_devices) attributes |= mount_flags::kNoDev;
-  if (entry.writable == Writable::no && entry.kind != MountKind::device)
-    attributes |= mount_flags::kReadOnly;
+  if (entry.writable == Writable::no) attributes |= mount_flags::kReadOnly;
   if (entry.executable == Executable::no) attributes |= mount_flags::kNoExec;
   return attributes;
 }
@@ -168,6 +159,21 @@ ChildResult make_directories(int root, const char* path, std::uint32_t mode) {
     YETT_STEP(make_one_directory(root, prefix, end == length ? mode : 0755));
   }
   return kDone;
+}
+
+const char* last_component(const char* path) {
+  const char* slash = std::strrchr(path, '/');
+  return slash == nullptr ? path : slash + 1;
+}
+
+int open_parent(int root, const char* path) {
+  char parent[kPathMax];
+  if (!copy_parent(path, parent)) return -ENAMETOOLONG;
+  constexpr int kFlags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  const int directory = sys_open_in_root(root, parent, kFlags, 0);
+  if (directory != -ENOENT) return directory;
+  const ChildResult made = make_directories(root, parent, 0755);
+  return made == kDone ? sys_open_in_root(root, parent, kFlags, 0) : -made;
 }
 
 int open_mount_point(int root, const char* path, MountPoint kind) {

@@ -17,6 +17,10 @@ namespace yett {
 [[nodiscard]] int open_inside(int root, const char* path);
 // Makes `path` and its parents as directories; an existing directory is fine.
 [[nodiscard]] ChildResult make_directories(int root, const char* path, std::uint32_t mode);
+// The directory that holds the last component of `path`, made with its parents when missing. fd or
+// -errno.
+[[nodiscard]] int open_parent(int root, const char* path);
+[[nodiscard]] const char* last_component(const char* path);
 // The directory (or, for `file`, the empty regular file) to mount on; made when missing. fd or
 // -errno.
 enum class MountPoint { directory, file };

@@ -127,30 +127,41 @@ ChildResult mount_filesystem(const Work& work, const char* name, const char* opt
 }
 
 ChildResult make_symlink(const Work& work) {
-  const char* target = work.target();
-  const char* slash = std::strrchr(target, '/');
-  char parent[4096];
-  const auto length = static_cast<std::size_t>(slash - target);
-  if (length >= sizeof parent) return ENAMETOOLONG;
-  std::memcpy(parent, target, length);
-  parent[length] = '\0';
-  if (length > 0) YETT_STEP(make_directories(work.state->root, parent, 0755));
-  const int directory = open_inside(work.state->root, length > 0 ? parent : "/");
-  if (directory < 0) return from_kernel(directory);
-  const ChildResult made = from_libc(::symlinkat(work.source(), directory, slash + 1));
-  ::close(directory);
+  const int parent = open_parent(work.state->root, work.target());
+  if (parent < 0) return from_kernel(parent);
+  const ChildResult made =
+      from_libc(::symlinkat(work.source(), parent, last_component(work.target())));
+  ::close(parent);
   return made == EEXIST ? kDone : made;
 }
 
 ChildResult make_directory(const Work& work) {
-  YETT_STEP(make_directories(work.state->root, work.target(), work.entry->file_mode));
-  if (!work.entry->owned_by_user) return kDone;
-  const int directory = open_inside(work.state->root, work.target());
-  if (directory < 0) return from_kernel(directory);
-  const ChildResult owned = from_libc(
-      ::fchownat(directory, "", work.identity().host_uid, work.identity().host_gid, AT_EMPTY_PATH));
-  ::close(directory);
-  return owned;
+  const int parent = open_parent(work.state->root, work.target());
+  if (parent < 0) return from_kernel(parent);
+  const char* name = last_component(work.target());
+  ChildResult result = from_libc(::mkdirat(parent, name, work.entry->file_mode));
+  // What was there already keeps its owner: it may be a link, and is the image's.
+  const bool made = result == kDone;
+  if (result == EEXIST) result = kDone;
+  if (made && work.entry->owned_by_user)
+    result = from_libc(::fchownat(parent, name, work.identity().host_uid, work.identity().host_gid,
+                                  AT_SYMLINK_NOFOLLOW));
+  ::close(parent);
+  return result;
+}
+
+// A node like the host's, which is cheaper than a bind of it. Nothing inside can make one: that
+// takes CAP_MKNOD in the host's user namespace.
+ChildResult make_device(const Work& work) {
+  struct stat status{};
+  if (::stat(work.source(), &status) != 0) return errno;
+  if (!S_ISCHR(status.st_mode)) return ENODEV;
+  const int parent = open_parent(work.state->root, work.target());
+  if (parent < 0) return from_kernel(parent);
+  const ChildResult result =
+      from_libc(::mknodat(parent, last_component(work.target()), S_IFCHR | 0666, status.st_rdev));
+  ::close(parent);
+  return result;
 }
 
 ChildResult write_all(int fd, const char* bytes, std::size_t size) {
@@ -163,15 +174,25 @@ ChildResult write_all(int fd, const char* bytes, std::size_t size) {
   return kDone;
 }
 
+// Created, or rewritten: the image's own file of that name is only ever shadowed in the upper
+// layer.
+int open_for_writing(const Work& work) {
+  const auto open_it = [&work] {
+    return sys_open_in_root(work.state->root, work.target(),
+                            O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, work.entry->file_mode);
+  };
+  const int file = open_it();
+  if (file != -ENOENT) return file;
+  const int parent = open_parent(work.state->root, work.target());
+  if (parent < 0) return parent;
+  ::close(parent);
+  return open_it();
+}
+
 ChildResult make_file(const Work& work) {
-  const int place = open_mount_point(work.state->root, work.target(), MountPoint::file);
-  if (place < 0) return from_kernel(place);
-  ::close(place);
-  const int file =
-      sys_open_in_root(work.state->root, work.target(), O_WRONLY | O_TRUNC | O_CLOEXEC, 0);
+  const int file = open_for_writing(work);
   if (file < 0) return from_kernel(file);
   ChildResult result = write_all(file, work.entry->content.data(), work.entry->content.size());
-  if (result == kDone) result = from_libc(::fchmod(file, work.entry->file_mode));
   if (result == kDone && work.entry->owned_by_user)
     result = from_libc(::fchown(file, work.identity().host_uid, work.identity().host_gid));
   ::close(file);
@@ -218,8 +239,9 @@ ChildResult carry_out(const Work& work) {
     case MountKind::package:
       return mount_package(work);
     case MountKind::bind:
-    case MountKind::device:
       return mount_bind(work);
+    case MountKind::device:
+      return make_device(work);
     case MountKind::tmpfs:
       return mount_tmpfs(work);
     case MountKind::overlay:

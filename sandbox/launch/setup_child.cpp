@@ -21,7 +21,10 @@ namespace {
 
 // SECURITY(non-dumpable): from the first instruction, so that nothing in the sandbox can open this
 // process's memory, fds or executable through /proc.
-ChildResult begin(ChildContext&) { return from_libc(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); }
+ChildResult begin(ChildContext&) {
+  ::umask(0);  // made-up files and nodes get exactly their modes
+  return from_libc(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+}
 
 ChildResult cgroups(ChildContext& context) {
   return from_kernel(join_cgroups_child(context.cgroup_task_files));

@@ -86,6 +86,7 @@ void add_system_mounts(std::vector<MountEntry>& entries) {
     entries.push_back({.kind = MountKind::mask, .target = path});
   MountEntry dev{.kind = MountKind::tmpfs, .target = "/dev"};
   dev.writable = Writable::yes;
+  dev.devices = true;
   dev.size_bytes = kDefaultRootBytes;
   entries.push_back(std::move(dev));
   for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"}) {

@@ -58,7 +58,7 @@ enum class MountKind {
             // as above
   proc,     // `source`: mount options, comma separated ("subset=pid"), may be empty
   devpts,
-  device,     // bind of the host device node `source`
+  device,     // a character device like the host's `source`, in a tmpfs that holds `devices`
   directory,  // mkdir -p
   symlink,    // `source` is the link's text
   file,       // made-up `content`
@@ -68,8 +68,8 @@ enum class MountKind {
 };
 
 // One entry. Every target is resolved below the new root, never through a link that leads out of
-// it; missing parent directories of a target are made. nosuid and nodev are always on (nodev but
-// for device and devpts entries, which are nothing else).
+// it; missing parent directories of a target are made. nosuid is always on, and so is nodev but
+// for devpts and a tmpfs with `devices`.
 struct MountEntry {
   MountKind kind = MountKind::bind;
   std::string target;  // absolute, inside
@@ -80,6 +80,7 @@ struct MountEntry {
   Writable writable = Writable::no;
   Executable executable = Executable::no;
   bool recursive = false;  // bind with its submounts
+  bool devices = false;    // tmpfs: the place of device entries
   bool optional = false;   // a missing source is no error ("/lib32")
   bool map_owner = false;  // idmap: the source directory's owner appears as the sandbox's user
   std::uint64_t size_bytes = 0;
