@@ -5,6 +5,7 @@
 #include "runsc-like/cli/doctor.hpp"
 #include "runsc-like/cli/inspect.hpp"
 #include "runsc-like/cli/pack.hpp"
+#include "runsc-like/cli/policy.hpp"
 #include "runsc-like/cli/run.hpp"
 
 namespace yett {
@@ -14,6 +15,7 @@ std::span<const Command> all_commands() {
       Command{"run", "run a program that you do not trust", run_sandbox},
       Command{"pack", "make a package of a directory or of programs of this host", run_pack},
       Command{"inspect", "what a package is, holds and asks for", run_inspect},
+      Command{"policy", "check a policy file; show where each of its rules goes", run_policy},
       Command{"doctor", "what this host offers, what is missing, and the mend", run_doctor},
   };
   return kCommands;

@@ -225,6 +225,10 @@ ChildResult mount_again(const Work& work) {
   if (place < 0) return from_kernel(place);
   const int mount = bound_copy(work, place, "");
   ChildResult result = from_kernel(mount);
+  // The copy has the attributes of the mount below, which are ours: [files] exec gives this one back.
+  if (result == kDone && work.entry->executable == Executable::yes)
+    result = from_kernel(
+        sys_mount_setattr(mount, 0, mount_flags::kNoExec, Subtree::only_this_mount));
   if (result == kDone) result = from_kernel(sys_move_mount(mount, place, ""));
   if (mount >= 0) ::close(mount);
   ::close(place);

@@ -1,6 +1,4 @@
-// The mounts of the `host` image: the host's programs read-only, a made-up /etc, everything else
-// the sandbox's own. One tmpfs carries all of the latter; the user may write only in the
-// directories it owns there, and nothing in it can be executed.
+// The mounts of the `host` image, and /proc and /dev of every image.
 #include <fmt/format.h>
 
 #include <string_view>
@@ -10,120 +8,105 @@
 namespace yett {
 namespace {
 
-constexpr std::uint64_t kDefaultRootBytes = 64ULL << 20;
-
-MountEntry directory(std::string target, std::uint32_t mode, bool owned_by_user) {
-  MountEntry entry{.kind = MountKind::directory, .target = std::move(target)};
-  entry.file_mode = mode;
-  entry.owned_by_user = owned_by_user;
-  return entry;
-}
-
-MountEntry symlink(std::string target, std::string text) {
-  return {.kind = MountKind::symlink, .target = std::move(target), .source = std::move(text)};
-}
-
-MountEntry file(std::string target, std::string content) {
+MountEntry made_up_file(std::string target, std::string content) {
   MountEntry entry{.kind = MountKind::file, .target = std::move(target)};
   entry.file_mode = 0444;
   entry.content = std::move(content);
   return entry;
 }
 
-MountEntry bind_read_only(std::string path, Executable executable) {
-  MountEntry entry{.kind = MountKind::bind, .target = path, .source = path};
-  entry.executable = executable;
-  entry.optional = true;
-  return entry;
-}
-
-// "bin -> usr/bin" or "lib64": the places where programs and libraries live.
-bool holds_programs(std::string_view name) {
-  return name == "bin" || name == "sbin" || name == "usr" || name.starts_with("lib");
-}
-
-void add_host_directory(std::string_view listed, std::vector<MountEntry>& entries) {
+// "bin -> usr/bin" or "usr". /opt is not part of the host image: what lives there is asked for.
+void add_host_directory(std::string_view listed, Executable executable,
+                        std::vector<MountEntry>& entries) {
   constexpr std::string_view kArrow = " -> ";
   const std::size_t arrow = listed.find(kArrow);
   const std::string_view name = listed.substr(0, arrow);
-  if (!holds_programs(name)) return;
+  if (!holds_programs(name) || name == "opt") return;
   const std::string path = fmt::format("/{}", name);
   if (arrow != std::string_view::npos)
-    entries.push_back(symlink(path, std::string(listed.substr(arrow + kArrow.size()))));
+    entries.push_back(symlink_entry(path, std::string(listed.substr(arrow + kArrow.size()))));
   else
-    entries.push_back(bind_read_only(path, Executable::yes));
+    entries.push_back(read_only_bind(path, path, executable));
 }
 
-std::uint64_t root_size(const Policy& policy) {
-  if (policy.limits.disk_bytes) return *policy.limits.disk_bytes;
-  for (const TmpfsRule& rule : policy.files.tmpfs)
-    if (rule.path == "/tmp") return rule.size_bytes;
-  return kDefaultRootBytes;
+// One tmpfs carries what is the sandbox's own: root owns it, the user only the directories below.
+void add_scratch(const Policy& policy, std::vector<MountEntry>& entries) {
+  MountEntry root{.kind = MountKind::root_tmpfs, .target = "/"};
+  root.writable = Writable::yes;
+  root.executable = executable_when_written(policy);
+  root.size_bytes = scratch_sizes(policy).root;
+  entries.push_back(std::move(root));
+  entries.push_back(directory_entry("/tmp", 01777, true));
+  entries.push_back(directory_entry("/var/tmp", 01777, true));
+  entries.push_back(directory_entry("/run", 0755, true));
+  entries.push_back(directory_entry(kHome, 0755, true));
+}
+
+void add_made_up_etc(const PlanInputs& inputs, std::vector<MountEntry>& entries) {
+  const IdRequest& user = inputs.request.user;
+  entries.push_back(made_up_file(
+      "/etc/passwd", fmt::format("root:x:0:0:root:/root:/usr/sbin/nologin\n"
+                                 "app:x:{}:{}:app:{}:/bin/sh\n"
+                                 "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+                                 user.uid, user.gid, kHome)));
+  entries.push_back(made_up_file(
+      "/etc/group", fmt::format("root:x:0:\napp:x:{}:\nnogroup:x:65534:\n", user.gid)));
+  entries.push_back(made_up_file(
+      "/etc/hosts",
+      fmt::format("127.0.0.1 localhost {0}\n::1 localhost {0}\n", inputs.request.hostname)));
+  entries.push_back(made_up_file("/etc/hostname", inputs.request.hostname + "\n"));
+  entries.push_back(
+      made_up_file("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"));
+}
+
+// What programs of the host miss without: library cache, alternatives' links, certificates, time.
+void add_host_etc(const PlanInputs& inputs, std::vector<MountEntry>& entries) {
+  std::vector<std::string> paths{"/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl",
+                                 "/etc/localtime"};
+  if (inputs.policy.network.mode == NetworkMode::host) paths.emplace_back("/etc/resolv.conf");
+  for (const std::string& path : paths) {
+    entries.push_back(read_only_bind(path, path, Executable::no));
+    entries.back().optional = true;
+  }
+}
+
+void add_device(const std::string& path, std::vector<MountEntry>& entries) {
+  MountEntry device{.kind = MountKind::device, .target = path, .source = path};
+  device.writable = Writable::yes;
+  entries.push_back(std::move(device));
 }
 
 }  // namespace
 
-void add_host_root(const SandboxRequest&, const Policy& policy, const PlanContext& context,
-                   std::vector<MountEntry>& entries) {
-  MountEntry root{.kind = MountKind::root_tmpfs, .target = "/"};
-  root.writable = Writable::yes;
-  root.size_bytes = root_size(policy);
-  entries.push_back(std::move(root));
-  for (const std::string& listed : context.host_root_entries) add_host_directory(listed, entries);
-  entries.push_back(directory("/tmp", 01777, true));
-  entries.push_back(directory("/var/tmp", 01777, true));
-  entries.push_back(directory("/run", 0755, true));
-  entries.push_back(directory(kHome, 0755, true));
-  entries.push_back(directory("/root", 0700, false));
+void add_host_image(const PlanInputs& inputs, std::vector<MountEntry>& entries) {
+  add_scratch(inputs.policy, entries);
+  for (const std::string& listed : inputs.context.host_root_entries)
+    add_host_directory(listed, executable_by_default(inputs.policy), entries);
+  add_made_up_etc(inputs, entries);
+  add_host_etc(inputs, entries);
 }
 
-void add_system_mounts(std::vector<MountEntry>& entries) {
+void add_system_mounts(const PlanInputs& inputs, std::vector<MountEntry>& entries) {
   // SECURITY(proc-read-only): no file of /proc can be written, the sandbox's own included.
-  MountEntry proc{.kind = MountKind::proc, .target = "/proc"};
-  entries.push_back(std::move(proc));
-  // World-readable ones that tell about the host or its other tenants.
+  entries.push_back({.kind = MountKind::proc, .target = "/proc"});
+  // SECURITY(proc-masks): world-readable ones that tell about the host or its other tenants. Those
+  // that only root may read need no mask: nobody inside is the host's root.
   for (const char* path : {"/proc/interrupts", "/proc/kallsyms", "/proc/keys"})
     entries.push_back({.kind = MountKind::mask, .target = path});
-  MountEntry dev{.kind = MountKind::tmpfs, .target = "/dev"};
-  dev.writable = Writable::yes;
-  dev.devices = true;
-  dev.size_bytes = kDefaultRootBytes;
-  entries.push_back(std::move(dev));
-  for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"}) {
-    const std::string path = fmt::format("/dev/{}", name);
-    MountEntry device{.kind = MountKind::device, .target = path, .source = path};
-    device.writable = Writable::yes;
-    entries.push_back(std::move(device));
-  }
+  entries.push_back(tmpfs_entry("/dev", scratch_sizes(inputs.policy).dev));
+  entries.back().owned_by_user = false;
+  entries.back().devices = true;
+  for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"})
+    add_device(fmt::format("/dev/{}", name), entries);
   MountEntry pts{.kind = MountKind::devpts, .target = "/dev/pts"};
   pts.writable = Writable::yes;
   entries.push_back(std::move(pts));
-  entries.push_back(directory("/dev/shm", 01777, true));
-  entries.push_back(symlink("/dev/ptmx", "pts/ptmx"));
-  entries.push_back(symlink("/dev/fd", "/proc/self/fd"));
-  entries.push_back(symlink("/dev/stdin", "/proc/self/fd/0"));
-  entries.push_back(symlink("/dev/stdout", "/proc/self/fd/1"));
-  entries.push_back(symlink("/dev/stderr", "/proc/self/fd/2"));
-}
-
-void add_made_up_etc(const SandboxRequest& request, const Policy& policy,
-                     std::vector<MountEntry>& entries) {
-  const IdRequest& user = request.user;
-  entries.push_back(file("/etc/passwd",
-                         fmt::format("root:x:0:0:root:/root:/usr/sbin/nologin\n"
-                                     "app:x:{}:{}:app:{}:/bin/sh\n"
-                                     "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-                                     user.uid, user.gid, kHome)));
-  entries.push_back(
-      file("/etc/group", fmt::format("root:x:0:\napp:x:{}:\nnogroup:x:65534:\n", user.gid)));
-  entries.push_back(file(
-      "/etc/hosts", fmt::format("127.0.0.1 localhost {0}\n::1 localhost {0}\n", request.hostname)));
-  entries.push_back(file("/etc/hostname", request.hostname + "\n"));
-  entries.push_back(file("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"));
-  for (const char* path : {"/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl", "/etc/localtime"})
-    entries.push_back(bind_read_only(path, Executable::yes));
-  if (policy.network.mode == NetworkMode::host)
-    entries.push_back(bind_read_only("/etc/resolv.conf", Executable::no));
+  entries.push_back(directory_entry("/dev/shm", 01777, true));
+  entries.push_back(symlink_entry("/dev/ptmx", "pts/ptmx"));
+  entries.push_back(symlink_entry("/dev/fd", "/proc/self/fd"));
+  entries.push_back(symlink_entry("/dev/stdin", "/proc/self/fd/0"));
+  entries.push_back(symlink_entry("/dev/stdout", "/proc/self/fd/1"));
+  entries.push_back(symlink_entry("/dev/stderr", "/proc/self/fd/2"));
 }
 
 }  // namespace yett

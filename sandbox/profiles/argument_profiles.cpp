@@ -87,6 +87,14 @@ constexpr std::array kSocket{
     all_of<is(0, AF_INET6), socket_type(SOCK_DGRAM), is(2, 0)>(),
     all_of<is(0, AF_INET6), socket_type(SOCK_DGRAM), is(2, IPPROTO_UDP)>(),
 };
+constexpr std::array kStreamSocket{
+    all_of<is(0, AF_UNIX), socket_type(SOCK_STREAM)>(),
+    all_of<is(0, AF_UNIX), socket_type(SOCK_DGRAM)>(),
+    all_of<is(0, AF_INET), socket_type(SOCK_STREAM), is(2, 0)>(),
+    all_of<is(0, AF_INET), socket_type(SOCK_STREAM), is(2, IPPROTO_TCP)>(),
+    all_of<is(0, AF_INET6), socket_type(SOCK_STREAM), is(2, 0)>(),
+    all_of<is(0, AF_INET6), socket_type(SOCK_STREAM), is(2, IPPROTO_TCP)>(),
+};
 constexpr std::array kSocketpair{
     all_of<is(0, AF_UNIX), socket_type(SOCK_STREAM)>(),
     all_of<is(0, AF_UNIX), socket_type(SOCK_DGRAM)>(),
@@ -267,5 +275,6 @@ const ArgumentProfile* find_argument_profile(std::string_view name) {
 }
 
 ArgumentConditions executable_memfd_conditions() { return kExecutableMemfd; }
+ArgumentConditions stream_socket_conditions() { return kStreamSocket; }
 
 }  // namespace yett

@@ -24,5 +24,7 @@ struct ArgumentProfile {
 
 // memfd_create where [exec] memfd = true: also memfds that can be executed.
 [[nodiscard]] ArgumentConditions executable_memfd_conditions();
+// socket without UDP, for hosts where no plane could hold rules about it.
+[[nodiscard]] ArgumentConditions stream_socket_conditions();
 
 }  // namespace yett

@@ -31,12 +31,30 @@ TEST(ParseEndpoint, TakesEachForm) {
 }
 
 TEST(ParseEndpoint, RefusesWhatIsNone) {
-  for (const char* bad :
-       {"", "tcp", "tcp://", "http://a:80", "tcp://a", "tcp://a:", "tcp://a:0", "tcp://a:65536",
-        "tcp://a:9-8", "tcp://a:080", "tcp://a: 80", "tcp://10.0.0.1/8:80", "tcp://10.0.0.0/33:80",
-        "tcp://10.0.0:80", "tcp://256.0.0.1:80", "tcp://::1:80", "tcp://[::1]", "tcp://[::1:80",
-        "tcp://[zz]:80", "tcp://-a:80", "tcp://a_b:80", "unix://run/db", "unix:///a/../b",
-        "tcp://10.0.0.0/08:80"})
+  for (const char* bad : {"",
+                          "tcp",
+                          "tcp://",
+                          "http://a:80",
+                          "tcp://a",
+                          "tcp://a:",
+                          "tcp://a:0",
+                          "tcp://a:65536",
+                          "tcp://a:9-8",
+                          "tcp://a:080",
+                          "tcp://a: 80",
+                          "tcp://10.0.0.1/8:80",
+                          "tcp://10.0.0.0/33:80",
+                          "tcp://10.0.0:80",
+                          "tcp://256.0.0.1:80",
+                          "tcp://::1:80",
+                          "tcp://[::1]",
+                          "tcp://[::1:80",
+                          "tcp://[zz]:80",
+                          "tcp://-a:80",
+                          "tcp://a_b:80",
+                          "unix://run/db",
+                          "unix:///a/../b",
+                          "tcp://10.0.0.0/08:80"})
     EXPECT_FALSE(parse_endpoint(bad)) << bad;
 }
 

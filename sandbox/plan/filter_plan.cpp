@@ -1,0 +1,58 @@
+#include <algorithm>
+#include <cerrno>
+
+#include "sandbox/plan/plan_steps.hpp"
+#include "sandbox/profiles/argument_profiles.hpp"
+
+namespace yett {
+namespace {
+
+SyscallRule* find_rule(FilterPlan& filter, std::string_view name) {
+  const auto found = std::ranges::find(filter.rules, name, &SyscallRule::name);
+  return found == filter.rules.end() ? nullptr : &*found;
+}
+
+// Execution from a memfd: refused by the sysctl of the sandbox's pid namespace together with the
+// filter (which refuses MFD_EXEC), or by BPF LSM; where neither is there, no memfd at all.
+void plan_memfd(const PlanInputs& inputs, SandboxPlan& plan) {
+  SyscallRule* rule = find_rule(plan.filter, "memfd_create");
+  if (rule == nullptr || !rule->reachable()) return;
+  if (inputs.policy.exec.memfd) {
+    rule->when = executable_memfd_conditions();
+    return;
+  }
+  if (inputs.features.memfd_noexec_sysctl.usable) {
+    plan.namespaces.sysctls.push_back({"/proc/sys/vm/memfd_noexec", "1"});
+    return;
+  }
+  if (inputs.features.bpf_lsm.usable) return;
+  rule->action = SyscallAction::refuse;
+  rule->when = {};
+  rule->refuse_errno = ENOSYS;
+  rule->reason = "this kernel could not keep a memfd from being executed";
+}
+
+bool is_notified(FilterPlan& filter, std::string_view name) {
+  const SyscallRule* rule = find_rule(filter, name);
+  if (rule == nullptr) return false;
+  return rule->action == SyscallAction::notify ||
+         (rule->reachable() && rule->otherwise == SyscallAction::notify);
+}
+
+}  // namespace
+
+Status plan_filter(const PlanInputs& inputs, SandboxPlan& plan) {
+  plan.filter.installed = !inputs.policy.unrestricted;
+  plan.filter.rules = inputs.policy.syscalls.rules;
+  plan.filter.audited_refusals = true;
+  plan.filter.wait_killable = inputs.features.seccomp_wait_killable.usable;
+  plan_memfd(inputs, plan);
+  plan.emulation.sysinfo = is_notified(plan.filter, "sysinfo");
+  plan.emulation.setrlimit =
+      is_notified(plan.filter, "setrlimit") || is_notified(plan.filter, "prlimit64");
+  plan.emulation.memory_bytes = inputs.policy.limits.memory_bytes.value_or(0);
+  plan.emulation.process_limit = inputs.policy.limits.pids.value_or(0);
+  return {};
+}
+
+}  // namespace yett

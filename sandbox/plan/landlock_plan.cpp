@@ -1,0 +1,95 @@
+// Landlock: scopes wherever the kernel has them; file rights for what the mount tree cannot say.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "sandbox/plan/plan_steps.hpp"
+
+namespace yett {
+namespace {
+
+// LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET and _SIGNAL, from ABI 6 on.
+constexpr std::uint64_t kScopes = 0x3;
+constexpr int kScopesAbi = 6;
+
+// LANDLOCK_ACCESS_FS_*: linux/landlock.h of the kernel, newer than the distribution's.
+constexpr std::uint64_t kExecute = 1U << 0;
+constexpr std::uint64_t kWriteFile = 1U << 1;
+constexpr std::uint64_t kReadFile = 1U << 2;
+constexpr std::uint64_t kReadDirectory = 1U << 3;
+constexpr std::uint64_t kFirstAbiRights = (1U << 13) - 1;  // up to MAKE_SYM
+constexpr std::uint64_t kRefer = 1U << 13;                 // ABI 2
+constexpr std::uint64_t kTruncate = 1U << 14;              // ABI 3
+constexpr std::uint64_t kReading = kReadFile | kReadDirectory;
+
+std::uint64_t rights_of(int abi) {
+  return kFirstAbiRights | (abi >= 2 ? kRefer : 0) | (abi >= 3 ? kTruncate : 0);
+}
+
+// Where the C library's loaders live: the kernel executes them for every dynamic program.
+constexpr std::array kLoaders{"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux.so.2",
+                              "/lib/ld-musl-x86_64.so.1"};
+
+void allow(std::string path, std::uint64_t access, LandlockPlan& landlock) {
+  landlock.paths.push_back({std::move(path), access & landlock.handled_fs});
+}
+
+// SECURITY(exec-list): programs among the libraries, which the mounts must leave executable.
+void add_exec_rules(const Policy& policy, LandlockPlan& landlock) {
+  for (const PathRule& rule : policy.files.exec) allow(rule.path, kExecute, landlock);
+  for (const char* loader : kLoaders) allow(loader, kExecute, landlock);
+}
+
+// A second layer behind the mounts: reading everywhere, writing where a mount is writable.
+void add_stacked_rules(const SandboxPlan& plan, LandlockPlan& landlock) {
+  allow("/", kReading | (landlock.handled_fs & kExecute), landlock);
+  const std::uint64_t all = rights_of(landlock.abi) & ~kExecute;
+  for (const MountEntry& entry : plan.mounts) {
+    const bool place = entry.kind == MountKind::bind || entry.kind == MountKind::tmpfs ||
+                       entry.kind == MountKind::overlay || entry.kind == MountKind::devpts;
+    if (place && entry.writable == Writable::yes) allow(entry.target, all, landlock);
+    if (entry.kind == MountKind::directory && entry.owned_by_user)
+      allow(entry.target, all, landlock);
+  }
+}
+
+}  // namespace
+
+Status plan_landlock(const PlanInputs& inputs, SandboxPlan& plan) {
+  const Policy& policy = inputs.policy;
+  LandlockPlan& landlock = plan.landlock;
+  landlock.abi = inputs.features.landlock_abi;
+  const bool lists_exec = !policy.files.exec.empty();
+  const bool stacked = policy.hardening == Hardening::stacked;
+  if (landlock.abi == 0 && lists_exec && !inputs.features.bpf_lsm.usable)
+    return fail(host_error(policy.files.exec[0].source.text() + ": files.exec",
+                           "programs among the libraries need Landlock or BPF LSM to be refused",
+                           "enable Landlock in the kernel, or leave the list out"));
+  if (landlock.abi == 0 && stacked && !inputs.features.bpf_lsm.usable)
+    return fail(host_error(policy.name + ": hardening = \"stacked\"",
+                           "this kernel has neither Landlock nor BPF LSM for a second layer",
+                           "write \"normal\""));
+  if (policy.unrestricted || landlock.abi == 0) return {};
+  if (landlock.abi >= kScopesAbi) landlock.scoped = kScopes;
+  if (stacked)
+    landlock.handled_fs = rights_of(landlock.abi) & (lists_exec ? UINT64_MAX : ~kExecute);
+  else if (lists_exec)
+    landlock.handled_fs = kExecute;
+  if (stacked) add_stacked_rules(plan, landlock);
+  // "/" must not grant what the list is there to withhold.
+  if (lists_exec && stacked) landlock.paths.front().access &= ~kExecute;
+  if (lists_exec) add_exec_rules(policy, landlock);
+  landlock.applied = landlock.scoped != 0 || landlock.handled_fs != 0;
+  return {};
+}
+
+void plan_lsm(const PlanInputs& inputs, SandboxPlan& plan) {
+  const Policy& policy = inputs.policy;
+  plan.lsm.labelled = inputs.features.bpf_lsm.usable && !policy.unrestricted;
+  plan.lsm.deny_exec_of_written = !policy.exec.written_files;
+  plan.lsm.deny_memfd_exec = !policy.exec.memfd;
+  if (plan.lsm.labelled) plan.lsm.exec = policy.files.exec;
+}
+
+}  // namespace yett

@@ -1,0 +1,68 @@
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include "sandbox/plan/plan_steps.hpp"
+
+namespace yett {
+namespace {
+
+constexpr std::uint64_t kLockedBytes = 8ULL << 20;
+
+std::vector<RlimitEntry> make_rlimits(const LimitPolicy& limits) {
+  // SECURITY(no-core): 1 is the kernel's word for "no dump, not even to a pipe handler".
+  std::vector<RlimitEntry> entries{{RLIMIT_CORE, 1, 1},
+                                   {RLIMIT_MEMLOCK, kLockedBytes, kLockedBytes}};
+  const auto add = [&entries](int resource, const std::optional<std::uint64_t>& value) {
+    if (value) entries.push_back({resource, *value, *value});
+  };
+  // The sandbox's uid is its own, so the kernel's count per uid is the sandbox's count.
+  add(RLIMIT_NPROC, limits.pids);
+  add(RLIMIT_NOFILE, limits.open_files);
+  add(RLIMIT_FSIZE, limits.file_size_bytes);
+  return entries;
+}
+
+std::string source_text(const LimitPolicy& limits, const std::string& key) {
+  const auto found = limits.sources.find(key);
+  const std::string place = found == limits.sources.end() ? "" : found->second.text() + ": ";
+  return place + "limits." + key;
+}
+
+// A limit that a person wrote, in a file or as a flag: it deserves the exact plane.
+bool is_asked_for(const LimitPolicy& limits, const std::string& key) {
+  const auto found = limits.sources.find(key);
+  if (found == limits.sources.end()) return false;
+  return found->second.line != 0 || found->second.file.starts_with("--");
+}
+
+Status check_controller(const PlanInputs& inputs, const std::string& controller,
+                        const std::string& key) {
+  const CgroupFeatures& cgroup = inputs.features.cgroup;
+  const auto v2 = cgroup.v2_controllers.find(controller);
+  if (cgroup.v1_mounts.contains(controller) || (v2 != cgroup.v2_controllers.end() && v2->second))
+    return {};
+  return fail(host_error(source_text(inputs.policy.limits, key),
+                         fmt::format("this host has no '{}' cgroup controller", controller),
+                         "mount it, or leave the limit out"));
+}
+
+}  // namespace
+
+Status plan_limits(const PlanInputs& inputs, SandboxPlan& plan) {
+  const LimitPolicy& limits = inputs.policy.limits;
+  plan.rlimits = make_rlimits(limits);
+  plan.cgroup.name = "yett/" + plan.sandbox;
+  if (limits.memory_bytes) YETT_CHECK(check_controller(inputs, "memory", "memory"));
+  if (limits.cpus) YETT_CHECK(check_controller(inputs, "cpu", "cpu"));
+  plan.cgroup.memory_bytes = limits.memory_bytes;
+  plan.cgroup.swap_bytes = limits.swap_bytes;
+  plan.cgroup.cpus = limits.cpus;
+  if (limits.pids && is_asked_for(limits, "pids")) {
+    YETT_CHECK(check_controller(inputs, "pids", "pids"));
+    plan.cgroup.pids = limits.pids;
+  }
+  plan.cgroup.wanted = limits.memory_bytes || limits.cpus || plan.cgroup.pids;
+  return {};
+}
+
+}  // namespace yett

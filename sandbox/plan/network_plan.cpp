@@ -1,0 +1,126 @@
+// Network rules: no network at all needs none; with the host's, cgroup-BPF holds them, or BPF LSM,
+// or, when they speak of TCP ports only, Landlock and the filter together.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "sandbox/plan/plan_steps.hpp"
+#include "sandbox/policy/parse_policy.hpp"
+#include "sandbox/profiles/argument_profiles.hpp"
+
+namespace yett {
+namespace {
+
+constexpr int kLandlockNetworkAbi = 4;
+constexpr std::uint64_t kLandlockTcp = 0x3;  // LANDLOCK_ACCESS_NET_BIND_TCP and _CONNECT_TCP
+constexpr std::size_t kMostLandlockPorts = 1024;
+
+std::string name_of(const EndpointRule& rule, std::string_view key) {
+  return fmt::format("{}: network.{} {}", rule.source.text(), key, rule.text);
+}
+
+bool is_network_rule(const EndpointRule& rule) { return rule.scheme != EndpointScheme::unix_path; }
+
+Status refuse_rules_without_network(const NetworkPolicy& network) {
+  for (const auto& [rules, key] :
+       {std::pair{&network.connect, "connect"}, std::pair{&network.listen, "listen"}})
+    for (const EndpointRule& rule : *rules)
+      if (is_network_rule(rule))
+        return fail(request_error(name_of(rule, key), "the sandbox has no network",
+                                  "write mode = \"host\" in [network], or add --net host"));
+  return {};
+}
+
+// "localhost" is two addresses everywhere; other names would need a resolver that can be trusted.
+Result<std::vector<EndpointRule>> with_addresses(const std::vector<EndpointRule>& rules,
+                                                 std::string_view key) {
+  std::vector<EndpointRule> addresses;
+  for (const EndpointRule& rule : rules) {
+    if (!is_network_rule(rule)) continue;
+    if (rule.is_literal || rule.host == "*") {
+      addresses.push_back(rule);
+      continue;
+    }
+    if (rule.host != "localhost")
+      return fail(
+          host_error(name_of(rule, key), "host names cannot be held yet", "write the address"));
+    for (const bool ipv6 : {false, true}) {
+      EndpointRule address = rule;
+      address.is_literal = true;
+      address.is_ipv6 = ipv6;
+      address.host = ipv6 ? "::1" : "127.0.0.1";
+      address.prefix_length = ipv6 ? 128 : 32;
+      address.address = {};
+      if (ipv6) address.address[15] = 1;
+      if (!ipv6) address.address = {127, 0, 0, 1};
+      addresses.push_back(std::move(address));
+    }
+  }
+  return addresses;
+}
+
+// Landlock knows TCP ports, not addresses and not UDP.
+Result<std::vector<std::uint16_t>> landlock_ports(const std::vector<EndpointRule>& rules,
+                                                  std::string_view key) {
+  std::vector<std::uint16_t> ports;
+  for (const EndpointRule& rule : rules) {
+    const std::size_t count = static_cast<std::size_t>(rule.port_last - rule.port_first) + 1;
+    if (rule.scheme != EndpointScheme::tcp || rule.host != "*" ||
+        ports.size() + count > kMostLandlockPorts)
+      return fail(
+          host_error(name_of(rule, key),
+                     "neither cgroup-BPF nor BPF LSM works here, and Landlock holds TCP ports only",
+                     "write tcp://*:PORT, or see yett doctor"));
+    for (std::uint32_t port = rule.port_first; port <= rule.port_last; ++port)
+      ports.push_back(static_cast<std::uint16_t>(port));
+  }
+  return ports;
+}
+
+Status place_on_landlock(const PlanInputs& inputs, const std::vector<EndpointRule>& connect,
+                         const std::vector<EndpointRule>& listen, SandboxPlan& plan) {
+  if (inputs.features.landlock_abi < kLandlockNetworkAbi)
+    return fail(host_error("--net host",
+                           "no plane here can hold network rules: cgroup-BPF, BPF LSM and "
+                           "Landlock's ports are all missing",
+                           "use --net none, or see yett doctor"));
+  YETT_TRY(plan.landlock.connect_ports, landlock_ports(connect, "connect"));
+  YETT_TRY(plan.landlock.bind_ports, landlock_ports(listen, "listen"));
+  plan.landlock.applied = true;
+  plan.landlock.handled_net = kLandlockTcp;
+  const auto socket = std::ranges::find(plan.filter.rules, "socket", &SyscallRule::name);
+  if (socket == plan.filter.rules.end() || !socket->reachable()) return {};
+  socket->when = stream_socket_conditions();
+  socket->reason = "no UDP: no plane of this host could hold its rules";
+  return {};
+}
+
+}  // namespace
+
+Status plan_network(const PlanInputs& inputs, SandboxPlan& plan) {
+  const NetworkPolicy& network = inputs.policy.network;
+  const NetworkMode mode = network.mode.value_or(NetworkMode::none);
+  if (mode == NetworkMode::isolated)
+    return fail(host_error(inputs.policy.name + ": [network] mode = \"private\"",
+                           "private networks are not there yet", "use \"none\" or \"host\""));
+  if (mode == NetworkMode::none) return refuse_rules_without_network(network);
+  plan.namespaces.network = NetworkNamespace::host;
+  if (inputs.policy.unrestricted) return {};
+  YETT_TRY(const auto connect, with_addresses(network.connect, "connect"));
+  YETT_TRY(const auto listen, with_addresses(network.listen, "listen"));
+  if (plan.lsm.labelled) {
+    plan.lsm.connect = connect;
+    plan.lsm.listen = listen;
+    plan.lsm.deny_network = connect.empty() && listen.empty();
+  }
+  if (inputs.features.cgroup_bpf.usable && !inputs.features.cgroup.v2_mount.empty()) {
+    plan.cgroup_bpf = {.attached = true, .connect = connect, .listen = listen};
+    plan.cgroup.wanted = true;
+    return {};
+  }
+  if (plan.lsm.labelled) return {};
+  return place_on_landlock(inputs, connect, listen, plan);
+}
+
+}  // namespace yett

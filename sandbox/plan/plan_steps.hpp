@@ -1,0 +1,32 @@
+// The planner's steps, one file each; planner.cpp puts them in order.
+#pragma once
+
+#include "base/result.hpp"
+#include "sandbox/plan/mount_plan.hpp"
+
+namespace yett {
+
+// Ends the plan where the mode or a --require cannot be had. Errors: unsupported_host,
+// invalid_request for an unknown name.
+[[nodiscard]] Status check_host(const PlanInputs& inputs);
+// "filter", "landlock-6", ...: what is in force in `plan`.
+[[nodiscard]] std::vector<std::string> backends_of(const PlanInputs& inputs,
+                                                   const SandboxPlan& plan);
+
+// Rlimits, and a cgroup where a limit was asked for that only it can hold.
+[[nodiscard]] Status plan_limits(const PlanInputs& inputs, SandboxPlan& plan);
+// The filter's rules as this host can hold them.
+[[nodiscard]] Status plan_filter(const PlanInputs& inputs, SandboxPlan& plan);
+// The network namespace, and the rules on the cheapest plane there is. After plan_filter and
+// plan_landlock: the last resort narrows both.
+[[nodiscard]] Status plan_network(const PlanInputs& inputs, SandboxPlan& plan);
+// Scopes always; file rights only for [files] exec and hardening = "stacked". After the mounts.
+[[nodiscard]] Status plan_landlock(const PlanInputs& inputs, SandboxPlan& plan);
+// The BPF LSM entry, where that plane loads.
+void plan_lsm(const PlanInputs& inputs, SandboxPlan& plan);
+
+// plan.rules: each rule but the system calls', and where it went.
+[[nodiscard]] std::vector<PlacedRule> place_rules(const PlanInputs& inputs,
+                                                  const SandboxPlan& plan);
+
+}  // namespace yett

@@ -1,0 +1,348 @@
+// request + policy + host -> plan, as tables: each thing planned beside the nearest one refused.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "sandbox/plan/plan_json.hpp"
+#include "sandbox/plan/planner.hpp"
+#include "sandbox/plan/syscall_rows.hpp"
+#include "sandbox/policy/parse_policy.hpp"
+
+namespace yett {
+namespace {
+
+KernelFeatures make_features() {
+  KernelFeatures features;
+  features.is_root = true;
+  features.landlock_abi = 6;
+  for (Feature* feature :
+       {&features.seccomp_notify, &features.seccomp_wait_killable, &features.cgroup_bpf,
+        &features.overlay, &features.idmapped_mounts, &features.memfd_noexec_sysctl})
+    feature->usable = true;
+  features.bpf_lsm.detail = "EPERM from BPF_PROG_LOAD";
+  features.cgroup.layout = CgroupLayout::hybrid;
+  features.cgroup.v2_mount = "/sys/fs/cgroup/unified";
+  features.cgroup.v1_mounts = {{"memory", "/m"}, {"pids", "/p"}, {"cpu", "/c"}};
+  return features;
+}
+
+struct Case {
+  std::string policy;
+  SandboxRequest request{.command = {"true"}};
+  KernelFeatures features = make_features();
+
+  [[nodiscard]] Result<SandboxPlan> plan() const {
+    const Policy parsed = *parse_policy(policy, "p.toml");
+    const PlanContext context{
+        .identity_seed = 7,
+        .host_root_entries = {"bin -> usr/bin", "etc", "home", "lib64 -> usr/lib64", "opt", "usr"}};
+    return make_plan(request, parsed, features, context);
+  }
+  [[nodiscard]] SandboxPlan made() const {
+    auto result = plan();
+    EXPECT_TRUE(result) << result.error().message();
+    return result ? std::move(*result) : SandboxPlan{};
+  }
+  [[nodiscard]] std::string error() const {
+    const auto result = plan();
+    return result ? "no error" : result.error().message();
+  }
+};
+
+const MountEntry* mount_at(const SandboxPlan& plan, std::string_view target) {
+  const auto found = std::ranges::find(plan.mounts, target, &MountEntry::target);
+  return found == plan.mounts.end() ? nullptr : &*found;
+}
+
+const SyscallRule* rule_named(const SandboxPlan& plan, std::string_view name) {
+  const auto found = std::ranges::find(plan.filter.rules, name, &SyscallRule::name);
+  return found == plan.filter.rules.end() ? nullptr : &*found;
+}
+
+Case image_case(std::string policy = "") {
+  Case test{.policy = std::move(policy)};
+  test.request.image_kind = ImageKind::squashfs;
+  test.request.image_path = "/x.sqfs";
+  return test;
+}
+
+Case volume_case(std::vector<VolumeRequest> volumes, std::string policy = "") {
+  Case test{.policy = std::move(policy)};
+  test.request.volumes = std::move(volumes);
+  return test;
+}
+
+// ---- write xor execute --------------------------------------------------------------------------
+
+void expect_write_xor_execute(const SandboxPlan& plan) {
+  for (const MountEntry& entry : plan.mounts)
+    EXPECT_FALSE(entry.writable == Writable::yes && entry.executable == Executable::yes)
+        << entry.target;
+}
+
+TEST(PlanMounts, NothingIsWritableAndExecutable) {
+  expect_write_xor_execute(Case{}.made());
+  expect_write_xor_execute(image_case().made());
+  expect_write_xor_execute(image_case("[files]\nwrite=['/data']").made());
+  expect_write_xor_execute(volume_case({{"/srv/a", "/a", false}, {"/srv/b", "/b", true}}).made());
+  Case rocker = image_case();
+  rocker.request.overlay_host_dirs = {"/usr", "/etc", "/var"};
+  rocker.request.exec_dir = "/app";
+  expect_write_xor_execute(rocker.made());
+}
+
+TEST(PlanMounts, WrittenFilesMayBeExecutedWhenGranted) {
+  const SandboxPlan plan = Case{.policy = "[exec]\nwritten_files = true"}.made();
+  EXPECT_EQ(plan.mounts.front().executable, Executable::yes);
+  EXPECT_EQ(Case{}.made().mounts.front().executable, Executable::no);
+}
+
+TEST(PlanMounts, WritableRootNeedsAPlaneThatHoldsTheRule) {
+  Case test = image_case();
+  EXPECT_EQ(test.made().mounts.front().writable, Writable::no);
+  test.request.overlay_dir = "/keep";
+  EXPECT_EQ(test.error(),
+            "--overlay /keep: a writable root holds the programs too, so no mount can keep written "
+            "files from being executed (grant [exec] written_files = true, or use a host whose BPF "
+            "LSM can hold the rule)");
+  test.features.bpf_lsm.usable = true;
+  EXPECT_EQ(test.made().mounts.front().writable, Writable::yes);
+  EXPECT_TRUE(test.made().lsm.deny_exec_of_written);
+  test.features.bpf_lsm.usable = false;
+  test.policy = "[exec]\nwritten_files = true";
+  EXPECT_EQ(test.made().mounts.front().writable, Writable::yes);
+}
+
+TEST(PlanMounts, WriteRuleOfTheRootNamesItsLine) {
+  EXPECT_TRUE(image_case("[files]\nwrite=['/']").error().starts_with("p.toml:2:8: files.write"));
+}
+
+TEST(PlanMounts, SameFilesWritableAndExecutableElsewhere) {
+  EXPECT_EQ(volume_case({{"/usr/local", "/mnt", false}}).error(),
+            "-v /usr/local:/mnt: its files can also be executed as /usr/local (add :ro, or grant "
+            "[exec] written_files = true)");
+  EXPECT_EQ(volume_case({{"/usr/local", "/mnt", true}}).error(), "no error");
+  EXPECT_EQ(volume_case({{"/usr/local", "/usr/local", false}}).error(), "no error");
+  const SandboxPlan plan = volume_case({{"/srv", "/rw", false}, {"/srv/bin", "/ro", true}}).made();
+  EXPECT_EQ(mount_at(plan, "/ro")->executable, Executable::no);
+  const SandboxPlan apart = volume_case({{"/srv", "/rw", false}, {"/srv2", "/ro", true}}).made();
+  EXPECT_EQ(mount_at(apart, "/ro")->executable, Executable::yes);
+}
+
+// ---- files --------------------------------------------------------------------------------------
+
+TEST(PlanMounts, HostImageShowsProgramsAndNothingElse) {
+  const SandboxPlan plan = Case{}.made();
+  EXPECT_EQ(mount_at(plan, "/usr")->executable, Executable::yes);
+  EXPECT_EQ(mount_at(plan, "/usr")->writable, Writable::no);
+  EXPECT_EQ(mount_at(plan, "/bin")->source, "usr/bin");
+  for (const char* absent : {"/etc", "/home", "/opt", "/root", "/sys"})
+    EXPECT_EQ(mount_at(plan, absent), nullptr) << absent;
+  EXPECT_EQ(mount_at(plan, "/proc")->writable, Writable::no);
+}
+
+TEST(PlanMounts, RulesBecomeBindsAndMasks) {
+  const SandboxPlan plan =
+      Case{.policy =
+               "[files]\nread=['/srv']\nwrite=['/data']\ndeny=['/usr/bin/ssh']\n"
+               "tmpfs={'/scratch'='1M'}"}
+          .made();
+  EXPECT_EQ(mount_at(plan, "/srv")->writable, Writable::no);
+  EXPECT_EQ(mount_at(plan, "/data")->writable, Writable::yes);
+  EXPECT_EQ(mount_at(plan, "/data")->executable, Executable::no);
+  EXPECT_EQ(mount_at(plan, "/scratch")->size_bytes, 1U << 20);
+  EXPECT_EQ(plan.mounts.back().kind, MountKind::mask);
+  EXPECT_EQ(plan.mounts.back().target, "/usr/bin/ssh");
+}
+
+TEST(PlanMounts, ParentsComeBeforeTheirChildren) {
+  const SandboxPlan plan =
+      volume_case({{"/srv/b", "/data/b", false}, {"/srv/a", "/data", false}}).made();
+  EXPECT_LT(mount_at(plan, "/data"), mount_at(plan, "/data/b"));
+}
+
+TEST(PlanMounts, ImpossiblePlacesAreNamed) {
+  const auto target = [](const char* path) { return volume_case({{"/srv", path, true}}).error(); };
+  EXPECT_EQ(target("/"), "-v /srv:/: the root is the image's (choose another place)");
+  EXPECT_EQ(target("/proc/x"),
+            "-v /srv:/proc/x: /proc is the sandbox's own (choose another place)");
+  EXPECT_EQ(target("/a/../b"), "-v /srv:/a/../b: the path holds '..'");
+  EXPECT_EQ(target("/procession"), "no error");
+  EXPECT_EQ(volume_case({{"/a", "/x", true}, {"/b", "/x/", true}}).error(),
+            "-v /b:/x/: the same place is asked for by -v /a:/x (keep one)");
+}
+
+TEST(PlanMounts, ExecListLeavesLibrariesAndClosesTheRest) {
+  const SandboxPlan plan = Case{.policy = "[files]\nexec=['/usr/bin/python3']"}.made();
+  EXPECT_EQ(mount_at(plan, "/usr")->executable, Executable::no);
+  EXPECT_EQ(mount_at(plan, "/usr/bin/python3")->executable, Executable::yes);
+  EXPECT_EQ(mount_at(plan, "/usr/lib")->executable, Executable::yes);
+  EXPECT_EQ(plan.landlock.handled_fs, 1U);
+  EXPECT_EQ(plan.landlock.paths.at(0).path, "/usr/bin/python3");
+}
+
+TEST(PlanMounts, RockersFormKeepsTheHostsTopDirectories) {
+  Case test = image_case();
+  test.request.overlay_host_dirs = {"/usr", "/etc"};
+  EXPECT_NE(test.error().find("--exec-dir"), std::string::npos);
+  test.request.exec_dir = "/app";
+  const SandboxPlan plan = test.made();
+  EXPECT_EQ(mount_at(plan, "/usr")->kind, MountKind::overlay);
+  EXPECT_EQ(mount_at(plan, "/usr")->writable, Writable::no);
+  EXPECT_EQ(mount_at(plan, "/etc")->writable, Writable::yes);
+  EXPECT_EQ(mount_at(plan, "/etc/passwd"), nullptr);
+  EXPECT_EQ(mount_at(plan, "/app")->kind, MountKind::package);
+}
+
+// ---- network ------------------------------------------------------------------------------------
+
+constexpr const char* kListen = "[network]\nmode='host'\nlisten=['tcp://*:6379']";
+
+TEST(PlanNetwork, NoneIsItsOwnNamespace) {
+  const SandboxPlan plan = Case{}.made();
+  EXPECT_EQ(plan.namespaces.network, NetworkNamespace::fresh);
+  EXPECT_FALSE(plan.cgroup.wanted);
+  EXPECT_EQ(Case{.policy = "[network]\nconnect=['tcp://*:80']"}.error(),
+            "p.toml:2:10: network.connect tcp://*:80: the sandbox has no network (write mode = "
+            "\"host\" in [network], or add --net host)");
+}
+
+TEST(PlanNetwork, HostRulesGoToCgroupBpf) {
+  const SandboxPlan plan = Case{.policy = kListen}.made();
+  EXPECT_TRUE(plan.cgroup_bpf.attached);
+  EXPECT_TRUE(plan.cgroup.wanted);
+  EXPECT_EQ(plan.cgroup_bpf.listen.size(), 1U);
+  EXPECT_TRUE(plan.cgroup_bpf.connect.empty());
+}
+
+TEST(PlanNetwork, WithoutCgroupBpfTcpPortsGoToLandlock) {
+  Case test{.policy = kListen};
+  test.features.cgroup_bpf.usable = false;
+  const SandboxPlan plan = test.made();
+  EXPECT_EQ(plan.landlock.handled_net, 3U);
+  EXPECT_EQ(plan.landlock.bind_ports, std::vector<std::uint16_t>{6379});
+  EXPECT_LT(rule_named(plan, "socket")->when.size(),
+            rule_named(Case{}.made(), "socket")->when.size());
+  test.policy = "[network]\nmode='host'\nlisten=['tcp://127.0.0.1:6379']";
+  EXPECT_TRUE(test.error().starts_with("p.toml:3:9: network.listen tcp://127.0.0.1:6379: neither"));
+  test.policy = kListen;
+  test.features.landlock_abi = 3;
+  EXPECT_TRUE(test.error().starts_with("--net host: no plane here"));
+}
+
+TEST(PlanNetwork, LocalhostIsTwoAddressesOtherNamesAreRefused) {
+  EXPECT_EQ(Case{.policy = "[network]\nmode='host'\nconnect=['tcp://localhost:80']"}
+                .made()
+                .cgroup_bpf.connect.size(),
+            2U);
+  EXPECT_EQ(Case{.policy = "[network]\nmode='host'\nconnect=['tcp://example.com:80']"}.error(),
+            "p.toml:3:10: network.connect tcp://example.com:80: host names cannot be held yet "
+            "(write the address)");
+}
+
+TEST(PlanNetwork, PrivateIsToldToBeMissing) {
+  EXPECT_EQ(
+      Case{.policy = "[network]\nmode='private'"}.error(),
+      "p.toml: [network] mode = \"private\": private networks are not there yet (use \"none\" "
+      "or \"host\")");
+}
+
+// ---- the other planes ---------------------------------------------------------------------------
+
+TEST(PlanFilter, ExecutableMemfdsByTheCheapestPlane) {
+  Case test;
+  EXPECT_EQ(test.made().namespaces.sysctls.at(0).value, "1");
+  test.features.memfd_noexec_sysctl.usable = false;
+  EXPECT_FALSE(rule_named(test.made(), "memfd_create")->reachable());
+  test.features.bpf_lsm.usable = true;
+  EXPECT_TRUE(rule_named(test.made(), "memfd_create")->reachable());
+  const SandboxPlan granted = Case{.policy = "[exec]\nmemfd = true"}.made();
+  EXPECT_TRUE(granted.namespaces.sysctls.empty());
+  EXPECT_NE(rule_named(granted, "memfd_create")->when.data(),
+            rule_named(Case{}.made(), "memfd_create")->when.data());
+}
+
+TEST(PlanLimits, ACgroupOnlyWhereOneIsNeeded) {
+  EXPECT_FALSE(Case{}.made().cgroup.wanted);
+  const SandboxPlan pids = Case{.policy = "[limits]\npids = 9"}.made();
+  EXPECT_EQ(pids.cgroup.pids, 9U);
+  EXPECT_TRUE(std::ranges::any_of(pids.rlimits, [](const RlimitEntry& limit) {
+    return limit.resource == RLIMIT_NPROC && limit.hard == 9;
+  }));
+  Case memory{.policy = "[limits]\nmemory = '64M'"};
+  EXPECT_EQ(memory.made().cgroup.memory_bytes, 64U << 20);
+  memory.features.cgroup.v1_mounts.erase("memory");
+  EXPECT_EQ(memory.error(),
+            "p.toml:2:10: limits.memory: this host has no 'memory' cgroup controller (mount it, or "
+            "leave the limit out)");
+}
+
+TEST(PlanLandlock, ScopesAlwaysFileRightsOnlyWhenNeeded) {
+  const SandboxPlan normal = Case{}.made();
+  EXPECT_TRUE(normal.landlock.applied);
+  EXPECT_EQ(normal.landlock.scoped, 3U);
+  EXPECT_EQ(normal.landlock.handled_fs, 0U);
+  const SandboxPlan stacked = Case{.policy = "hardening = 'stacked'"}.made();
+  EXPECT_NE(stacked.landlock.handled_fs, 0U);
+  Case without{.policy = "hardening = 'stacked'"};
+  without.features.landlock_abi = 0;
+  EXPECT_TRUE(without.error().starts_with("p.toml: hardening = \"stacked\": this kernel has"));
+}
+
+TEST(PlanHost, RequirementsHoldOrEndThePlan) {
+  Case test;
+  test.request.require = {"landlock-6", "cgroup-bpf"};
+  EXPECT_EQ(test.error(), "no error");
+  test.request.require = {"landlock-7"};
+  EXPECT_EQ(test.error(),
+            "--require landlock-7: this kernel's Landlock is ABI 6 (see yett doctor)");
+  test.request.require = {"bpf-lsm"};
+  EXPECT_EQ(test.error(), "--require bpf-lsm: EPERM from BPF_PROG_LOAD (see yett doctor)");
+  test.request.require = {"bpf-lsn"};
+  EXPECT_EQ(test.error(),
+            "--require bpf-lsn: there is no such protection (did you mean 'bpf-lsm'?)");
+}
+
+TEST(PlanHost, NeedsRootAndAnswersForItsWords) {
+  Case test;
+  test.features.is_root = false;
+  EXPECT_TRUE(test.error().starts_with("mode full: it needs root"));
+  EXPECT_TRUE(Case{.policy = "[on]\nsupervisor_loss='adopt'"}.error().starts_with("p.toml: [on]"));
+  EXPECT_EQ(Case{.policy = "[on]\nviolation='kill'"}.error(), "no error");
+}
+
+TEST(PlanIdentity, OneIdOfTheSandboxsOwn) {
+  const SandboxPlan plan = Case{}.made();
+  ASSERT_EQ(plan.identity.uid_map.size(), 1U);
+  EXPECT_EQ(plan.identity.uid_map[0].count, 1U);
+  EXPECT_EQ(plan.identity.uid_map[0].inside, 1000U);
+  EXPECT_EQ(plan.identity.host_uid, 0x59000007U);
+}
+
+TEST(PlanRows, EachRuleHasItsPlane) {
+  const SandboxPlan plan = Case{.policy = kListen}.made();
+  const auto row = std::ranges::find(plan.rules, "network.listen tcp://*:6379", &PlacedRule::rule);
+  ASSERT_NE(row, plan.rules.end());
+  EXPECT_EQ(row->plane, Plane::cgroup_bpf);
+  EXPECT_EQ(row->source.text(), "p.toml:3:9");
+  EXPECT_LE(count_reachable(plan.filter), 219U);
+  EXPECT_EQ(syscall_rows(plan.filter).size(), count_reachable(plan.filter) + 1);
+}
+
+TEST(PlanJson, SaysWhatWillBeDone) {
+  const std::string text = plan_json(Case{}.made());
+  for (const char* part : {"\"kind\": \"root_tmpfs\"", "\"reachable\": 219", "\"host_uid\"",
+                           "\"clone\": \"allow by arguments, else refuse EPERM\""})
+    EXPECT_NE(text.find(part), std::string::npos) << part;
+}
+
+TEST(PlanNone, HasNoFilterAndSaysSo) {
+  const SandboxPlan plan = Case{.policy = "extends = 'none'"}.made();
+  EXPECT_FALSE(plan.filter.installed);
+  EXPECT_FALSE(plan.landlock.applied);
+  EXPECT_FALSE(plan.reduced.empty());
+}
+
+}  // namespace
+}  // namespace yett
