@@ -79,8 +79,8 @@ void require_one_of(BpfCode& code, ArgumentConditions group, Leaving& leaving) {
   require_equal(code, low_half(group.back().back().value), leaving);
 }
 
-Result<BpfCode> group_code(ArgumentConditions group, std::uint32_t action) {
-  BpfCode code;
+Status append_group(ArgumentConditions group, std::uint32_t action, BpfCode& code) {
+  const std::size_t begin = code.size();
   Leaving leaving;
   for (const ArgumentCheck& check : group[0].first(group[0].size() - 1))
     require(code, check, leaving);
@@ -89,13 +89,13 @@ Result<BpfCode> group_code(ArgumentConditions group, std::uint32_t action) {
   else
     require_one_of(code, group, leaving);
   code.push_back(bpf_return(action));
-  if (code.size() > kMaxJump)
+  if (code.size() - begin > kMaxJump)
     return fail(Error{.kind = ErrorKind::internal,
                       .operation = "compile filter",
                       .detail = "a condition is longer than a jump"});
   for (const std::size_t at : leaving)
     code[at].jf = static_cast<std::uint8_t>(code.size() - at - 1);
-  return code;
+  return {};
 }
 
 // A check that can never hold, or names no argument, is a mistake in a table, not a rule.
@@ -125,34 +125,32 @@ sock_filter bpf_jump_at_least(std::uint32_t value, std::uint8_t yes, std::uint8_
   return jump(BPF_JMP | BPF_JGE | BPF_K, value, yes, no);
 }
 
-BpfCode bpf_branch(std::uint32_t pivot, const BpfCode& low, const BpfCode& high) {
-  BpfCode code;
-  if (low.size() <= kMaxJump) {
-    code.push_back(bpf_jump_at_least(pivot, static_cast<std::uint8_t>(low.size()), 0));
-  } else {
-    code.push_back(bpf_jump_at_least(pivot, 0, 1));
-    code.push_back(statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(low.size())));
+void bpf_finish_branch(std::uint32_t pivot, std::size_t jump_at, BpfCode& code) {
+  const std::size_t low = code.size() - jump_at - 1;
+  if (low <= kMaxJump) {
+    code[jump_at] = bpf_jump_at_least(pivot, static_cast<std::uint8_t>(low), 0);
+    return;
   }
-  code.insert(code.end(), low.begin(), low.end());
-  code.insert(code.end(), high.begin(), high.end());
-  return code;
+  // Too far for a conditional jump: a long one behind it. All jumps are relative, so what moves
+  // stays right.
+  code[jump_at] = bpf_jump_at_least(pivot, 0, 1);
+  code.insert(code.begin() + static_cast<std::ptrdiff_t>(jump_at) + 1,
+              statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(low)));
 }
 
-Result<BpfCode> bpf_when(ArgumentConditions conditions, std::uint32_t action,
-                         std::uint32_t otherwise) {
+Status bpf_append_when(ArgumentConditions conditions, std::uint32_t action, std::uint32_t otherwise,
+                       BpfCode& code) {
   if (!std::ranges::all_of(conditions, well_formed))
     return fail(Error{.kind = ErrorKind::internal,
                       .operation = "compile filter",
                       .detail = "a condition that cannot hold"});
-  BpfCode code;
   for (ArgumentConditions rest = conditions; !rest.empty();) {
     const std::size_t length = length_of_group(rest);
-    YETT_TRY(const BpfCode group, group_code(rest.first(length), action));
-    code.insert(code.end(), group.begin(), group.end());
+    YETT_CHECK(append_group(rest.first(length), action, code));
     rest = rest.subspan(length);
   }
   code.push_back(bpf_return(otherwise));
-  return code;
+  return {};
 }
 
 }  // namespace yett

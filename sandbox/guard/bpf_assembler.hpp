@@ -4,8 +4,8 @@
 
 #include <linux/filter.h>
 
+#include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "base/result.hpp"
@@ -21,11 +21,12 @@ using BpfCode = std::vector<sock_filter>;
 [[nodiscard]] sock_filter bpf_jump_equal(std::uint32_t value, std::uint8_t yes, std::uint8_t no);
 [[nodiscard]] sock_filter bpf_jump_at_least(std::uint32_t value, std::uint8_t yes, std::uint8_t no);
 
-// `low` for numbers below `pivot`, `high` from it on; the number is in the accumulator.
-[[nodiscard]] BpfCode bpf_branch(std::uint32_t pivot, const BpfCode& low, const BpfCode& high);
+// Called once the code of the numbers below `pivot` was appended behind `jump_at`: makes the jump
+// that stands there lead numbers from `pivot` on to the end of `code`.
+void bpf_finish_branch(std::uint32_t pivot, std::size_t jump_at, BpfCode& code);
 
-// Returns `action` when any of `conditions` holds, `otherwise` when none does.
-[[nodiscard]] Result<BpfCode> bpf_when(ArgumentConditions conditions, std::uint32_t action,
-                                       std::uint32_t otherwise);
+// Appends code that returns `action` when any of `conditions` holds, `otherwise` when none does.
+[[nodiscard]] Status bpf_append_when(ArgumentConditions conditions, std::uint32_t action,
+                                     std::uint32_t otherwise, BpfCode& code);
 
 }  // namespace yett

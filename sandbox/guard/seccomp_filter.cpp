@@ -1,5 +1,5 @@
 // Compiles the rules to a binary tree over ranges of numbers that share an answer. Why not
-// libseccomp here: docs/decisions/filter-compiler.md; the tests hold this against libseccomp.
+// libseccomp here: docs/decisions/0010-filter-compiler.md; the tests hold this against libseccomp.
 #include "sandbox/guard/seccomp_filter.hpp"
 
 #include <linux/audit.h>
@@ -14,12 +14,14 @@ namespace yett {
 namespace {
 
 constexpr std::uint32_t kX32Bit = 0x40000000;  // __X32_SYSCALL_BIT
+constexpr std::size_t kUsualLength = 1024;
 constexpr std::uint32_t kUnknown = SECCOMP_RET_ERRNO | ENOSYS;
 
-// Numbers from `first` up to the next range's first: one answer.
+// Numbers from `first` up to the next range's first: one answer, or one rule's conditions.
 struct Range {
   std::uint32_t first = 0;
-  BpfCode answer;
+  std::uint32_t answer = kUnknown;
+  const SyscallRule* conditional = nullptr;
 };
 
 std::uint32_t refusal_value(const SyscallRule& rule, const FilterPlan& plan) {
@@ -43,24 +45,16 @@ std::uint32_t return_value(SyscallAction action, const SyscallRule& rule, const 
   return SECCOMP_RET_KILL_PROCESS;
 }
 
-Result<BpfCode> answer_of(const SyscallRule& rule, const FilterPlan& plan) {
-  const std::uint32_t action = return_value(rule.action, rule, plan);
-  if (rule.when.empty()) return BpfCode{bpf_return(action)};
-  return bpf_when(rule.when, action, return_value(rule.otherwise, rule, plan));
-}
-
-bool same_answer(const BpfCode& left, const BpfCode& right) {
-  return left.size() == 1 && right.size() == 1 && left[0].k == right[0].k;
-}
-
-void append(std::vector<Range>& ranges, std::uint32_t first, BpfCode answer) {
-  if (!ranges.empty() && same_answer(ranges.back().answer, answer)) return;
-  ranges.push_back({first, std::move(answer)});
+void append(std::vector<Range>& ranges, const Range& range) {
+  const bool same = !ranges.empty() && ranges.back().conditional == nullptr &&
+                    range.conditional == nullptr && ranges.back().answer == range.answer;
+  if (!same) ranges.push_back(range);
 }
 
 // SECURITY(unknown-numbers): what no rule names is ENOSYS, between the rules and beyond them.
 Result<std::vector<Range>> make_ranges(const FilterPlan& plan) {
   std::vector<Range> ranges;
+  ranges.reserve(plan.rules.size());
   std::uint32_t next = 0;
   for (const SyscallRule& rule : plan.rules) {
     if (rule.number < next || rule.number >= kX32Bit)
@@ -68,20 +62,33 @@ Result<std::vector<Range>> make_ranges(const FilterPlan& plan) {
                         .operation = "compile filter",
                         .subject = std::string(rule.name),
                         .detail = "rules are not ordered by number"});
-    if (rule.number > next) append(ranges, next, {bpf_return(kUnknown)});
-    YETT_TRY(BpfCode answer, answer_of(rule, plan));
-    append(ranges, rule.number, std::move(answer));
+    if (rule.number > next) append(ranges, {.first = next});
+    append(ranges, {.first = rule.number,
+                    .answer = return_value(rule.action, rule, plan),
+                    .conditional = rule.when.empty() ? nullptr : &rule});
     next = rule.number + 1;
   }
-  append(ranges, next, {bpf_return(kUnknown)});
+  append(ranges, {.first = next});
   return ranges;
 }
 
-BpfCode make_tree(std::span<const Range> ranges) {
-  if (ranges.size() == 1) return ranges[0].answer;
+Status append_answer(const Range& range, const FilterPlan& plan, BpfCode& code) {
+  if (range.conditional != nullptr) {
+    const SyscallRule& rule = *range.conditional;
+    return bpf_append_when(rule.when, range.answer, return_value(rule.otherwise, rule, plan), code);
+  }
+  code.push_back(bpf_return(range.answer));
+  return {};
+}
+
+Status append_tree(std::span<const Range> ranges, const FilterPlan& plan, BpfCode& code) {
+  if (ranges.size() == 1) return append_answer(ranges[0], plan, code);
   const std::size_t middle = ranges.size() / 2;
-  return bpf_branch(ranges[middle].first, make_tree(ranges.first(middle)),
-                    make_tree(ranges.subspan(middle)));
+  const std::size_t jump_at = code.size();
+  code.push_back({});
+  YETT_CHECK(append_tree(ranges.first(middle), plan, code));
+  bpf_finish_branch(ranges[middle].first, jump_at, code);
+  return append_tree(ranges.subspan(middle), plan, code);
 }
 
 // SECURITY(second-abi): i386 by its architecture, x32 by its bit; -1 is no call of any ABI.
@@ -104,8 +111,8 @@ Result<CompiledFilter> compile_filter(const FilterPlan& plan) {
   if (!plan.installed) return CompiledFilter{};
   YETT_TRY(const std::vector<Range> ranges, make_ranges(plan));
   CompiledFilter filter{make_prologue()};
-  const BpfCode tree = make_tree(ranges);
-  filter.program.insert(filter.program.end(), tree.begin(), tree.end());
+  filter.program.reserve(kUsualLength);
+  YETT_CHECK(append_tree(ranges, plan, filter.program));
   if (filter.program.size() > BPF_MAXINSNS)
     return fail(Error{.kind = ErrorKind::internal,
                       .operation = "compile filter",

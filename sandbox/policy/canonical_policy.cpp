@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "sandbox/policy/parse_policy.hpp"
+#include "sandbox/profiles/builtin_syscalls.hpp"
 
 namespace yett {
 namespace {
@@ -90,15 +91,35 @@ void add_conditions(Text& text, ArgumentConditions conditions) {
   }
 }
 
+void add_rule(Text& text, const SyscallRule& rule) {
+  add_number(text, rule.number);
+  text.push_back(static_cast<char>('A' + static_cast<int>(rule.action)));
+  text.push_back(static_cast<char>('A' + static_cast<int>(rule.otherwise)));
+  text.push_back(rule.quiet ? 'q' : 'r');
+  add_number(text, static_cast<std::uint64_t>(rule.refuse_errno));
+  add_conditions(text, rule.when);
+  text.push_back('\n');
+}
+
+// Conditions are static: the same ones lie at the same place.
+bool same_rule(const SyscallRule& left, const SyscallRule& right) {
+  return left.action == right.action && left.otherwise == right.otherwise &&
+         left.quiet == right.quiet && left.refuse_errno == right.refuse_errno &&
+         left.when.data() == right.when.data() && left.when.size() == right.when.size();
+}
+
+// What differs from the default table, and which table that is: short, for it is hashed at every
+// start. A call of the table that has no rule stands as "NUMBER-".
 void add_syscalls(Text& text, const SyscallPolicy& syscalls) {
-  for (const SyscallRule& rule : syscalls.rules) {
-    add_number(text, rule.number);
-    text.push_back(static_cast<char>('A' + static_cast<int>(rule.action)));
-    text.push_back(static_cast<char>('A' + static_cast<int>(rule.otherwise)));
-    text.push_back(rule.quiet ? 'q' : 'r');
-    add_number(text, static_cast<std::uint64_t>(rule.refuse_errno));
-    add_conditions(text, rule.when);
-    text.push_back('\n');
+  add(text, "table {:016x}\n", plugin_fingerprint());
+  auto rule = syscalls.rules.begin();
+  for (const SyscallEntry& entry : all_syscalls()) {
+    if (rule == syscalls.rules.end() || rule->number != entry.number) {
+      add(text, "{:x}-\n", entry.number);
+      continue;
+    }
+    if (!same_rule(*rule, make_plugin_rule(entry))) add_rule(text, *rule);
+    ++rule;
   }
 }
 

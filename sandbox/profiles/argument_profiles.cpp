@@ -23,6 +23,8 @@
 // asm/ioctls.h by its own header: sys/ioctl.h brings a struct termios that clashes with termbits.h.
 #include <asm/ioctls.h>
 
+#include "sandbox/profiles/fingerprint.hpp"
+
 namespace yett {
 namespace {
 
@@ -265,7 +267,21 @@ constexpr auto kProfiles = std::to_array<ArgumentProfile>({
      "the pid namespace bounds whom it reaches; pidfd_getfd is refused"},
 });
 
+constexpr std::uint64_t kFingerprint = [] {
+  Fingerprint fingerprint;
+  for (const ArgumentProfile& profile : kProfiles) {
+    fingerprint.add(profile.name).add(static_cast<std::uint64_t>(profile.otherwise));
+    fingerprint.add(static_cast<std::uint64_t>(profile.refuse_errno)).add(profile.quiet ? 1U : 0U);
+    for (const ArgumentChecks checks : profile.when)
+      for (const ArgumentCheck& check : checks)
+        fingerprint.add(check.index).add(check.mask).add(check.value);
+  }
+  return fingerprint.value();
+}();
+
 }  // namespace
+
+std::uint64_t argument_profiles_fingerprint() { return kFingerprint; }
 
 std::span<const ArgumentProfile> all_argument_profiles() { return kProfiles; }
 

@@ -22,6 +22,8 @@ struct ArgumentProfile {
 // Null: the call has no condition.
 [[nodiscard]] const ArgumentProfile* find_argument_profile(std::string_view name);
 
+[[nodiscard]] std::uint64_t argument_profiles_fingerprint();
+
 // memfd_create where [exec] memfd = true: also memfds that can be executed.
 [[nodiscard]] ArgumentConditions executable_memfd_conditions();
 // socket without UDP, for hosts where no plane could hold rules about it.

@@ -131,15 +131,22 @@ SyscallRule make_allow_rule(const SyscallEntry& entry) {
   return rule;
 }
 
+SyscallRule make_plugin_rule(const SyscallEntry& entry) {
+  const bool refused = entry.tier == SyscallTier::refuse || entry.tier == SyscallTier::kill;
+  SyscallRule rule = refused ? refused_rule(entry) : make_allow_rule(entry);
+  if (entry.tier == SyscallTier::notify) rule.action = SyscallAction::notify;
+  return rule;
+}
+
 std::vector<SyscallRule> make_plugin_syscalls() {
   std::vector<SyscallRule> rules;
   rules.reserve(all_syscalls().size());
-  for (const SyscallEntry& entry : all_syscalls()) {
-    const bool refused = entry.tier == SyscallTier::refuse || entry.tier == SyscallTier::kill;
-    rules.push_back(refused ? refused_rule(entry) : make_allow_rule(entry));
-    if (entry.tier == SyscallTier::notify) rules.back().action = SyscallAction::notify;
-  }
+  for (const SyscallEntry& entry : all_syscalls()) rules.push_back(make_plugin_rule(entry));
   return rules;
+}
+
+std::uint64_t plugin_fingerprint() {
+  return syscall_table_fingerprint() * 31 + argument_profiles_fingerprint();
 }
 
 std::vector<SyscallRule> make_rvisor_syscalls() {
@@ -150,6 +157,9 @@ std::vector<SyscallRule> make_rvisor_syscalls() {
     const bool listed = std::ranges::find(kRvisor, entry.name) != kRvisor.end();
     const bool allowed = listed || extra != kRvisorExtra.end();
     rules.push_back(allowed ? make_allow_rule(entry) : refused_rule(entry));
+    // A harmless call that is only not on the list: the C library then tries the older one.
+    const bool harmless = entry.tier != SyscallTier::refuse && entry.tier != SyscallTier::kill;
+    if (!allowed && harmless) rules.back().refuse_errno = ENOSYS;
     if (extra != kRvisorExtra.end()) rules.back().reason = extra->reason;
     rules.back().source.file = "rvisor";
   }

@@ -17,6 +17,12 @@ namespace yett {
 // plugin table has it, all others refused.
 [[nodiscard]] std::vector<SyscallRule> make_rvisor_syscalls();
 
+// One call as the default table has it.
+[[nodiscard]] SyscallRule make_plugin_rule(const SyscallEntry& entry);
+
+// Changes when the default table or any condition of it does.
+[[nodiscard]] std::uint64_t plugin_fingerprint();
+
 // One call as the default table would have it if it were allowed: with its condition where it has
 // one. For `[syscalls] allow`.
 [[nodiscard]] SyscallRule make_allow_rule(const SyscallEntry& entry);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "sandbox/profiles/fingerprint.hpp"
+
 namespace yett {
 namespace {
 
@@ -14,7 +16,16 @@ static_assert(std::ranges::adjacent_find(kEntries, std::ranges::greater_equal{},
                                          &SyscallEntry::number) == kEntries.end(),
               "plugin.tsv is ordered by number, each number once");
 
+constexpr std::uint64_t kFingerprint = [] {
+  Fingerprint fingerprint;
+  for (const SyscallEntry& entry : kEntries)
+    fingerprint.add(entry.number).add(static_cast<std::uint64_t>(entry.tier)).add(entry.note);
+  return fingerprint.value();
+}();
+
 }  // namespace
+
+std::uint64_t syscall_table_fingerprint() { return kFingerprint; }
 
 std::span<const SyscallEntry> all_syscalls() { return kEntries; }
 

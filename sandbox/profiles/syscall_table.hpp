@@ -29,5 +29,6 @@ struct SyscallEntry {
 // Null: no such call.
 [[nodiscard]] const SyscallEntry* find_syscall(std::string_view name);
 [[nodiscard]] const SyscallEntry* find_syscall(std::uint32_t number);
+[[nodiscard]] std::uint64_t syscall_table_fingerprint();
 
 }  // namespace yett
