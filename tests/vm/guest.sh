@@ -49,7 +49,9 @@ boot() {
     "${disks[@]}" -device virtio-serial-pci \
     -chardev "stdio,id=term,signal=$signals" -device virtconsole,chardev=term \
     -chardev "file,id=results,path=$work/results.tar" -device virtserialport,chardev=results,name=yett.results \
-    -serial "file:$out/console" <"$input"
+    -serial "file:$out/console" <"$input" &
+  qemu=$!
+  wait $qemu
 }
 
 # One failed case called $1, with the reason $2.
@@ -89,7 +91,9 @@ if [ "$YETT_VM_JOB" = programs ] && ! [ -s "$out/programs" ]; then
   exit 0
 fi
 work=$(mktemp -d "$cache/run.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+qemu=
+trap '[ -z "$qemu" ] || kill $qemu 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 143' INT TERM
 job_archive
 truncate -s 4G "$work/scratch"
 mkfs.ext4 -q -F -O ^has_journal "$work/scratch"

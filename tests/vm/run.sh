@@ -52,6 +52,7 @@ done
 build=${build:-$here/../../build/release}
 [ -d "$build" ] || { say "no build directory $build: run ./dev build first"; exit 2; }
 build=$(cd "$build" && pwd -P)
+cache=${YETT_VM_CACHE:-$(dirname "$build")/vm}
 
 # --command and --shell have no use for several guests.
 [ $YETT_VM_JOB = programs ] || guest=${guest:-6.1}
@@ -61,25 +62,66 @@ fi
 # Whoever names programs may also mean those that need no guest.
 [ "$filter" = . ] || guests=${guests//uapi/unit|uapi}
 
+# start NAME KERNEL LSMS LABELS: one guest; its status goes to a file, since it may run beside another.
+start() {
+  local code=0 child
+  "$here/guest.sh" "$1" "$2" "${lsm:-$3}" "^($4) " "$filter" $((deadline - SECONDS)) "$build" <&0 &
+  child=$!
+  # shellcheck disable=SC2064  # this very child
+  trap "kill $child; exit 143" INT TERM
+  wait $child || code=$?
+  echo $code >"$build/vm/$1.status"
+}
+
 status=0
 passed=0 failed=0 skipped=0
-while read -r name kernel lsms labels <&3; do
-  code=0
-  "$here/guest.sh" "$name" "$kernel" "${lsm:-$lsms}" "^($labels) " "$filter" $((deadline - SECONDS)) "$build" || code=$?
-  # 77 says why by itself; it must not hide the failure of another guest.
+
+# add_up NAME: 77 says why by itself; it must not hide the failure of another guest.
+add_up() {
+  local code p f s
+  code=$(cat "$build/vm/$1.status")
   case $code in
     0) ;;
-    77) [ $status != 0 ] || status=77 ;;
+    77) [ "$status" != 0 ] || status=77 ;;
     *) [ $YETT_VM_JOB = programs ] && status=1 || status=$code ;;
   esac
-  [ $YETT_VM_JOB = programs ] || continue
+  [ $YETT_VM_JOB = programs ] || return 0
   # A guest that never came to its report counts as one case.
-  read -r p f s < <(cat "$build/vm/$name/count" 2>/dev/null || { [ $code = 77 ] && echo 0 0 1 || echo 0 1 0; })
+  read -r p f s < <(cat "$build/vm/$1/count" 2>/dev/null || { [ "$code" = 77 ] && echo 0 0 1 || echo 0 1 0; })
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-done 3<<<"$guests"
+}
+
+# Two guests at a time: the tests of one keep one processor busy, seldom two. What both need is made
+# before; what they say is shown when both are done.
+run_pairs() {
+  # A failure here comes up again, and counts, in the guests.
+  "$here/make_base.sh" "$cache" >/dev/null || true
+  "$here/make_tree.sh" "$build" "$cache" >/dev/null || true
+  while read -r first && read -r second; do
+    # shellcheck disable=SC2086  # a guest's line is a list of words
+    start $first >"$build/vm/${first%% *}.out" 2>&1 &
+    # shellcheck disable=SC2086
+    start $second >"$build/vm/${second%% *}.out" 2>&1 &
+    wait
+    cat "$build/vm/${first%% *}.out" "$build/vm/${second%% *}.out"
+    add_up "${first%% *}"
+    add_up "${second%% *}"
+  done <<<"$guests"
+}
+
+mkdir -p "$build/vm"
+if [ -n "$guest" ]; then
+  # shellcheck disable=SC2086
+  start $guests
+  add_up "$guest"
+else
+  # shellcheck disable=SC2046  # a list of numbers
+  trap 'kill $(jobs -p) 2>/dev/null; exit 143' INT TERM
+  run_pairs
+fi
 
 if [ $YETT_VM_JOB = programs ]; then
   echo "vm: $passed passed, $failed failed, $skipped skipped in $SECONDS s; logs in $build/vm/"
   [ -z "$count_file" ] || echo "$passed $failed $skipped" >"$count_file"
 fi
-exit $status
+exit "$status"
