@@ -144,10 +144,11 @@ class HostCollector {
     std::string interpreter = words[0];
     if (base_name(interpreter) == "env" && words.size() > 1) {
       YETT_CHECK(add_and_examine(interpreter));
-      const auto found = find_host_program(words[1]);
+      auto found = find_host_program(words[1]);
       if (!found && scripts == Scripts::shells_only) return {};
-      YETT_TRY(interpreter, find_host_program(words[1]));
+      YETT_TRY(interpreter, std::move(found));
     }
+    if (tree_.find(interpreter) != nullptr) return {};
     if (scripts == Scripts::shells_only && !is_shell(interpreter)) {
       notes_.skipped_scripts.push_back(real + " (" + interpreter + ")");
       return {};
