@@ -139,6 +139,22 @@ std::string escape_for_terminal(std::string_view text) {
   return safe;
 }
 
+std::optional<std::size_t> find_control_character(std::string_view text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    const bool blank = byte == '\t' || byte == '\n' || byte == '\r';
+    if ((byte < 0x20 && !blank) || byte == 0x7F) return at;
+  }
+  return std::nullopt;
+}
+
+TextPosition position_in(std::string_view text, std::size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  const auto line_start = before.rfind('\n') + 1;  // npos + 1 is 0
+  return {.line = static_cast<std::uint32_t>(1 + std::ranges::count(before, '\n')),
+          .column = static_cast<std::uint32_t>(1 + before.size() - line_start)};
+}
+
 std::string format_size(std::uint64_t bytes) {
   static constexpr std::array kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
   auto value = static_cast<double>(bytes);

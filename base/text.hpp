@@ -30,6 +30,17 @@ namespace yett {
 // ESC and invalid UTF-8 become \xNN.
 [[nodiscard]] std::string escape_for_terminal(std::string_view text);
 
+// Where the first control character other than tab, line feed and carriage return is: what no text
+// format allows, and what parsers of text stumble over.
+[[nodiscard]] std::optional<std::size_t> find_control_character(std::string_view text);
+
+// Line and column of a byte of a text, both from 1.
+struct TextPosition {
+  std::uint32_t line = 1;
+  std::uint32_t column = 1;
+};
+[[nodiscard]] TextPosition position_in(std::string_view text, std::size_t offset);
+
 // "1.5 GiB", "64 MiB", "17 B".
 [[nodiscard]] std::string format_size(std::uint64_t bytes);
 

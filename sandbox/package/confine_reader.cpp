@@ -50,7 +50,7 @@ constexpr std::array kAllowed{SYS_pread64,    SYS_read, SYS_write,        SYS_mu
                               SYS_mremap,     SYS_brk,  SYS_madvise,      SYS_futex,
                               SYS_exit_group, SYS_exit, SYS_rt_sigreturn, SYS_getrandom};
 
-bool install_filter() {
+[[maybe_unused]] bool install_filter() {
   // architecture; each number; then mprotect and mmap, which may make nothing executable
   std::array<struct sock_filter, 4 + kAllowed.size() * 2 + 10> program{};
   std::size_t length = 0;
@@ -87,9 +87,9 @@ bool limit(__rlimit_resource resource, rlim_t value) {
 }
 
 bool apply_limits() {
-  constexpr rlim_t kMemory = 256U << 20;
   constexpr rlim_t kSeconds = 2;
 #ifndef YETT_SANITIZED
+  constexpr rlim_t kMemory = 256U << 20;
   if (!limit(RLIMIT_AS, 2 * kMemory) || !limit(RLIMIT_DATA, kMemory)) return false;
 #endif
   return limit(RLIMIT_CPU, kSeconds) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NOFILE, 0) &&

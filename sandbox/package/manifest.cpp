@@ -147,6 +147,12 @@ Result<PackageManifest> parse_manifest(std::string_view text, std::string_view f
     reader.report({1, 1}, fmt::format("larger than {} bytes", kMaxManifestBytes));
     return reader.finish();
   }
+  // toml++ 3.3 ends the program at a NUL in a table's name.
+  if (const auto at = find_control_character(text)) {
+    const TextPosition position = position_in(text, *at);
+    reader.report({position.line, position.column}, "a control character is not allowed in TOML");
+    return reader.finish();
+  }
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed)
     reader.report(parsed.error().source().begin, escape_for_terminal(parsed.error().description()));

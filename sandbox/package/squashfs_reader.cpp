@@ -14,6 +14,8 @@
 namespace yett {
 namespace {
 
+constexpr std::uint32_t kMaxFragments = 1U << 20;  // of 128 KiB: the tails of 128 GiB
+
 struct SqfsDeleter {
   void operator()(void* object) const { sqfs_destroy(object); }
 };
@@ -99,6 +101,7 @@ ReadAnswer read_from_squashfs(const ImageBytes& image, std::string_view name, st
   ReadOnlyFile file(image);
   sqfs_super_t super{};
   if (const int error = sqfs_super_read(&super, &file.base)) return refused_by_library(error);
+  if (super.fragment_entry_count > kMaxFragments) return refused_by_library(SQFS_ERROR_ALLOC);
   int error = 0;
   const auto decompressor = make_decompressor(super, error);
   if (!decompressor) return refused_by_library(error);

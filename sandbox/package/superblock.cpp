@@ -54,7 +54,7 @@ bool squashfs_tables_fit(std::span<const std::byte> head, std::uint64_t bytes_us
   const auto directory_table = number_at<std::uint64_t>(head, 72);
   if (!inside(id_table) || !inside(inode_table) || !inside(directory_table)) return false;
   if (inode_table >= directory_table || directory_table > id_table) return false;
-  for (const std::size_t optional : {56, 80, 88}) {
+  for (const std::size_t optional : {56U, 80U, 88U}) {
     const auto table = number_at<std::uint64_t>(head, optional);
     if (table != kAbsentTable && !inside(table)) return false;
   }
@@ -104,7 +104,8 @@ Result<ImageSummary> parse_squashfs_superblock(std::span<const std::byte> head,
   const auto bytes_used = number_at<std::uint64_t>(head, 40);
   if (bytes_used > file_size) return broken(past_end(bytes_used, file_size));
   const auto inode_count = number_at<std::uint32_t>(head, 4);
-  if (inode_count == 0 || number_at<std::uint16_t>(head, 26) == 0 ||
+  const bool more_fragments_than_files = number_at<std::uint32_t>(head, 16) > inode_count;
+  if (inode_count == 0 || more_fragments_than_files || number_at<std::uint16_t>(head, 26) == 0 ||
       !squashfs_tables_fit(head, bytes_used))
     return broken("its tables do not lie within it");
   return ImageSummary{.kind = ImageKind::squashfs,

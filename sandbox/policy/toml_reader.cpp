@@ -40,6 +40,12 @@ std::string suggest(std::string_view wrong, std::span<const std::string_view> kn
 }
 
 std::optional<toml::table> TomlReader::parse(std::string_view text) {
+  // toml++ 3.3 ends the program at a NUL in a table's name.
+  if (const auto at = find_control_character(text)) {
+    const TextPosition position = position_in(text, *at);
+    note({file_, position.line, position.column}, "a control character is not allowed in TOML");
+    return std::nullopt;
+  }
   toml::parse_result result = toml::parse(text, file_);
   if (result) return std::move(result).table();
   note(location_of(result.error().source()), escape_for_terminal(result.error().description()));

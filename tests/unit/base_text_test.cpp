@@ -49,5 +49,18 @@ TEST(EscapeForTerminal, LeavesNoControlBytes) {
   EXPECT_EQ(escape_for_terminal("\xff\xc2\x9b"), "\\xff\\xc2\\x9b");
 }
 
+TEST(FindControlCharacter, AllowsBlanksOnly) {
+  using std::string_view_literals::operator""sv;
+  EXPECT_FALSE(find_control_character("a\tb\r\n\xc3\xbc"));
+  EXPECT_EQ(find_control_character("ab\0"sv), 2U);
+  EXPECT_EQ(find_control_character("\x7f"), 0U);
+}
+
+TEST(PositionIn, CountsFromOne) {
+  EXPECT_EQ(position_in("ab\ncd", 4).line, 2U);
+  EXPECT_EQ(position_in("ab\ncd", 4).column, 2U);
+  EXPECT_EQ(position_in("", 0).column, 1U);
+}
+
 }  // namespace
 }  // namespace yett

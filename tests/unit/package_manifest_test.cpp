@@ -102,6 +102,14 @@ TEST(PackageManifest, DeepNestingIsAnErrorAndNoCrash) {
   EXPECT_NE(error_of("command = " + std::string(30000, '[') + std::string(30000, ']')), "");
 }
 
+TEST(PackageManifest, ControlCharactersAreErrorsAndNoCrash) {
+  using std::string_view_literals::operator""sv;
+  EXPECT_EQ(error_of("a = 1\n [\0policy]"sv),
+            "app.sqfs:/yett.toml:2:3: a control character is not allowed in TOML");
+  EXPECT_NE(error_of("name = \"a\x7f\""), "");
+  EXPECT_EQ(error_of("name = \"a\"\r\n\t# comment\r\n"), "");
+}
+
 TEST(PackageManifest, NamesAreMadeSafeForATerminal) {
   EXPECT_THAT(error_of("\"a\\u001b[2J\" = 1"), HasSubstr("\\x1b[2J"));
 }

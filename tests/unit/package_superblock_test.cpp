@@ -85,12 +85,16 @@ TEST_F(Superblock, BadSquashfsNumbersAreRefused) {
     std::uint64_t value;
     std::size_t width;
   };
-  for (const Case& bad :
-       {Case{12, 131073, 4}, Case{12, 2048, 4}, Case{12, 1U << 21, 4}, Case{22, 16, 2},
-        Case{20, 0, 2}, Case{20, 7, 2}, Case{28, 3, 2}, Case{30, 1, 2}, Case{26, 0, 2},
-        Case{4, 0, 4}, Case{48, 4000, 8}, Case{64, 95, 8}, Case{64, 3500, 8}, Case{72, 3950, 8},
-        Case{80, 4000, 8}, Case{56, 4000, 8}, Case{88, 1ULL << 63, 8}, Case{32, 8192, 8},
-        Case{32, 500ULL << 16, 8}}) {
+  for (const Case& bad : {Case{12, 131073, 4},   Case{12, 2048, 4},
+                          Case{12, 1U << 21, 4}, Case{22, 16, 2},
+                          Case{20, 0, 2},        Case{20, 7, 2},
+                          Case{28, 3, 2},        Case{30, 1, 2},
+                          Case{26, 0, 2},        Case{16, 11, 4},
+                          Case{4, 0, 4},         Case{48, 4000, 8},
+                          Case{64, 95, 8},       Case{64, 3500, 8},
+                          Case{72, 3950, 8},     Case{80, 4000, 8},
+                          Case{56, 4000, 8},     Case{88, 1ULL << 63, 8},
+                          Case{32, 8192, 8},     Case{32, 500ULL << 16, 8}}) {
     make_squashfs();
     put<std::uint64_t>(32, 0);
     std::memcpy(bytes_.data() + bad.offset, &bad.value, bad.width);
