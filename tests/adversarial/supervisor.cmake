@@ -1,0 +1,7 @@
+yett_test(adversarial_supervisor LABEL adversarial SOURCES supervisor_test.cpp USES base uapi plan loop)
+
+# SECURITY(no-continue): no code of ours names the flag that lets a trapped call run.
+add_test(NAME adversarial.NoContinue
+  COMMAND sh -c "! grep -rnE 'USER_NOTIF_FLAG_CONTINUE' base ioctl_uapi sandbox supervisor runsc-like"
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(adversarial.NoContinue PROPERTIES LABELS adversarial)

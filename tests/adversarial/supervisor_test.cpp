@@ -1,0 +1,366 @@
+// Hostile targets against the supervisor: docs/threat-model.md, table "Supervisor". Each attack has
+// a twin that shows the same call succeeding where it may.
+#include <gtest/gtest.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "supervisor/emulate/emulate.hpp"
+#include "supervisor/emulate/sandbox_identity.hpp"
+#include "supervisor/loop/notification_pump.hpp"
+#include "supervisor/loop/supervise.hpp"
+#include "supervisor/notify/target_memory.hpp"
+#include "tests/support/fake_sandbox.hpp"
+#include "tests/support/require.hpp"
+
+namespace yett {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using test::FakeSandbox;
+using test::NotifiedChild;
+using test::Shared;
+
+long forbidden() { return ::syscall(SYS_ptrace, 16, 0, 0, 0); }
+
+// What came of many calls.
+struct Tally {
+  std::atomic<std::uint64_t> refused;
+  std::atomic<std::uint64_t> interrupted;
+  std::atomic<std::uint64_t> no_supervisor;
+  std::atomic<std::uint64_t> succeeded;
+  std::atomic<std::uint64_t> others;
+  void count(long result) {
+    if (result >= 0)
+      ++succeeded;
+    else if (errno == EPERM)
+      ++refused;
+    else if (errno == EINTR)
+      ++interrupted;
+    else if (errno == ENOSYS)
+      ++no_supervisor;
+    else
+      ++others;
+  }
+};
+
+std::uint64_t recorded(const AuditSink& audit) {
+  std::uint64_t total = 0;
+  for (const auto& [key, refusal] : audit.refusals()) total += refusal.count;
+  return total;
+}
+
+// SECURITY(signals): a timer of 1 ms during many calls. A call that the supervisor took is answered
+// and recorded exactly once, for WAIT_KILLABLE_RECV keeps signals away from then on; one that a
+// signal broke before it was taken reads EINTR, or is begun again where the handler says so.
+void expect_each_call_once(int handler_flags) {
+  constexpr std::uint64_t kCalls = 50'000;
+  const Shared<Tally> tally;
+  const Shared<std::atomic<std::uint64_t>> alarms;
+  const FakeSandbox sandbox(
+      [&] {
+        static std::atomic<std::uint64_t>* handled = &*alarms;
+        struct sigaction action{};
+        action.sa_handler = [](int) { ++*handled; };
+        action.sa_flags = handler_flags;
+        ::sigaction(SIGALRM, &action, nullptr);
+        const itimerval every{.it_interval = {0, 1000}, .it_value = {0, 1000}};
+        ::setitimer(ITIMER_REAL, &every, nullptr);
+        for (std::uint64_t i = 0; i < kCalls; ++i) tally->count(forbidden());
+        return 0;
+      },
+      FakeSandbox::Terminal::none, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+  YETT_REQUIRE(sandbox.listener().valid(),
+               "this kernel lacks SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV");
+  AuditSink audit;
+  ASSERT_TRUE(supervise(test::make_test_plan(), sandbox.handles(), audit));
+  EXPECT_GT(*alarms, 10U);
+  EXPECT_EQ(tally->refused, recorded(audit));
+  EXPECT_EQ(tally->refused + tally->interrupted, kCalls);
+  EXPECT_LT(tally->interrupted, kCalls / 10);
+  if (handler_flags == SA_RESTART) {
+    EXPECT_EQ(tally->interrupted, 0U);
+  }
+}
+
+TEST(SupervisorAttacks, SignalsLoseNoCallAndRepeatNone) { expect_each_call_once(0); }
+
+TEST(SupervisorAttacks, RestartingSignalsAreNotSeen) { expect_each_call_once(SA_RESTART); }
+
+// SECURITY(flood): sixteen threads that do nothing but call; the clock, signals and the other calls
+// still get their turn.
+TEST(SupervisorAttacks, FloodStarvesNothing) {
+  const Shared<Tally> tally;
+  const auto flood = [&] {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 16; ++i)
+      threads.emplace_back([&] {
+        while (true) tally->count(forbidden());
+      });
+    while (true) ::pause();
+    return 0;
+  };
+  SandboxPlan plan = test::make_test_plan();
+  plan.wall = milliseconds(300);
+  auto begin = steady_clock::now();
+  {
+    const FakeSandbox sandbox(flood);
+    AuditSink audit;
+    const auto outcome = supervise(plan, sandbox.handles(), audit);
+    ASSERT_TRUE(outcome);
+    EXPECT_EQ(outcome->reason, EndReason::wall_time);
+    EXPECT_LE(audit.refusals().size(), 1U);
+  }
+  EXPECT_LT(steady_clock::now() - begin, milliseconds(3000));
+
+  plan.wall.reset();
+  begin = steady_clock::now();
+  {
+    const FakeSandbox sandbox(flood);
+    AuditSink audit;
+    std::thread sender([] {
+      std::this_thread::sleep_for(milliseconds(200));
+      ::kill(::getpid(), SIGTERM);
+    });
+    const auto outcome = supervise(plan, sandbox.handles(), audit);
+    sender.join();
+    ASSERT_TRUE(outcome);
+    EXPECT_EQ(outcome->exit_status, 128 + SIGTERM);
+  }
+  EXPECT_LT(steady_clock::now() - begin, milliseconds(3000));
+  EXPECT_GT(tally->refused, 1000U);
+  EXPECT_EQ(tally->succeeded, 0U);
+}
+
+// A pump over a child, without the loop around it: the test decides between two notifications.
+class DirectPump {
+ public:
+  explicit DirectPump(const NotifiedChild& child)
+      : child_(child), pump_(child.listener(), plan_, {}, audit_) {}
+  void answer_one() {
+    ASSERT_TRUE(child_.notified());
+    ASSERT_TRUE(pump_.run());
+  }
+
+ private:
+  const NotifiedChild& child_;
+  SandboxPlan plan_ = test::make_test_plan();
+  AuditSink audit_;
+  NotificationPump pump_;
+};
+
+// SECURITY(fail-closed): without a free descriptor the supervisor cannot look at the target, and
+// refuses; given descriptors again, it grants the same call.
+TEST(SupervisorAttacks, LackOfDescriptorsRefuses) {
+  const Shared<std::array<int, 2>> errors;
+  NotifiedChild child({SYS_prlimit64}, [&] {
+    const rlimit low{64, 128};
+    for (int& error : *errors) {
+      error = ::syscall(SYS_prlimit64, ::getpid(), RLIMIT_NOFILE, &low, nullptr) == 0 ? 0 : errno;
+      ::usleep(20'000);  // longer than the pump lingers
+    }
+    return 0;
+  });
+  DirectPump pump(child);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{3, before.rlim_max};  // poll(2) itself needs 1
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  pump.answer_one();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  pump.answer_one();
+  EXPECT_EQ(child.join(), 0);
+  EXPECT_EQ(*errors, (std::array{EIO, 0}));
+}
+
+// SECURITY(copy-once): the limit is rewritten while the supervisor reads it; what is set is one of
+// the two that were written, and never one above the hard limit.
+TEST(SupervisorAttacks, RewrittenArgumentsRaiseNothing) {
+  const Shared<Tally> raised;
+  const Shared<std::atomic<std::uint64_t>> above;
+  const FakeSandbox sandbox([&] {
+    const rlimit start{64, 128};
+    ::syscall(SYS_setrlimit, RLIMIT_NOFILE, &start);
+    static rlimit flipping{64, 128};
+    std::thread flipper([] {
+      volatile rlimit* shared = &flipping;
+      while (true) {
+        shared->rlim_max = 1024;
+        shared->rlim_max = 128;
+      }
+    });
+    flipper.detach();
+    for (int i = 0; i < 20'000; ++i) {
+      raised->count(::syscall(SYS_setrlimit, RLIMIT_NOFILE, &flipping));
+      rlimit now{};
+      ::getrlimit(RLIMIT_NOFILE, &now);
+      if (now.rlim_max > 128) ++*above;
+    }
+    return 0;
+  });
+  AuditSink audit;
+  ASSERT_TRUE(supervise(test::make_test_plan(), sandbox.handles(), audit));
+  EXPECT_EQ(*above, 0U);
+  EXPECT_GT(raised->succeeded, 0U);
+  EXPECT_GT(raised->refused, 0U);
+  EXPECT_EQ(raised->others, 0U);
+}
+
+// fork(2) with a chosen process number, as a reused one would be.
+pid_t fork_as(pid_t number) {
+  clone_args arguments{};
+  arguments.exit_signal = SIGCHLD;
+  arguments.set_tid = reinterpret_cast<std::uint64_t>(&number);
+  arguments.set_tid_size = 1;
+  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+}
+
+struct Victim {
+  rlimit limit{};
+  std::uint64_t memory = 0;
+};
+
+// SECURITY(number-reuse): while a call is being carried out, its caller dies and another process,
+// root's, gets its number. Neither memory nor limits of the newcomer are touched.
+TEST(SupervisorAttacks, ReusedNumberIsNotTouched) {
+  YETT_REQUIRE(::geteuid() == 0, "needs root");
+  const Shared<Victim> victim;
+  const Shared<std::atomic<int>> victim_stage;
+  int reused = 0;
+  for (int cycle = 0; cycle < 1000; ++cycle) {
+    const rlimit tiny{1, 1};
+    auto child = std::make_unique<NotifiedChild>(
+        std::vector<int>{SYS_setrlimit},
+        [&] { return static_cast<int>(::syscall(SYS_setrlimit, RLIMIT_NOFILE, &tiny)); }, 0,
+        test::kTargetUid);
+    ASSERT_TRUE(child->notified());
+    auto pending = receive_notification(child->listener());
+    ASSERT_TRUE(pending && *pending);
+    const pid_t number = child->pid();
+    ::kill(number, SIGKILL);
+    ASSERT_EQ(child->join(), -SIGKILL);
+    *victim_stage = 0;
+    victim->memory = 42;
+    const pid_t newcomer = fork_as(number);
+    if (newcomer == 0) {
+      while (*victim_stage == 0) ::sched_yield();
+      ::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, &victim->limit);
+      ::_exit(0);
+    }
+    if (newcomer < 0) {
+      // Another process took the number first: still a reuse, but not one we can look into.
+      ASSERT_EQ(errno, EEXIST);
+      continue;
+    }
+    ++reused;
+    const std::uint64_t evil = 666;
+    {
+      auto identity = SandboxIdentity::adopt(test::kTargetUid, test::kTargetUid);
+      ASSERT_TRUE(identity);
+      EXPECT_NE(emulate_setrlimit(**pending), 0);
+      EXPECT_FALSE(write_target(**pending, reinterpret_cast<std::uint64_t>(&victim->memory),
+                                std::as_bytes(std::span(&evil, 1))));
+      // The same with the check of the notification taken away: the ids alone hold it.
+      EXPECT_EQ(::prlimit(number, RLIMIT_NOFILE, &tiny, nullptr), -1);
+    }
+    *victim_stage = 1;
+    test::wait_status(newcomer);
+    ASSERT_EQ(victim->memory, 42U);
+    ASSERT_GT(victim->limit.rlim_max, 1U);
+  }
+  EXPECT_GT(reused, 900);
+}
+
+// SECURITY(supervisor-killed): kill -9 at some point of an endless row of calls: before it, each is
+// refused; after it, ENOSYS. Never a success.
+TEST(SupervisorAttacks, KilledSupervisorGrantsNothing) {
+  for (int delay_us = 0; delay_us < 20'000; delay_us += 1000) {
+    const Shared<Tally> tally;
+    NotifiedChild child({SYS_ptrace}, [&] {
+      while (tally->no_supervisor < 100) tally->count(forbidden());
+      return 0;
+    });
+    const pid_t supervisor = ::fork();
+    if (supervisor == 0) {
+      const SandboxPlan plan = test::make_test_plan();
+      AuditSink audit;
+      NotificationPump pump(child.listener(), plan, {}, audit);
+      while (pump.run()) {
+      }
+      ::_exit(0);
+    }
+    child.close_listener();
+    ::usleep(static_cast<useconds_t>(delay_us));
+    ::kill(supervisor, SIGKILL);
+    test::wait_status(supervisor);
+    EXPECT_EQ(child.join(), 0);
+    EXPECT_EQ(tally->no_supervisor, 100U);
+    EXPECT_EQ(tally->succeeded, 0U);
+    EXPECT_EQ(tally->others, 0U);
+  }
+}
+
+// A stopped supervisor: the call waits, and is then refused as ever.
+TEST(SupervisorAttacks, StoppedSupervisorGrantsNothing) {
+  const Shared<Tally> tally;
+  NotifiedChild child({SYS_ptrace}, [&] {
+    while (tally->no_supervisor == 0) tally->count(forbidden());
+    return 0;
+  });
+  const pid_t supervisor = ::fork();
+  if (supervisor == 0) {
+    const SandboxPlan plan = test::make_test_plan();
+    AuditSink audit;
+    NotificationPump pump(child.listener(), plan, {}, audit);
+    while (pump.run()) {
+    }
+    ::_exit(0);
+  }
+  child.close_listener();
+  ::usleep(10'000);
+  ::kill(supervisor, SIGSTOP);
+  ::usleep(20'000);
+  const std::uint64_t stopped_at = tally->refused;
+  ::usleep(50'000);
+  EXPECT_LE(tally->refused, stopped_at);
+  ::kill(supervisor, SIGCONT);
+  for (int i = 0; i < 500 && tally->refused == stopped_at; ++i) ::usleep(10'000);
+  EXPECT_GT(tally->refused, stopped_at);
+  ::kill(supervisor, SIGKILL);
+  test::wait_status(supervisor);
+  EXPECT_EQ(child.join(), 0);
+  EXPECT_EQ(tally->succeeded, 0U);
+}
+
+// SECURITY(audit-forgery): a name that tries to end its line and begin another.
+TEST(SupervisorAttacks, NamesForgeNoRecord) {
+  const UniqueFd log(::memfd_create("audit", MFD_CLOEXEC));
+  {
+    const FakeSandbox sandbox([] {
+      ::prctl(PR_SET_NAME, "x\"}\n{\"time\":");
+      return static_cast<int>(forbidden() == 0);
+    });
+    AuditSink audit(UniqueFd(::dup(log.get())));
+    ASSERT_TRUE(supervise(test::make_test_plan(), sandbox.handles(), audit));
+  }
+  std::array<char, 4096> text{};
+  const ssize_t size = ::pread(log.get(), text.data(), text.size() - 1, 0);
+  ASSERT_GT(size, 0);
+  EXPECT_EQ(std::count(text.begin(), text.begin() + size, '\n'), 1);
+  EXPECT_NE(std::strstr(text.data(), R"("comm":"x\"}\u000a{\"time\":")"), nullptr);
+}
+
+}  // namespace
+}  // namespace yett
