@@ -2,6 +2,8 @@
 // none answers the notification itself. Preconditions: the thread holds the SandboxIdentity.
 #pragma once
 
+#include <sys/sysinfo.h>
+
 #include <cstdint>
 #include <functional>
 
@@ -20,18 +22,18 @@ struct SandboxUsage {
 // swap are not told.
 class SysinfoEmulator {
  public:
-  // `usage` may be empty; it is asked at most every 10 ms.
+  // `usage` may be empty; it and the host are asked at most every 10 ms.
   SysinfoEmulator(const EmulationPlan& plan, std::function<SandboxUsage()> usage);
   [[nodiscard]] int emulate(const PendingNotification& pending);
 
  private:
-  [[nodiscard]] SandboxUsage recent_usage();
+  [[nodiscard]] struct sysinfo look() const;
 
   EmulationPlan plan_;
   std::function<SandboxUsage()> usage_;
-  SandboxUsage last_usage_;
-  std::int64_t last_usage_ms_;  // CLOCK_MONOTONIC_COARSE
-  std::int64_t started_s_;      // CLOCK_MONOTONIC
+  struct sysinfo told_{};
+  std::int64_t told_at_ms_;  // CLOCK_MONOTONIC_COARSE
+  std::int64_t started_s_;   // CLOCK_MONOTONIC
 };
 
 // setrlimit(2) and prlimit(2) with a new limit, on the calling process only. The kernel holds the

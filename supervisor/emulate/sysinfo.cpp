@@ -14,7 +14,7 @@
 namespace yett {
 namespace {
 
-constexpr std::int64_t kUsageAgeMs = 10;
+constexpr std::int64_t kAnswerAgeMs = 10;
 
 timespec monotonic(clockid_t clock) {
   timespec now{};
@@ -32,24 +32,14 @@ std::int64_t coarse_milliseconds() {
 SysinfoEmulator::SysinfoEmulator(const EmulationPlan& plan, std::function<SandboxUsage()> usage)
     : plan_(plan),
       usage_(std::move(usage)),
-      last_usage_ms_(-kUsageAgeMs),
+      told_at_ms_(-kAnswerAgeMs),
       started_s_(monotonic(CLOCK_MONOTONIC).tv_sec) {}
 
-SandboxUsage SysinfoEmulator::recent_usage() {
-  if (!usage_) return {};
-  const std::int64_t now = coarse_milliseconds();
-  if (now - last_usage_ms_ >= kUsageAgeMs) {
-    last_usage_ = usage_();
-    last_usage_ms_ = now;
-  }
-  return last_usage_;
-}
-
-int SysinfoEmulator::emulate(const PendingNotification& pending) {
+struct sysinfo SysinfoEmulator::look() const {
   struct sysinfo host{};
-  if (::sysinfo(&host) != 0) return EIO;
+  ::sysinfo(&host);  // fails for a bad pointer only
   const std::uint64_t unit = std::max(host.mem_unit, 1U);
-  const SandboxUsage usage = recent_usage();
+  const SandboxUsage usage = usage_ ? usage_() : SandboxUsage{};
 
   struct sysinfo told{};
   told.uptime = monotonic(CLOCK_MONOTONIC_COARSE).tv_sec - started_s_;
@@ -64,7 +54,16 @@ int SysinfoEmulator::emulate(const PendingNotification& pending) {
   told.procs = static_cast<unsigned short>(
       std::clamp<std::uint64_t>(usage.processes, 1, std::numeric_limits<unsigned short>::max()));
   told.mem_unit = 1;
-  const auto bytes = std::as_bytes(std::span(&told, 1));
+  return told;
+}
+
+int SysinfoEmulator::emulate(const PendingNotification& pending) {
+  const std::int64_t now = coarse_milliseconds();
+  if (now - told_at_ms_ >= kAnswerAgeMs) {
+    told_ = look();
+    told_at_ms_ = now;
+  }
+  const auto bytes = std::as_bytes(std::span(&told_, 1));
   return errno_for_target(write_target(pending, pending.data().args[0], bytes));
 }
 

@@ -2,7 +2,7 @@
 
 #include <poll.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <utility>
@@ -12,15 +12,21 @@
 namespace yett {
 namespace {
 
-// A target that makes one notified call soon makes the next: waiting for it here saves the way
-// through the event loop. Other events wait at most this long, times nothing: one linger that
-// ends empty ends the run.
-constexpr long kLingerNs = 50'000;
+// A call within this time of the one before belongs to a stream; so many of them make one.
+constexpr std::int64_t kQuickNs = 100'000;
+constexpr int kStream = 32;
+// Fewer answers than this within a tick, and the stream has run dry.
+constexpr int kDry = 32;
 
-short poll_listener(BorrowedFd listener, long timeout_ns) {
+short poll_listener(BorrowedFd listener) {
   pollfd watched{.fd = listener.get(), .events = POLLIN, .revents = 0};
-  const timespec timeout{.tv_sec = 0, .tv_nsec = timeout_ns};
-  return ::ppoll(&watched, 1, &timeout, nullptr) > 0 ? watched.revents : short{0};
+  return ::poll(&watched, 1, 0) > 0 ? watched.revents : short{0};
+}
+
+std::int64_t monotonic_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
 Snapshot make_snapshot(const seccomp_data& data) {
@@ -49,17 +55,52 @@ NotificationPump::NotificationPump(BorrowedFd listener, const SandboxPlan& plan,
       audit_(&audit),
       plan_(&plan) {}
 
+Result<PumpState> NotificationPump::run() {
+  note_pace();
+  if (quick_runs_ >= kStream && ticker_.start()) return answer_stream();
+  return answer_waiting();
+}
+
+void NotificationPump::note_pace() {
+  const std::int64_t now = monotonic_ns();
+  quick_runs_ = now - last_run_ns_ < kQuickNs ? quick_runs_ + 1 : 0;
+  last_run_ns_ = now;
+}
+
 // A receive without POLLIN before it could block for ever: the caller of a readable notification
 // may leave in between. With POLLIN seen, one receive never blocks, for nobody else receives.
-Result<PumpState> NotificationPump::run() {
-  short events = poll_listener(listener_, 0);
+Result<PumpState> NotificationPump::answer_waiting() {
+  short events = poll_listener(listener_);
   for (int answered = 0; (events & POLLIN) != 0; ++answered) {
     if (answered == kBatch) return PumpState::busy;
     YETT_TRY(auto pending, receive_notification(listener_));
     if (pending) handle(*std::move(pending));
     if (violated_) return PumpState::violation;
-    events = poll_listener(listener_, kLingerNs);
+    events = poll_listener(listener_);
   }
+  return state_of(events);
+}
+
+// Here the tick bounds the blocking receive, and with it how long other events wait.
+Result<PumpState> NotificationPump::answer_stream() {
+  int answered = 0;
+  while (!ReceiveTicker::ticked()) {
+    YETT_TRY(auto pending, receive_notification(listener_));
+    if (!pending) break;
+    handle(*std::move(pending));
+    if (violated_) return PumpState::violation;
+    ++answered;
+  }
+  last_run_ns_ = monotonic_ns();
+  if (answered < kDry) {
+    quick_runs_ = 0;
+    ticker_.stop();
+  }
+  return state_of(poll_listener(listener_));
+}
+
+PumpState NotificationPump::state_of(short events) const {
+  if ((events & POLLIN) != 0) return PumpState::busy;
   return (events & (POLLHUP | POLLERR | POLLNVAL)) != 0 ? PumpState::hung_up : PumpState::quiet;
 }
 
