@@ -57,15 +57,16 @@ NotificationPump::NotificationPump(BorrowedFd listener, const SandboxPlan& plan,
 
 Result<PumpState> NotificationPump::run() {
   note_pace();
-  if (quick_runs_ >= kStream && ticker_.start()) return answer_stream();
-  return answer_waiting();
+  return is_stream() ? answer_stream() : answer_waiting();
 }
 
 void NotificationPump::note_pace() {
   const std::int64_t now = monotonic_ns();
-  quick_runs_ = now - last_run_ns_ < kQuickNs ? quick_runs_ + 1 : 0;
+  quick_calls_ = now - last_run_ns_ < kQuickNs ? std::min(quick_calls_ + 1, kStream) : 0;
   last_run_ns_ = now;
 }
+
+bool NotificationPump::is_stream() { return quick_calls_ >= kStream && ticker_.start(); }
 
 // A receive without POLLIN before it could block for ever: the caller of a readable notification
 // may leave in between. With POLLIN seen, one receive never blocks, for nobody else receives.
@@ -76,6 +77,8 @@ Result<PumpState> NotificationPump::answer_waiting() {
     YETT_TRY(auto pending, receive_notification(listener_));
     if (pending) handle(*std::move(pending));
     if (violated_) return PumpState::violation;
+    quick_calls_ = std::min(quick_calls_ + 1, kStream);
+    if (is_stream()) return answer_stream();
     events = poll_listener(listener_);
   }
   return state_of(events);
@@ -93,7 +96,7 @@ Result<PumpState> NotificationPump::answer_stream() {
   }
   last_run_ns_ = monotonic_ns();
   if (answered < kDry) {
-    quick_runs_ = 0;
+    quick_calls_ = 0;
     ticker_.stop();
   }
   return state_of(poll_listener(listener_));

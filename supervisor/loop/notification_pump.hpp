@@ -40,6 +40,7 @@ class NotificationPump {
   [[nodiscard]] Result<PumpState> answer_stream();
   [[nodiscard]] PumpState state_of(short events) const;
   void note_pace();
+  [[nodiscard]] bool is_stream();
   void handle(PendingNotification pending);
   void refuse(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
   void carry_out(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
@@ -54,7 +55,7 @@ class NotificationPump {
   const SandboxPlan* plan_;
   ReceiveTicker ticker_;
   std::int64_t last_run_ns_ = 0;
-  int quick_runs_ = 0;  // in a row, each soon after the one before
+  int quick_calls_ = 0;  // in a row, each soon after the one before
   bool violated_ = false;
 };
 
