@@ -1,6 +1,6 @@
 // The credentials under which the supervisor touches its targets: the sandbox's own, so that the
-// kernel itself bounds what a mistaken or reused process number can reach. docs/decisions/
-// supervisor-identity.md gives the reasons.
+// kernel itself bounds what a mistaken or reused process number can reach. The reasons:
+// docs/decisions/0012-supervisor-identity.md.
 #pragma once
 
 #include <sys/types.h>
