@@ -4,17 +4,21 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
+#include <climits>
 #include <ctime>
 #include <memory>
 #include <utility>
 
 #include "sandbox/guard/cgroup_files.hpp"
+#include "sandbox/guard/cgroup_keeper_child.hpp"
 #include "sandbox/guard/cgroup_limits.hpp"
 
 namespace yett {
@@ -99,44 +103,13 @@ Error absent_controller(const std::string& controller) {
                     "enable it (see `yett doctor`), or ask for no such limit");
 }
 
-void signal_members(const std::string& directory) {
-  const std::string members = read_cgroup_file(directory, "cgroup.procs");
-  const char* at = members.data();
-  const char* end = at + members.size();
-  while (at < end) {
-    pid_t process = 0;
-    at = std::from_chars(at, end, process).ptr + 1;
-    if (process > 1) ::kill(process, SIGKILL);
-  }
+Status status_of(int result, const char* operation, const std::string& path) {
+  if (result >= 0) return {};
+  return fail(errno_error(-result, operation, path));
 }
 
-// Tasks that were killed leave their cgroup only when they have gone through their exit.
 Status remove_directory(const std::string& path) {
-  constexpr int kTries = 400;  // 2 s
-  for (int i = 0; i < kTries; ++i) {
-    if (::rmdir(path.c_str()) == 0 || errno == ENOENT) return {};
-    if (errno != EBUSY) break;
-    signal_members(path);
-    pause_ms(i < 10 ? 1 : 5);
-  }
-  return fail(errno_error("remove cgroup", path));
-}
-
-// v1 has no cgroup.kill: go round until nobody is left to fork.
-Status kill_v1(const std::string& directory) {
-  constexpr int kRounds = 200;
-  for (int i = 0; i < kRounds; ++i) {
-    signal_members(directory);
-    if (read_cgroup_file(directory, "cgroup.procs").empty()) return {};
-    pause_ms(1);
-  }
-  return fail(errno_error(EBUSY, "kill everything in cgroup", directory));
-}
-
-Status kill_v2(const std::string& directory) {
-  const Status killed = write_cgroup_file(directory, "cgroup.kill", "1");  // Linux 5.14
-  if (killed) return {};
-  return killed.error().sys_errno == ENOENT ? kill_v1(directory) : killed;
+  return status_of(remove_cgroup_child(path.c_str()), "remove cgroup", path);
 }
 
 // Held by nobody in any hierarchy. A sandbox's first directory is the one its owner holds, and it
@@ -170,15 +143,24 @@ std::vector<std::string> hierarchies(const CgroupFeatures& features) {
   return mounts;
 }
 
-int sweep(const std::vector<std::string>& mounts) {
+std::vector<const char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<const char*> result;
+  for (const std::string& text : texts) result.push_back(text.c_str());
+  return result;
+}
+
+// Looks at `at_most` sandboxes, so that a host with many living ones does not pay for it.
+int sweep(const std::vector<std::string>& mounts, int at_most) {
   int removed = 0;
   for (const std::string& mount : mounts)
     for (const std::string& name : child_names(mount + "/yett")) {
+      if (at_most-- == 0) return removed;
       std::vector<std::string> directories;
       for (const std::string& each : mounts) directories.push_back(each + "/yett/" + name);
       std::vector<UniqueFd> holds;
       if (!is_dead(directories, holds)) continue;
-      for (const std::string& directory : directories) (void)remove_directory(directory);
+      for (const std::string& directory : directories)
+        static_cast<void>(remove_directory(directory));
       ++removed;
     }
   for (const std::string& mount : mounts) ::rmdir((mount + "/yett").c_str());
@@ -187,43 +169,91 @@ int sweep(const std::vector<std::string>& mounts) {
 
 }  // namespace
 
-CgroupDir::CgroupDir(CgroupDir&& other) noexcept
-    : mounts_(std::exchange(other.mounts_, {})),
-      directories_(std::exchange(other.directories_, {})),
-      v2_first_(other.v2_first_),
-      v2_(std::move(other.v2_)),
-      lock_(std::move(other.lock_)),
-      v1_task_files_(std::exchange(other.v1_task_files_, {})) {}
+CgroupDir::CgroupDir(CgroupDir&& other) noexcept { *this = std::move(other); }
 
 CgroupDir& CgroupDir::operator=(CgroupDir&& other) noexcept {
-  std::swap(mounts_, other.mounts_);
   std::swap(directories_, other.directories_);
   std::swap(v2_first_, other.v2_first_);
   std::swap(v2_, other.v2_);
-  std::swap(lock_, other.lock_);
+  std::swap(hold_, other.hold_);
   std::swap(v1_task_files_, other.v1_task_files_);
+  std::swap(keeper_gate_, other.keeper_gate_);
+  std::swap(keeper_, other.keeper_);
   return *this;
 }
 
-CgroupDir::~CgroupDir() { (void)remove(); }
+CgroupDir::~CgroupDir() { static_cast<void>(remove()); }
 
 Result<CgroupDir> CgroupDir::make(const CgroupPlan& plan, const CgroupFeatures& features) {
   CgroupDir made;
   if (features.layout == CgroupLayout::none)
     return fail(host_error("cgroups", "no hierarchy is mounted",
                            "mount -t cgroup2 cgroup2 /sys/fs/cgroup"));
-  made.mounts_ = hierarchies(features);
+  constexpr int kSweptInPassing = 8;
+  sweep(hierarchies(features), kSweptInPassing);
   if (!features.v2_mount.empty()) YETT_CHECK(made.make_v2(plan, features));
   YETT_CHECK(made.make_v1(plan, features));
+  if (!made.directories_.empty()) YETT_CHECK(made.start_keeper());
   return made;
+}
+
+Status CgroupDir::start_keeper() {
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return fail(errno_error("socketpair"));
+  const UniqueFd gate(ends[0]);
+  keeper_gate_.reset(ends[1]);
+  const UniqueFd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+  if (!self.valid()) return fail(errno_error("pidfd_open"));
+  std::vector<std::string> parents;
+  for (const std::string& directory : directories_) parents.push_back(parent_of(directory));
+  const std::vector<const char*> directory_pointers = pointers(directories_);
+  const std::vector<const char*> parent_pointers = pointers(parents);
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  keeper_ = ::fork();
+  if (keeper_ == 0)
+    run_cgroup_keeper_child({.directories = directory_pointers,
+                             .parents = parent_pointers,
+                             .first_is_v2 = v2_first_,
+                             .gate = gate.get(),
+                             .hold = hold_.get(),
+                             .supervisor = self.get()});
+  const int error = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return keeper_ > 0 ? Status{} : fail(errno_error(error, "fork", "cgroup keeper"));
+}
+
+void CgroupDir::dismiss_keeper() {
+  open_keeper_gate();
+  if (keeper_ > 0)
+    while (::waitpid(keeper_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  keeper_ = -1;
+}
+
+// A byte, for a child of ours may still hold a copy of the gate. Nobody reads it when the keeper
+// was killed: that must not end us by SIGPIPE.
+void CgroupDir::open_keeper_gate() {
+  if (!keeper_gate_.valid()) return;
+  static_cast<void>(::send(keeper_gate_.get(), "x", 1, MSG_NOSIGNAL));
+  keeper_gate_.reset();
+}
+
+void CgroupDir::leave_to_keeper() {
+  open_keeper_gate();
+  keeper_ = -1;
+  directories_.clear();
 }
 
 Status CgroupDir::make_v2(const CgroupPlan& plan, const CgroupFeatures& features) {
   const std::string directory = features.v2_mount + "/" + plan.name;
-  YETT_TRY(lock_, make_held_directory(directory));
+  YETT_TRY(hold_, make_held_directory(directory));
   directories_.push_back(directory);
   v2_first_ = true;
-  v2_ = UniqueFd(::fcntl(lock_.get(), F_DUPFD_CLOEXEC, 0));
+  v2_ = UniqueFd(::fcntl(hold_.get(), F_DUPFD_CLOEXEC, 0));
   if (!v2_.valid()) return fail(errno_error("duplicate", directory));
   std::string enable;
   const std::vector<CgroupLimitFile> limits = cgroup_limit_files(plan, CgroupVersion::v2);
@@ -253,7 +283,7 @@ Status CgroupDir::make_v1(const CgroupPlan& plan, const CgroupFeatures& features
     if (std::ranges::find(directories_, directory) == directories_.end()) {
       YETT_TRY(UniqueFd held, make_held_directory(directory));
       directories_.push_back(directory);
-      if (!lock_.valid()) lock_ = std::move(held);
+      if (!hold_.valid()) hold_ = std::move(held);
       v1_task_files_.emplace_back(::open((directory + "/tasks").c_str(), O_WRONLY | O_CLOEXEC));
       if (!v1_task_files_.back().valid()) return fail(errno_error("open", directory + "/tasks"));
     }
@@ -287,27 +317,29 @@ CgroupUsage CgroupDir::usage() const {
 
 Status CgroupDir::kill() const {
   if (directories_.empty()) return {};
-  return v2_first_ ? kill_v2(directories_.front()) : kill_v1(directories_.front());
+  const std::string& first = directories_.front();
+  return status_of(kill_cgroup_child(first.c_str(), v2_first_), "kill everything in cgroup", first);
 }
 
 Status CgroupDir::remove() {
   if (directories_.empty()) return {};
-  Status result = kill();
-  bool others = false;
+  dismiss_keeper();
+  // It has done all this, unless somebody killed it.
+  Status result = ::access(directories_.front().c_str(), F_OK) == 0 ? kill() : Status{};
   for (const std::string& directory : directories_) {
     const Status removed = remove_directory(directory);
     if (result && !removed) result = removed;
-    const bool last = ::rmdir(parent_of(directory).c_str()) == 0 || errno == ENOENT;
-    others = others || !last;
+    ::rmdir(parent_of(directory).c_str());  // fails while other sandboxes live, as it should
   }
   directories_.clear();
   v1_task_files_.clear();
   v2_.reset();
-  lock_.reset();
-  if (others) sweep(mounts_);
+  hold_.reset();
   return result;
 }
 
-int sweep_dead_cgroups(const CgroupFeatures& features) { return sweep(hierarchies(features)); }
+int sweep_dead_cgroups(const CgroupFeatures& features) {
+  return sweep(hierarchies(features), INT_MAX);
+}
 
 }  // namespace yett

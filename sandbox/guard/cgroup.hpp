@@ -53,29 +53,34 @@ class CgroupDir {
   [[nodiscard]] CgroupUsage usage() const;
   // SIGKILL to everything inside, forks that race included. Does not wait.
   [[nodiscard]] Status kill() const;
-  // Kills, waits for the last task (2 s at most) and removes the directories, then those of
-  // sandboxes whose supervisor died. Idempotent.
+  // Kills, waits for the last task (5 s at most) and removes the directories. Idempotent.
   [[nodiscard]] Status remove();
+  // The same by the keeper, without waiting: for a supervisor that is about to exit.
+  void leave_to_keeper();
 
  private:
   CgroupDir() = default;
+  [[nodiscard]] Status start_keeper();
+  void open_keeper_gate();
+  void dismiss_keeper();  // lets it go to work, and waits until it has ended
   [[nodiscard]] Status make_v1(const CgroupPlan& plan, const CgroupFeatures& features);
   [[nodiscard]] Status make_v2(const CgroupPlan& plan, const CgroupFeatures& features);
 
-  std::vector<std::string> mounts_;       // of all hierarchies that sandboxes use
   std::vector<std::string> directories_;  // every directory made, v2 first where there is one
   bool v2_first_ = false;
   UniqueFd v2_;
-  UniqueFd lock_;  // flock on the first directory: tells the sweep that its owner lives
+  UniqueFd hold_;  // flock on the first directory: tells the sweep that its owner lives
   std::vector<UniqueFd> v1_task_files_;
+  UniqueFd keeper_gate_;  // the keeper's signal is its closing, also by our death
+  pid_t keeper_ = -1;
 };
 
 // In the child, at once after clone: moves the calling (single-threaded) process into each v1
 // cgroup. 0 or -errno. Allocates nothing.
 [[nodiscard]] int join_cgroups_child(std::span<const int> task_files);
 
-// Removes what sandboxes left whose supervisor died: directories below "yett" that nobody holds.
-// Returns how many sandboxes' were removed.
+// Removes what sandboxes left whose supervisor and keeper died: directories below "yett" that
+// nobody holds. make() does it for a few. Returns how many sandboxes' were removed.
 int sweep_dead_cgroups(const CgroupFeatures& features);
 
 }  // namespace yett

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,7 +11,9 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <thread>
 
 #include "sandbox/guard/cgroup.hpp"
 #include "sandbox/host/probe_parts.hpp"
@@ -180,23 +183,97 @@ TEST_F(Cgroup, RefusesTheNameOfALivingSandbox) {
   EXPECT_GT(directories_named(limits.name), 0) << "the first one's directories stay";
 }
 
-// The supervisor's death, as seen by the next one: the kernel dropped its hold.
-TEST_F(Cgroup, SweepsWhatADeadSupervisorLeft) {
-  CgroupPlan limits = plan("-dead");
+bool gone_within(const std::function<bool()>& gone, std::chrono::milliseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < end) {
+    if (gone()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return gone();
+}
+
+TEST_F(Cgroup, IsEmptiedAndRemovedWhenTheSupervisorIsKilled) {
+  using namespace std::chrono_literals;
+  CgroupPlan limits = plan("-killed");
   limits.pids = 8;
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // the app's end is for this process to see
   const pid_t supervisor = ::fork();
   if (supervisor == 0) {
     Result<CgroupDir> cgroup = CgroupDir::make(limits, features_);
-    ::_exit(cgroup ? 0 : 1);  // no destructor runs
+    pid_t app = -1;
+    if (cgroup) app = run_inside(*cgroup, [] { return ::pause(); });
+    if (::write(ready[1], &app, sizeof app) == sizeof app) ::pause();
+    ::_exit(1);
   }
-  ASSERT_EQ(wait_status(supervisor), 0);
+  pid_t app = -1;
+  ASSERT_EQ(::read(ready[0], &app, sizeof app), static_cast<ssize_t>(sizeof app));
+  ASSERT_GT(app, 0);
   EXPECT_GT(directories_named(limits.name), 0);
+  ::kill(supervisor, SIGKILL);
+  wait_status(supervisor);
+  EXPECT_TRUE(gone_within([&] { return ::waitpid(app, nullptr, WNOHANG) == app; }, 1s))
+      << "the app lives on";
+  EXPECT_TRUE(gone_within([&] { return directories_named(limits.name) == 0; }, 1s));
+  while (::waitpid(-1, nullptr, 0) > 0) {
+  }
+  ::prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
+TEST_F(Cgroup, IsRemovedByTheKeeperWithoutWaiting) {
+  using namespace std::chrono_literals;
+  CgroupPlan limits = plan("-left");
+  limits.pids = 8;
+  Result<CgroupDir> cgroup = CgroupDir::make(limits, features_);
+  ASSERT_TRUE(cgroup) << cgroup.error().message();
+  const pid_t app = run_inside(*cgroup, [] { return ::pause(); });
+  cgroup->leave_to_keeper();
+  EXPECT_EQ(WTERMSIG(wait_status(app)), SIGKILL);
+  EXPECT_TRUE(gone_within([&] { return directories_named(limits.name) == 0; }, 1s));
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+}
+
+// The pid of the keeper: the only child of this process that bears its name.
+pid_t find_keeper() {
+  for (const fs::directory_entry& entry : fs::directory_iterator("/proc/self/task")) {
+    std::ifstream children(entry.path() / "children");
+    for (pid_t child = 0; children >> child;) {
+      std::ifstream name("/proc/" + std::to_string(child) + "/comm");
+      std::string text;
+      if (std::getline(name, text) && text == "yett-keeper") return child;
+    }
+  }
+  return -1;
+}
+
+TEST_F(Cgroup, IsRemovedWithoutItsKeeper) {
+  using namespace std::chrono_literals;
+  CgroupPlan limits = plan("-keeperless");
+  limits.pids = 8;
+  Result<CgroupDir> cgroup = CgroupDir::make(limits, features_);
+  ASSERT_TRUE(cgroup) << cgroup.error().message();
+  ASSERT_TRUE(gone_within([] { return find_keeper() > 0; }, 1s)) << "no keeper";
+  ::kill(find_keeper(), SIGKILL);
+  const Status removed = cgroup->remove();
+  EXPECT_TRUE(removed) << removed.error().message();
+  EXPECT_EQ(directories_named(limits.name), 0);
+}
+
+TEST_F(Cgroup, SweepsWhatNobodyHolds) {
   CgroupPlan living = plan("-living");
   living.pids = 8;
   const Result<CgroupDir> other = CgroupDir::make(living, features_);
   ASSERT_TRUE(other) << other.error().message();
+  const std::string dead = "yett/test-dead-" + std::to_string(::getpid());
+  const std::string mount =
+      features_.v2_mount.empty() ? features_.v1_mounts.at("pids") : features_.v2_mount;
+  ASSERT_TRUE(fs::create_directory(mount + "/" + dead));
   EXPECT_GE(sweep_dead_cgroups(features_), 1);
-  EXPECT_EQ(directories_named(limits.name), 0);
+  EXPECT_EQ(directories_named(dead), 0);
   EXPECT_GT(directories_named(living.name), 0) << "a held one stays";
 }
 

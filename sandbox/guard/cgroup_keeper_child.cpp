@@ -1,0 +1,130 @@
+#include "sandbox/guard/cgroup_keeper_child.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace yett {
+namespace {
+
+constexpr std::size_t kPathMax = 4096;
+
+void pause_ms(long milliseconds) {
+  const timespec wait{.tv_sec = 0, .tv_nsec = milliseconds * 1'000'000};
+  ::nanosleep(&wait, nullptr);
+}
+
+int open_file(const char* directory, const char* file, int flags) {
+  char path[kPathMax];
+  const std::size_t length = std::strlen(directory);
+  if (length + std::strlen(file) + 2 > sizeof path) return -ENAMETOOLONG;
+  std::memcpy(path, directory, length);
+  path[length] = '/';
+  std::strcpy(path + length + 1, file);
+  const int opened = ::open(path, flags | O_CLOEXEC);
+  return opened < 0 ? -errno : opened;
+}
+
+// Signals who is listed in the first 4 KiB of cgroup.procs; the rest has its turn in the next
+// round. How many, or -errno.
+int signal_members(const char* directory) {
+  const int file = open_file(directory, "cgroup.procs", O_RDONLY);
+  if (file < 0) return file;
+  char text[4096];
+  const ssize_t size = ::read(file, text, sizeof text);
+  ::close(file);
+  int signalled = 0;
+  pid_t process = 0;
+  for (ssize_t i = 0; i < size; ++i) {
+    if (text[i] >= '0' && text[i] <= '9') {
+      process = process * 10 + (text[i] - '0');
+      continue;
+    }
+    if (process > 1 && ::kill(process, SIGKILL) == 0) ++signalled;
+    process = 0;
+  }
+  return size < 0 ? -EIO : signalled;
+}
+
+int kill_in_rounds(const char* directory) {
+  constexpr int kRounds = 200;
+  for (int i = 0; i < kRounds; ++i) {
+    const int signalled = signal_members(directory);
+    if (signalled <= 0) return signalled;
+    pause_ms(1);
+  }
+  return -EBUSY;
+}
+
+// Nothing stays open but the three, as 0, 1 and 2: a pipe of the caller's held open here would
+// outlive its other holders.
+struct Kept {
+  static constexpr int kGate = 0;
+  static constexpr int kHold = 1;
+  static constexpr int kSupervisor = 2;
+};
+
+void keep_only(const KeeperInputs& inputs) {
+  const int gate = ::fcntl(inputs.gate, F_DUPFD_CLOEXEC, 3);
+  const int hold = ::fcntl(inputs.hold, F_DUPFD_CLOEXEC, 3);
+  const int supervisor = ::fcntl(inputs.supervisor, F_DUPFD_CLOEXEC, 3);
+  ::dup2(gate, Kept::kGate);
+  ::dup2(hold, Kept::kHold);
+  ::dup2(supervisor, Kept::kSupervisor);
+  ::syscall(SYS_close_range, 3U, ~0U, 0U);
+}
+
+// A word through the gate, its closing, or the supervisor's death: the last shows even while some
+// child of the supervisor's still holds the gate's other end.
+void wait_for_the_end() {
+  struct pollfd watched[2] = {{.fd = Kept::kGate, .events = POLLIN, .revents = 0},
+                              {.fd = Kept::kSupervisor, .events = POLLIN, .revents = 0}};
+  while (::poll(watched, 2, -1) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace
+
+int kill_cgroup_child(const char* directory, bool is_v2) {
+  if (!is_v2) return kill_in_rounds(directory);
+  const int file = open_file(directory, "cgroup.kill", O_WRONLY);
+  if (file == -ENOENT) return kill_in_rounds(directory);  // before Linux 5.14
+  if (file < 0) return file;
+  const ssize_t written = ::write(file, "1", 1);
+  const int error = errno;
+  ::close(file);
+  return written == 1 ? 0 : -error;
+}
+
+int remove_cgroup_child(const char* directory) {
+  constexpr int kTries = 1000;
+  for (int i = 0; i < kTries; ++i) {
+    if (::rmdir(directory) == 0 || errno == ENOENT) return 0;
+    if (errno != EBUSY) return -errno;
+    static_cast<void>(signal_members(directory));
+    pause_ms(i < 10 ? 1 : 5);
+  }
+  return -EBUSY;
+}
+
+void run_cgroup_keeper_child(const KeeperInputs& inputs) {
+  ::prctl(PR_SET_NAME, "yett-keeper", 0, 0, 0);
+  ::setsid();
+  keep_only(inputs);
+  wait_for_the_end();
+  static_cast<void>(kill_cgroup_child(inputs.directories[0], inputs.first_is_v2));
+  for (std::size_t i = 0; i < inputs.directories.size(); ++i) {
+    static_cast<void>(remove_cgroup_child(inputs.directories[i]));
+    ::rmdir(inputs.parents[i]);
+  }
+  ::_exit(0);
+}
+
+}  // namespace yett

@@ -1,0 +1,28 @@
+// A small process beside the supervisor that outlives it: when the supervisor lets go, or dies in
+// whatever way, it ends everything in the cgroup and removes the directories. So a killed
+// supervisor leaves none, and an orderly one need not wait 1.4 ms for PID 1's namespaces to go.
+#pragma once
+
+#include <span>
+
+namespace yett {
+
+struct KeeperInputs {
+  std::span<const char* const> directories;  // in the order of removal
+  std::span<const char* const> parents;      // of each: removed when empty
+  bool first_is_v2 = false;
+  int gate = -1;        // read end; a byte, or its closing at the other side, is the signal to go
+  int hold = -1;        // keeps the directories from being swept meanwhile
+  int supervisor = -1;  // its pidfd
+};
+
+// Runs in a fresh fork with all signals blocked; never returns. Allocates nothing, holds no other
+// fd, and is in a session of its own.
+[[noreturn]] void run_cgroup_keeper_child(const KeeperInputs& inputs);
+
+// What both it and the supervisor use. 0 or -errno. Waits for the last task, 5 s at most.
+[[nodiscard]] int remove_cgroup_child(const char* directory);
+// SIGKILL to everything inside, forks that race included.
+[[nodiscard]] int kill_cgroup_child(const char* directory, bool is_v2);
+
+}  // namespace yett
