@@ -51,7 +51,7 @@ boot() {
     -chardev "file,id=results,path=$work/results.tar" -device virtserialport,chardev=results,name=yett.results \
     -serial "file:$out/console" <"$input" &
   qemu=$!
-  wait $qemu
+  wait $qemu && qemu=
 }
 
 # One failed case called $1, with the reason $2.
@@ -92,7 +92,7 @@ if [ "$YETT_VM_JOB" = programs ] && ! [ -s "$out/programs" ]; then
 fi
 work=$(mktemp -d "$cache/run.XXXXXX")
 qemu=
-trap '[ -z "$qemu" ] || kill $qemu 2>/dev/null; rm -rf "$work"' EXIT
+trap '{ [ -z "$qemu" ] || kill $qemu 2>/dev/null; } || true; rm -rf "$work"' EXIT
 trap 'exit 143' INT TERM
 job_archive
 truncate -s 4G "$work/scratch"
