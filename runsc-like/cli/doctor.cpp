@@ -8,6 +8,7 @@
 
 #include "runsc-like/cli/doctor_print.hpp"
 #include "sandbox/host/probe.hpp"
+#include "supervisor/session/foreground.hpp"
 
 namespace yett {
 namespace {
@@ -27,8 +28,8 @@ Colours colours_of_stdout() {
 HostReport examine_host() {
   HostReport report;
   const Result<std::string> runtime = open_runtime_directory();
-  report.features =
-      runtime ? probe_and_keep_kernel_features(*runtime, {}) : probe_kernel_features({});
+  report.features = runtime ? probe_and_keep_kernel_features(*runtime, bpf_probes())
+                            : probe_kernel_features(bpf_probes());
   report.rows = describe_host(report.features);
   report.tools = find_tools();
   report.planes = usable_planes(report.features);

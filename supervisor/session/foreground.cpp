@@ -59,8 +59,7 @@ struct Host {
 
 Result<Host> look_at_host() {
   YETT_TRY(std::string directory, open_runtime_directory());
-  const BpfProbes probes{.lsm = probe_bpf_lsm, .cgroup = probe_cgroup_bpf};
-  KernelFeatures features = load_or_probe_kernel_features(directory, probes);
+  KernelFeatures features = load_or_probe_kernel_features(directory, bpf_probes());
   return Host{.features = std::move(features), .runtime_directory = std::move(directory)};
 }
 
@@ -259,6 +258,8 @@ SessionReport launch_failed(SessionReport report, LaunchFailure failure,
 }
 
 }  // namespace
+
+BpfProbes bpf_probes() { return {.lsm = probe_bpf_lsm, .cgroup = probe_cgroup_bpf}; }
 
 Result<SandboxPlan> plan_session(const SandboxRequest& request, const Policy& policy) {
   YETT_TRY(const Host host, look_at_host());

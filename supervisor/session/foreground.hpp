@@ -7,6 +7,7 @@
 
 #include "base/result.hpp"
 #include "sandbox/host/kernel_features.hpp"
+#include "sandbox/host/probe.hpp"
 #include "sandbox/policy/policy.hpp"
 #include "sandbox/request/sandbox_request.hpp"
 #include "supervisor/session/session_report.hpp"
@@ -16,6 +17,11 @@ namespace yett {
 struct SessionOptions {
   std::string audit_file;  // JSON lines are appended; empty: none
 };
+
+// Probes of the BPF planes, by the room that may load programs. Whoever probes the host, and above
+// all whoever keeps the answer for later runs, must hand them in: without them the planes count as
+// missing.
+[[nodiscard]] BpfProbes bpf_probes();
 
 // The plan alone: nothing privileged happens. For --dry-run.
 [[nodiscard]] Result<SandboxPlan> plan_session(const SandboxRequest& request, const Policy& policy);

@@ -62,6 +62,12 @@ TEST(Doctor, NamesOnlyPlanesThatEnforce) {
   EXPECT_EQ(planes.contains("landlock"), guest_has("landlock")) << planes;
 }
 
+// What doctor finds is kept for later runs: it must know of every plane that a run can use.
+TEST(Doctor, KeepsAnAnswerThatLaterRunsCanUse) {
+  ASSERT_EQ(yett("doctor").status, 0);
+  expect_required_plane_is_true("bpf-lsm", guest_has("bpf"));
+}
+
 // A policy that needs none of them runs everywhere: what is missing is a second layer.
 TEST(DefaultPolicy, RunsInEachGuest) {
   const Outcome outcome = yett("run -- sh -c 'echo inside; exit 9'");
