@@ -38,24 +38,29 @@ struct {
 
 enum { REFUSE = 0, ALLOW = 1 };
 
+/* A function of its own, so that the object's type information holds struct yett_event. */
+static __noinline int fill_event(struct yett_event* event, __u32 policy, __u16 hook, __u16 reason) {
+  __builtin_memset(event, 0, sizeof(*event));
+  event->time_ns = bpf_ktime_get_ns();
+  event->policy = policy;
+  event->pid = bpf_get_current_pid_tgid() >> 32;
+  event->hook = hook;
+  event->reason = reason;
+  event->error = -EPERM; /* cgroup programs give no other */
+  bpf_get_current_comm(event->comm, sizeof(event->comm));
+  return 0;
+}
+
 static __always_inline struct yett_event* begin_event(const struct yett_cgroup_policy* policy,
                                                       __u16 hook, __u16 reason) {
   __u32 zero = 0;
   struct yett_counts* counts = bpf_map_lookup_elem(&yett_cgroup_counts, &zero);
   if (counts) __sync_fetch_and_add(&counts->refused, 1);
   struct yett_event* event = bpf_ringbuf_reserve(&yett_cgroup_events, sizeof(*event), 0);
-  if (!event) {
-    if (counts) __sync_fetch_and_add(&counts->lost_events, 1);
-    return 0;
-  }
-  __builtin_memset(event, 0, sizeof(*event));
-  event->time_ns = bpf_ktime_get_ns();
-  event->policy = policy->policy;
-  event->pid = bpf_get_current_pid_tgid() >> 32;
-  event->hook = hook;
-  event->reason = reason;
-  event->error = -EPERM; /* cgroup programs give no other */
-  bpf_get_current_comm(event->comm, sizeof(event->comm));
+  if (event)
+    fill_event(event, policy->policy, hook, reason);
+  else if (counts)
+    __sync_fetch_and_add(&counts->lost_events, 1);
   return event;
 }
 

@@ -17,6 +17,22 @@ struct refusal {
   __u32 detail;
 };
 
+/* A function of its own, so that the object's type information holds struct yett_event. */
+static __noinline int fill_event(struct yett_event* event, const struct yett_label* label,
+                                 const struct refusal* refusal) {
+  __builtin_memset(event, 0, sizeof(*event));
+  event->time_ns = bpf_ktime_get_ns();
+  event->policy = label->policy;
+  event->generation = label->generation;
+  event->pid = bpf_get_current_pid_tgid() >> 32;
+  event->hook = refusal->hook;
+  event->reason = refusal->reason;
+  event->error = refusal->error;
+  event->detail = refusal->detail;
+  bpf_get_current_comm(event->comm, sizeof(event->comm));
+  return 0;
+}
+
 /* Where `subject` reports to, or NULL; counts the refusal. */
 static __always_inline struct yett_event* begin_event(const struct subject* subject,
                                                       const struct refusal* refusal) {
@@ -28,20 +44,10 @@ static __always_inline struct yett_event* begin_event(const struct subject* subj
   struct yett_event* event = 0;
   void* ring = bpf_map_lookup_elem(&yett_rings, &slot);
   if (ring) event = bpf_ringbuf_reserve(ring, sizeof(*event), 0);
-  if (!event) {
-    if (counts) __sync_fetch_and_add(&counts->lost_events, 1);
-    return 0;
-  }
-  __builtin_memset(event, 0, sizeof(*event));
-  event->time_ns = bpf_ktime_get_ns();
-  event->policy = subject->label.policy;
-  event->generation = subject->label.generation;
-  event->pid = bpf_get_current_pid_tgid() >> 32;
-  event->hook = refusal->hook;
-  event->reason = refusal->reason;
-  event->error = refusal->error;
-  event->detail = refusal->detail;
-  bpf_get_current_comm(event->comm, sizeof(event->comm));
+  if (event)
+    fill_event(event, &subject->label, refusal);
+  else if (counts)
+    __sync_fetch_and_add(&counts->lost_events, 1);
   return event;
 }
 

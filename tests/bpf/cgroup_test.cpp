@@ -1,0 +1,255 @@
+// The cgroup programs, for real, on any host with root and a cgroup v2 tree.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.hpp"
+#include "supervisor/lsm/kernel_planes.hpp"
+#include "tests/bpf/labelled_child.hpp"
+#include "tests/support/require.hpp"
+
+namespace yett::test {
+namespace {
+
+constexpr std::uint16_t kOpenPort = 4001;
+constexpr std::uint16_t kShutPort = 4002;
+constexpr long kCgroup2Magic = 0x63677270;
+
+std::string cgroup2_mount() {
+  for (const char* path : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+    struct statfs info{};
+    if (::statfs(path, &info) == 0 && info.f_type == kCgroup2Magic) return path;
+  }
+  return {};
+}
+
+int wait_status(pid_t child) {
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 201;
+}
+
+class CgroupBpf : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string mount = cgroup2_mount();
+    YETT_REQUIRE(::geteuid() == 0 && !mount.empty(), "needs root and a cgroup v2 tree");
+    path_ = mount + "/yett-test-" + std::to_string(::getpid());
+    ASSERT_EQ(::mkdir(path_.c_str(), 0755), 0);
+    fd_.reset(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    ASSERT_TRUE(fd_.valid());
+    const Status probed = probe_cgroup_bpf(fd_.borrow());
+    YETT_REQUIRE(probed.has_value(), probed.error().message());
+  }
+  void TearDown() override {
+    if (path_.empty()) return;
+    ::rmdir((path_ + "/child").c_str());
+    EXPECT_EQ(::rmdir(path_.c_str()), 0);
+  }
+
+  [[nodiscard]] Result<KernelPlanes> attach(const CgroupBpfPlan& plan) const {
+    SandboxPlan whole;
+    whole.sandbox = "test";
+    whole.cgroup_bpf = plan;
+    return KernelPlanes::make(whole, fd_.borrow());
+  }
+  // The act in a child that lives in the cgroup, or in one below it.
+  [[nodiscard]] int inside(const Act& act, const std::string& below = {}) const {
+    const pid_t child = ::fork();
+    if (child != 0) return wait_status(child);
+    const UniqueFd file(::open((path_ + below + "/cgroup.procs").c_str(), O_WRONLY));
+    if (::write(file.get(), "0", 1) != 1) ::_exit(199);
+    ::_exit(act());
+  }
+  static CgroupBpfPlan ruled_plan() {
+    CgroupBpfPlan plan;
+    plan.attached = true;
+    plan.connect = {endpoint_rule(EndpointScheme::tcp, "127.0.0.0", 8, kOpenPort),
+                    endpoint_rule(EndpointScheme::udp, "127.0.0.1", 32, kOpenPort)};
+    plan.listen = {endpoint_rule(EndpointScheme::tcp, "127.0.0.1", 32, kOpenPort)};
+    return plan;
+  }
+  std::string path_;
+  UniqueFd fd_;
+};
+
+sockaddr_in address(std::uint16_t port) {
+  sockaddr_in result{};
+  result.sin_family = AF_INET;
+  result.sin_port = htons(port);
+  result.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return result;
+}
+
+int connect_to(int type, std::uint16_t port) {
+  const int fd = ::socket(AF_INET, type, 0);
+  const sockaddr_in to = address(port);
+  const int result = outcome(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0);
+  return result == ECONNREFUSED ? 0 : result;  // nobody listens: it was let pass
+}
+
+int connect_mapped(std::uint16_t port) {
+  const int fd = ::socket(AF_INET6, SOCK_STREAM, 0);
+  sockaddr_in6 to{};
+  to.sin6_family = AF_INET6;
+  to.sin6_port = htons(port);
+  ::inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.sin6_addr);
+  const int result = outcome(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0);
+  return result == ECONNREFUSED ? 0 : result;
+}
+
+int send_to(std::uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_DGRAM, 0);
+  const sockaddr_in to = address(port);
+  return outcome(::sendto(fd, "x", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 1);
+}
+
+int fast_open(std::uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  const sockaddr_in to = address(port);
+  const int result = outcome(
+      ::sendto(fd, "x", 1, MSG_FASTOPEN, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 1);
+  return result == ECONNREFUSED || result == EINPROGRESS ? 0 : result;
+}
+
+int bind_to(int type, std::uint16_t port) {
+  const int fd = ::socket(AF_INET, type, 0);
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const sockaddr_in at = address(port);
+  return outcome(::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0);
+}
+
+TEST_F(CgroupBpf, EndpointsFollowTheRules) {
+  const auto planes = attach(ruled_plan());
+  ASSERT_TRUE(planes) << planes.error().message();
+  EXPECT_EQ(inside([] { return connect_to(SOCK_STREAM, kOpenPort); }), 0);
+  EXPECT_EQ(inside([] { return connect_to(SOCK_STREAM, kShutPort); }), EPERM);
+  EXPECT_EQ(inside([] { return connect_to(SOCK_DGRAM, kOpenPort); }), 0);
+  EXPECT_EQ(inside([] { return connect_to(SOCK_DGRAM, kShutPort); }), EPERM);
+  EXPECT_EQ(inside([] { return send_to(kOpenPort); }), 0);
+  EXPECT_EQ(inside([] { return send_to(kShutPort); }), EPERM);
+  EXPECT_EQ(inside([] { return fast_open(kShutPort); }), EPERM);
+  EXPECT_EQ(inside([] { return bind_to(SOCK_STREAM, kOpenPort); }), 0);
+  EXPECT_EQ(inside([] { return bind_to(SOCK_STREAM, kShutPort); }), EPERM);
+  EXPECT_EQ(inside([] { return bind_to(SOCK_DGRAM, kOpenPort); }), EPERM);
+}
+
+TEST_F(CgroupBpf, MappedAddressesAreIpv4) {
+  const auto planes = attach(ruled_plan());
+  ASSERT_TRUE(planes) << planes.error().message();
+  EXPECT_EQ(inside([] { return connect_mapped(kOpenPort); }), 0);
+  EXPECT_EQ(inside([] { return connect_mapped(kShutPort); }), EPERM);
+}
+
+TEST_F(CgroupBpf, RawSocketsHaveNoRules) {
+  const auto planes = attach(ruled_plan());
+  ASSERT_TRUE(planes) << planes.error().message();
+  const Act raw = [] { return outcome(::socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) < 0); };
+  EXPECT_EQ(inside(raw), EPERM);
+  EXPECT_EQ(run_unlabelled(raw), 0);
+}
+
+TEST_F(CgroupBpf, ARefusalIsToldWithItsMend) {
+  auto planes = attach(ruled_plan());
+  ASSERT_TRUE(planes) << planes.error().message();
+  EXPECT_EQ(inside([] { return connect_to(SOCK_STREAM, kShutPort); }), EPERM);
+  std::vector<AuditRecord> records;
+  planes->drain([&records](const AuditRecord& record) { records.push_back(record); });
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_EQ(records[0].plane, "cgroup-bpf");
+  EXPECT_EQ(records[0].call, "connect");
+  EXPECT_EQ(records[0].object, "tcp://127.0.0.1:4002");
+  EXPECT_EQ(records[0].mend, "network.connect += [\"tcp://127.0.0.1:4002\"]");
+  EXPECT_EQ(records[0].error, EPERM);
+}
+
+TEST_F(CgroupBpf, EventsThatAreNotReadAreCountedAsLost) {
+  const auto planes = attach(ruled_plan());
+  ASSERT_TRUE(planes) << planes.error().message();
+  EXPECT_EQ(inside([] {
+              for (int i = 0; i < 1000; ++i)
+                if (send_to(kShutPort) != EPERM) return 1;
+              return 0;
+            }),
+            0);
+  EXPECT_GT(planes->lost_events(), 500U);
+}
+
+TEST_F(CgroupBpf, HoldsInChildCgroups) {
+  const auto planes = attach(ruled_plan());
+  ASSERT_TRUE(planes) << planes.error().message();
+  ASSERT_EQ(::mkdir((path_ + "/child").c_str(), 0755), 0);
+  EXPECT_EQ(inside([] { return connect_to(SOCK_STREAM, kShutPort); }, "/child"), EPERM);
+  EXPECT_EQ(inside([] { return connect_to(SOCK_STREAM, kOpenPort); }, "/child"), 0);
+}
+
+TEST_F(CgroupBpf, HoldsAfterTheSupervisorIsKilled) {
+  std::array<int, 2> told{};
+  ASSERT_EQ(::pipe2(told.data(), O_CLOEXEC), 0);
+  const pid_t supervisor = ::fork();
+  if (supervisor == 0) {
+    const auto planes = attach(ruled_plan());
+    if (::write(told[1], planes ? "y" : "n", 1) != 1) ::_exit(1);
+    ::pause();
+  }
+  char word = 'n';
+  ASSERT_EQ(::read(told[0], &word, 1), 1);
+  ::kill(supervisor, SIGKILL);
+  ::waitpid(supervisor, nullptr, 0);
+  EXPECT_EQ(word, 'y');
+  EXPECT_EQ(inside([] { return connect_to(SOCK_STREAM, kShutPort); }), EPERM);
+  EXPECT_EQ(inside([] { return connect_to(SOCK_STREAM, kOpenPort); }), 0);
+}
+
+// SECURITY: device_nodes.
+TEST_F(CgroupBpf, OnlyHarmlessDevicesOpen) {
+  CgroupBpfPlan plan;
+  plan.attached = true;
+  plan.restrict_devices = true;
+  const auto planes = attach(plan);
+  ASSERT_TRUE(planes) << planes.error().message();
+  const std::string node = "/tmp/yett-test-node-" + std::to_string(::getpid());
+  const auto open_device = [](const char* path) {
+    return [path] { return outcome(::open(path, O_RDONLY) < 0); };
+  };
+  const Act make_node = [&node] {
+    return outcome(::mknod(node.c_str(), S_IFCHR | 0600, makedev(1, 3)) != 0);
+  };
+  EXPECT_EQ(inside(open_device("/dev/null")), 0);
+  EXPECT_EQ(inside(open_device("/dev/urandom")), 0);
+  EXPECT_EQ(inside(open_device("/dev/kmsg")), EPERM);
+  EXPECT_EQ(inside(make_node), EPERM);
+  EXPECT_EQ(run_unlabelled(make_node), 0);
+  ::unlink(node.c_str());
+  // Devices alone restrict no network.
+  EXPECT_EQ(inside([] { return connect_to(SOCK_STREAM, kShutPort); }), 0);
+}
+
+// SECURITY: cgroup_not_armed is the state between load and the writing of the policy, in which
+// nothing is attached; a plan whose rules cannot be written attaches nothing either.
+TEST_F(CgroupBpf, ARuleThatCannotBeHeldAttachesNothing) {
+  CgroupBpfPlan plan = ruled_plan();
+  EndpointRule named = endpoint_rule(EndpointScheme::tcp, "*", 0, 443);
+  named.host = "api.example.com";
+  plan.connect.push_back(named);
+  const auto planes = attach(plan);
+  ASSERT_FALSE(planes);
+  EXPECT_NE(planes.error().message().find("host names"), std::string::npos);
+  EXPECT_EQ(inside([] { return connect_to(SOCK_STREAM, kShutPort); }), 0);
+}
+
+}  // namespace
+}  // namespace yett::test
