@@ -51,25 +51,30 @@ static __always_inline struct yett_event* begin_event(const struct subject* subj
   return event;
 }
 
+/* In each of the following `error` is read before the structure's address leaves the function: the
+ * verifier of 6.12 wants to see a constant in what a hook returns. */
+
 /* A refusal about nothing but the call itself. */
 static __always_inline int refuse(const struct subject* subject, struct refusal refusal) {
   if (!subject->policy) refusal.reason = YETT_REASON_NO_POLICY;
+  const int error = refusal.error;
   struct yett_event* event = begin_event(subject, &refusal);
   if (event) bpf_ringbuf_submit(event, 0);
-  return refusal.error;
+  return error;
 }
 
 /* A refusal about a directory entry: names its last component. */
 static __always_inline int refuse_entry(const struct subject* subject, struct refusal refusal,
                                         struct dentry* dentry) {
   if (!subject->policy) refusal.reason = YETT_REASON_NO_POLICY;
+  const int error = refusal.error;
   struct yett_event* event = begin_event(subject, &refusal);
   if (event) {
     bpf_probe_read_kernel_str(event->object, sizeof(event->object),
                               BPF_CORE_READ(dentry, d_name.name));
     bpf_ringbuf_submit(event, 0);
   }
-  return refusal.error;
+  return error;
 }
 
 /* A refusal about an open file: names its path as the task sees it. Only for hooks that may call
@@ -77,6 +82,7 @@ static __always_inline int refuse_entry(const struct subject* subject, struct re
 static __always_inline int refuse_file(const struct subject* subject, struct refusal refusal,
                                        struct file* file) {
   if (!subject->policy) refusal.reason = YETT_REASON_NO_POLICY;
+  const int error = refusal.error;
   struct yett_event* event = begin_event(subject, &refusal);
   if (event) {
     if (bpf_d_path(&file->f_path, event->object, sizeof(event->object)) < 0)
@@ -84,7 +90,7 @@ static __always_inline int refuse_file(const struct subject* subject, struct ref
                                 BPF_CORE_READ(file, f_path.dentry, d_name.name));
     bpf_ringbuf_submit(event, 0);
   }
-  return refusal.error;
+  return error;
 }
 
 #endif

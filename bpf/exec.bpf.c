@@ -53,8 +53,8 @@ static __always_inline bool is_memory_file(struct file* file) {
          file->f_inode->i_sb->s_magic == HUGETLBFS_MAGIC;
 }
 
-/* 0, or the reason against executing `file`. */
-static __always_inline __u16 exec_reason(const struct subject* subject, struct file* file) {
+/* 0, or the reason against `file` becoming code. */
+static __always_inline __u16 code_reason(const struct subject* subject, struct file* file) {
   if (!subject->policy) return YETT_REASON_NO_POLICY;
   __u32 flags = subject->policy->flags;
   /* SECURITY(memfd_exec) */
@@ -63,14 +63,21 @@ static __always_inline __u16 exec_reason(const struct subject* subject, struct f
   if ((flags & YETT_REFUSE_EXEC_OF_WRITTEN) &&
       (is_writable_place(file) || is_marked_written(subject, file->f_inode)))
     return YETT_REASON_WRITTEN;
-  if (!(flags & YETT_RESTRICT_EXEC)) return 0;
+  return 0;
+}
+
+/* 0, or the reason against starting `file` as a program. Rules on exec speak of programs, not of
+ * the libraries they map: the same as Landlock's execute right, which holds them elsewhere. */
+static __always_inline __u16 exec_reason(const struct subject* subject, struct file* file) {
+  __u16 reason = code_reason(subject, file);
+  if (reason || !subject->policy || !(subject->policy->flags & YETT_RESTRICT_EXEC)) return reason;
   return walk(file->f_path.dentry, file->f_path.mnt, subject->label.policy, YETT_ROOT_EXEC);
 }
 
-static __always_inline int check_exec(const struct subject* subject, struct file* file,
+static __always_inline int check_code(const struct subject* subject, struct file* file,
                                       __u16 hook) {
   struct refusal refusal = {.hook = hook, .error = -EACCES};
-  refusal.reason = exec_reason(subject, file);
+  refusal.reason = code_reason(subject, file);
   return refusal.reason ? refuse_entry(subject, refusal, file->f_path.dentry) : 0;
 }
 
@@ -91,7 +98,7 @@ int BPF_PROG(yett_mmap_file, struct file* file, unsigned long requested, unsigne
   if (!file || !(protection & PROT_EXEC)) return 0;
   struct subject subject;
   if (!find_subject(&subject)) return 0;
-  return check_exec(&subject, file, YETT_HOOK_MMAP_EXEC);
+  return check_code(&subject, file, YETT_HOOK_MMAP_EXEC);
 }
 
 SEC("lsm/file_mprotect")
@@ -103,5 +110,5 @@ int BPF_PROG(yett_file_mprotect, struct vm_area_struct* area, unsigned long requ
   if (!find_subject(&subject)) return 0;
   struct file* file = area->vm_file;
   if (!file) return 0;
-  return check_exec(&subject, file, YETT_HOOK_MPROTECT_EXEC);
+  return check_code(&subject, file, YETT_HOOK_MPROTECT_EXEC);
 }

@@ -30,6 +30,7 @@ static __always_inline bool set_protocol(struct endpoint* endpoint, struct socke
 static __always_inline int refuse_endpoint(const struct subject* subject, struct refusal refusal,
                                            __u16 family, const struct endpoint* endpoint) {
   if (!subject->policy) refusal.reason = YETT_REASON_NO_POLICY;
+  const int error = refusal.error; /* see emit.bpf.h */
   struct yett_event* event = begin_event(subject, &refusal);
   if (event) {
     event->family = family;
@@ -38,7 +39,7 @@ static __always_inline int refuse_endpoint(const struct subject* subject, struct
     __builtin_memcpy(event->address, endpoint->address, sizeof(event->address));
     bpf_ringbuf_submit(event, 0);
   }
-  return refusal.error;
+  return error;
 }
 
 /* The rules for one direction, on an endpoint that is filled in. Without `has_rules` it is of a

@@ -3,29 +3,49 @@
 #include <fcntl.h>
 #include <sys/random.h>
 
-#include <array>
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
 
 namespace yett {
 namespace {
 
-std::string& last_warning() {
+std::string& first_warning() {
   thread_local std::string warning;
   return warning;
 }
 
-// Keeps the last line of the last warning: libbpf prints whole verifier logs as one message.
+// The last line of a verifier's log that says something: the log ends with counts and a marker.
+std::string verifier_complaint(const std::string& log) {
+  std::string complaint;
+  for (std::size_t begin = 0; begin < log.size();) {
+    const std::size_t end = std::min(log.find('\n', begin), log.size());
+    const std::string line = log.substr(begin, end - begin);
+    const bool says_something =
+        !line.empty() && !line.starts_with("processed ") && !line.starts_with("-- ");
+    if (says_something) complaint = line;
+    begin = end + 1;
+  }
+  return complaint;
+}
+
+// Of libbpf's warnings the first names the culprit, and a verifier's log, whole in one of them,
+// says why; the rest repeats.
 __attribute__((format(printf, 2, 0))) int keep_warning(libbpf_print_level level, const char* format,
                                                        std::va_list arguments) {
   if (level != LIBBPF_WARN) return 0;
-  std::array<char, 512> text{};
-  std::vsnprintf(text.data(), text.size(), format, arguments);
-  std::string line = text.data();
-  while (!line.empty() && line.back() == '\n') line.pop_back();
-  if (const auto newline = line.rfind('\n'); newline != std::string::npos)
-    line.erase(0, newline + 1);
-  last_warning() = line;
+  char* text = nullptr;
+  if (::vasprintf(&text, format, arguments) < 0) return 0;
+  std::string message = text;
+  std::free(text);
+  const bool is_log = message.find("BEGIN PROG LOAD LOG") != std::string::npos;
+  while (!message.empty() && message.back() == '\n') message.pop_back();
+  std::string& kept = first_warning();
+  if (kept.empty())
+    kept = message;
+  else if (is_log)
+    kept += ": " + verifier_complaint(message);
   return 0;
 }
 
@@ -33,7 +53,7 @@ __attribute__((format(printf, 2, 0))) int keep_warning(libbpf_print_level level,
 
 Result<BpfObject> open_bpf_object(const char* name, std::span<const std::byte> elf) {
   libbpf_set_print(keep_warning);
-  last_warning().clear();
+  first_warning().clear();
   bpf_object_open_opts options{};
   options.sz = sizeof options;
   options.object_name = name;
@@ -44,7 +64,7 @@ Result<BpfObject> open_bpf_object(const char* name, std::span<const std::byte> e
 
 Error bpf_error(int code, std::string operation, std::string subject) {
   Error error = errno_error(-code, std::move(operation), std::move(subject));
-  error.detail = last_warning();
+  error.detail = first_warning();
   if (code == -EPERM)
     error.mend =
         "needs CAP_BPF and CAP_PERFMON and a kernel that permits it; yett doctor tells more";

@@ -76,7 +76,7 @@ TEST(EndpointTable, APrefixAllowsItsAddressesAndPorts) {
 TEST(EndpointTable, ALongerPrefixKeepsWhatAShorterOneAllows) {
   const Table table = table_of(
       {rule("10.0.0.0", 8, 443, 443), rule("10.1.0.0", 16, 80, 80), rule("10.1.2.3", 32, 22, 22)});
-  for (const std::uint16_t port : {443, 80, 22})
+  for (const std::uint16_t port : std::initializer_list<std::uint16_t>{443, 80, 22})
     EXPECT_TRUE(allows(table, "10.1.2.3", port)) << port;
   EXPECT_FALSE(allows(table, "10.1.2.4", 22));
   EXPECT_FALSE(allows(table, "10.2.0.0", 80));
