@@ -95,7 +95,7 @@ SEC("lsm/mmap_file")
 int BPF_PROG(yett_mmap_file, struct file* file, unsigned long requested, unsigned long protection,
              unsigned long flags, int ret) {
   if (ret) return ret;
-  if (!file || !(protection & PROT_EXEC)) return 0;
+  if (!(protection & PROT_EXEC) || is_null_argument(ctx, 0)) return 0; /* anonymous memory */
   struct subject subject;
   if (!find_subject(&subject)) return 0;
   return check_code(&subject, file, YETT_HOOK_MMAP_EXEC);

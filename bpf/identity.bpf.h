@@ -41,4 +41,13 @@ static __always_inline bool refuses(const struct subject* subject, __u32 flag) {
   return !subject->policy || (subject->policy->flags & flag);
 }
 
+/* Whether a hook's argument is NULL. Newer verifiers take every argument for a valid pointer and
+ * drop a comparison of ours as dead code, so the bare number is read instead.
+ * SECURITY(null_argument): a hook whose argument may be NULL asks here before anything else. */
+static __always_inline bool is_null_argument(unsigned long long* context, int index) {
+  __u64 value = 0;
+  bpf_probe_read_kernel(&value, sizeof(value), &context[index]);
+  return value == 0;
+}
+
 #endif

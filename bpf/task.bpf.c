@@ -54,5 +54,6 @@ SEC("lsm/task_kill")
 int BPF_PROG(yett_task_kill, struct task_struct* target, struct kernel_siginfo* info, int signal,
              const struct cred* cred, int ret) {
   if (ret) return ret;
-  return cred ? 0 : touch_task(target, YETT_HOOK_SIGNAL, signal);
+  if (!is_null_argument(ctx, 3)) return 0;
+  return touch_task(target, YETT_HOOK_SIGNAL, signal);
 }

@@ -17,7 +17,7 @@
 
 #include "base/unique_fd.hpp"
 #include "supervisor/lsm/kernel_planes.hpp"
-#include "tests/bpf/labelled_child.hpp"
+#include "tests/bpf/labelled_task.hpp"
 #include "tests/support/require.hpp"
 
 namespace yett::test {

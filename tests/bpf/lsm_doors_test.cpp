@@ -19,7 +19,7 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "tests/bpf/labelled_child.hpp"
+#include "tests/bpf/labelled_task.hpp"
 
 namespace yett::test {
 namespace {

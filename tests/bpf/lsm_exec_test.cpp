@@ -10,7 +10,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "tests/bpf/labelled_child.hpp"
+#include "tests/bpf/labelled_task.hpp"
 
 namespace yett::test {
 namespace {
@@ -72,6 +72,11 @@ int map_then_make_executable(const std::string& path) {
 int make_anonymous_executable() {
   void* area = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return outcome(::mprotect(area, 4096, PROT_READ | PROT_EXEC) != 0);
+}
+
+int map_anonymous_executable() {
+  return outcome(::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+                 MAP_FAILED);
 }
 
 LsmPlan strict_plan() {
@@ -186,7 +191,9 @@ TEST_F(LsmExec, WrittenFilesAreNotMappedExecutable) {
   }
 }
 
+// SECURITY: null_argument; the hook is called without a file.
 TEST_F(LsmExec, AnonymousMemoryMayBecomeCode) {
+  EXPECT_EQ(run_labelled(strict_plan(), map_anonymous_executable).result, 0);
   EXPECT_EQ(run_labelled(strict_plan(), make_anonymous_executable).result, 0);
 }
 

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "tests/bpf/labelled_child.hpp"
+#include "tests/bpf/labelled_task.hpp"
 
 namespace yett::test {
 namespace {

@@ -20,7 +20,7 @@
 #include "supervisor/lsm/kernel_planes.hpp"
 #include "supervisor/lsm/lsm_entry.hpp"
 #include "supervisor/lsm/lsm_programs.hpp"
-#include "tests/bpf/labelled_child.hpp"
+#include "tests/bpf/labelled_task.hpp"
 
 namespace yett::test {
 namespace {

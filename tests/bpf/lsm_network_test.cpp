@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "tests/bpf/labelled_child.hpp"
+#include "tests/bpf/labelled_task.hpp"
 
 namespace yett::test {
 namespace {

@@ -75,7 +75,7 @@ def check_room_includes(source, build):
 # Header prefix, and the only places that may name it.
 OWNED = [
     ("seccomp.h", ["sandbox/guard/seccomp_filter"], "libseccomp stays in one file"),
-    ("bpf/", ["supervisor/lsm/", "bpf/", "sandbox/host/", "tests/bpf/"], "libbpf belongs to supervisor/lsm"),
+    ("bpf/", ["supervisor/lsm/", "bpf/", "sandbox/host/", "tests/bpf/", "tests/uapi/"], "libbpf belongs to supervisor/lsm"),
     ("boost/", ["supervisor/loop/", "supervisor/session/", "supervisor/daemon/", "supervisor/control/"],
      "Asio belongs to supervisor/loop"),
     ("sqfs/", ["sandbox/package/"], "libsquashfs belongs to sandbox/package"),

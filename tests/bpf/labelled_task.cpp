@@ -1,4 +1,4 @@
-#include "tests/bpf/labelled_child.hpp"
+#include "tests/bpf/labelled_task.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
