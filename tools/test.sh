@@ -137,6 +137,7 @@ stage_uapi() { ctest_stage uapi release -L '^uapi$'; }
 stage_bpf() { ctest_stage bpf release -L '^bpf$'; }
 stage_integration() { ctest_stage integration release -L '^integration$'; }
 stage_adversarial() { ctest_stage adversarial release -L '^adversarial$'; }
+stage_workload() { ctest_stage workload release -L "^workload$"; }
 stage_soak() { counted soak tests/soak/run.sh --smoke; }
 stage_vm() { nice -n 5 tests/vm/run.sh --count $results/vm.count || [ $? = 77 ]; }
 stage_asan() { sanitizer_stage asan; }
@@ -179,7 +180,7 @@ run_all() {
   tests/support/host_snapshot.sh > $results/host.before
   stage build
   [ "$all_passed" = yes ] || { summarise; return; }
-  for name in style unit uapi bpf integration adversarial; do
+  for name in style unit uapi bpf integration adversarial workload; do
     ! have_label $name || stage $name
   done
   [ ! -x tests/soak/run.sh ] || stage soak

@@ -64,8 +64,7 @@ int finish(const RunOptions& options, const SessionReport& report) {
     print_error("run", *report.failure, status);
   } else {
     print_ending(report);
-    if (::isatty(STDERR_FILENO) == 1)
-      std::fputs(report.refusal_table.c_str(), stderr);
+    if (::isatty(STDERR_FILENO) == 1) std::fputs(report.refusal_table.c_str(), stderr);
   }
   if (const Status written = write_report(options.report_file, report); !written)
     return print_error("run", written.error(), status == 0 ? kOwnFailure : status);

@@ -5,8 +5,12 @@
 #include <memory>
 #include <string_view>
 
+#include "base/text.hpp"
+
 namespace yett {
 namespace {
+
+constexpr int kOwnFailure = 125;
 
 constexpr const char* kDescription =
     "Run a program that you do not trust.\n\n"
@@ -125,6 +129,21 @@ void add_report_options(CLI::App& app, RunOptions& options) {
       ->group("Reports");
 }
 
+// What CLI11 could not place: an option that there is not, or a second image.
+int tell_extras(const std::vector<std::string>& extras) {
+  for (const std::string& extra : extras) {
+    if (!extra.starts_with('-')) continue;
+    std::fprintf(stderr, "yett: run: %s: no such option (see yett run --help)\n",
+                 escape_for_terminal(extra).c_str());
+    return kOwnFailure;
+  }
+  std::fputs(
+      "yett: run: more than one IMAGE given (the command comes after --: yett run [IMAGE] -- "
+      "COMMAND ARG...)\n",
+      stderr);
+  return kOwnFailure;
+}
+
 }  // namespace
 
 std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv) {
@@ -141,15 +160,12 @@ std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError&) {
-    std::fprintf(stderr,
-                 "yett: run: more than one IMAGE given (write the command after --: yett run "
-                 "[IMAGE] -- COMMAND ARG...)\n");
-    return std::unexpected(ParseEnd{125});
+    return std::unexpected(ParseEnd{tell_extras(app.remaining())});
   } catch (const CLI::CallForHelp& help) {
     return std::unexpected(ParseEnd{app.exit(help)});
   } catch (const CLI::ParseError& error) {
     std::fprintf(stderr, "yett: run: %s (see yett run --help)\n", error.what());
-    return std::unexpected(ParseEnd{125});
+    return std::unexpected(ParseEnd{kOwnFailure});
   }
   if (app.count("--here") > 0 && options.here.empty()) options.here = "ro";
   return options;

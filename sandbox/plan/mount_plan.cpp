@@ -92,12 +92,19 @@ void add_socket_rules(const PlanInputs& inputs, Places& places) {
                         fmt::format("{}: network.connect {}", rule.source.text(), rule.text)});
 }
 
+// Whoever names a volume lends it: its owner is the sandbox's user, whether it may write or not.
+MountEntry volume_mount(const PlanInputs& inputs, const VolumeRequest& volume) {
+  if (!volume.read_only) return writable_bind(inputs, volume.source, volume.target);
+  MountEntry entry =
+      read_only_bind(volume.source, volume.target, executable_by_default(inputs.policy));
+  entry.map_owner = inputs.features.idmapped_mounts.usable;
+  return entry;
+}
+
 void add_volumes(const PlanInputs& inputs, Places& places) {
   for (const VolumeRequest& volume : inputs.request.volumes)
-    places.push_back({volume.read_only ? read_only_bind(volume.source, volume.target,
-                                                        executable_by_default(inputs.policy))
-                                       : writable_bind(inputs, volume.source, volume.target),
-                      fmt::format("-v {}:{}", volume.source, volume.target)});
+    places.push_back(
+        {volume_mount(inputs, volume), fmt::format("-v {}:{}", volume.source, volume.target)});
   const std::string& data = inputs.request.data_dir;
   if (!data.empty())
     places.push_back({writable_bind(inputs, data, data), fmt::format("--data-dir {}", data)});
