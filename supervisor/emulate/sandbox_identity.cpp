@@ -1,57 +1,68 @@
 #include "supervisor/emulate/sandbox_identity.hpp"
 
+#include <linux/capability.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 namespace yett {
 namespace {
 
-bool set_uids(uid_t real, uid_t effective, uid_t saved) {
-  return ::syscall(SYS_setresuid, real, effective, saved) == 0;
+constexpr auto kUnchanged = static_cast<uid_t>(-1);
+constexpr std::uint64_t kReachOfOthers = (1ULL << CAP_SYS_PTRACE) | (1ULL << CAP_SYS_RESOURCE);
+
+using CapabilityWords = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
+
+bool read_capabilities(CapabilityWords& words) {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  return ::syscall(SYS_capget, &header, words.data()) == 0;
 }
 
-bool set_gids(gid_t real, gid_t effective, gid_t saved) {
-  return ::syscall(SYS_setresgid, real, effective, saved) == 0;
+// Permitted and inheritable stay as they are.
+bool set_effective(std::uint64_t effective) {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  CapabilityWords words{};
+  if (!read_capabilities(words)) return false;
+  words[0].effective = static_cast<std::uint32_t>(effective);
+  words[1].effective = static_cast<std::uint32_t>(effective >> 32);
+  return ::syscall(SYS_capset, &header, words.data()) == 0;
+}
+
+bool set_real_ids(uid_t uid, gid_t gid) {
+  return ::syscall(SYS_setresgid, gid, kUnchanged, kUnchanged) == 0 &&
+         ::syscall(SYS_setresuid, uid, kUnchanged, kUnchanged) == 0;
 }
 
 }  // namespace
 
 Result<SandboxIdentity> SandboxIdentity::adopt(uid_t uid, gid_t gid) {
   SandboxIdentity identity;
-  uid_t effective_uid = 0;
-  ::getresuid(&identity.real_uid_, &effective_uid, &identity.saved_uid_);
-  ::getresgid(&identity.real_gid_, &identity.effective_gid_, &identity.saved_gid_);
-  if (effective_uid != 0 || uid == 0) return identity;
-  // The groups first: after the uid change, there is no capability left to do it.
-  if (!set_gids(gid, gid, 0)) return fail(errno_error("adopt sandbox gid", std::to_string(gid)));
-  identity.adopted_ = true;
-  if (!set_uids(uid, uid, 0)) return fail(errno_error("adopt sandbox uid", std::to_string(uid)));
+  if (::geteuid() != 0 || uid == 0) return identity;
+  CapabilityWords words{};
+  if (!read_capabilities(words)) return fail(errno_error("read own capabilities"));
+  identity.real_uid_ = ::getuid();
+  identity.real_gid_ = ::getgid();
+  identity.effective_capabilities_ = words[0].effective | std::uint64_t{words[1].effective} << 32;
+  identity.adopted_ = true;  // from here on, the destructor undoes
+  if (!set_real_ids(uid, gid)) return fail(errno_error("adopt sandbox ids", std::to_string(uid)));
+  if (!set_effective(identity.effective_capabilities_ & ~kReachOfOthers))
+    return fail(errno_error("lower own capabilities"));
   return identity;
 }
 
 SandboxIdentity::SandboxIdentity(SandboxIdentity&& other) noexcept
-    : adopted_(other.adopted_),
+    : adopted_(std::exchange(other.adopted_, false)),
       real_uid_(other.real_uid_),
-      saved_uid_(other.saved_uid_),
       real_gid_(other.real_gid_),
-      effective_gid_(other.effective_gid_),
-      saved_gid_(other.saved_gid_) {
-  other.adopted_ = false;
-}
+      effective_capabilities_(other.effective_capabilities_) {}
 
-SandboxIdentity::~SandboxIdentity() { give_back(); }
-
-// The effective uid first: with it, the kernel gives the permitted capabilities back.
-void SandboxIdentity::give_back() {
+SandboxIdentity::~SandboxIdentity() {
   if (!adopted_) return;
-  adopted_ = false;
-  constexpr auto kUnchanged = static_cast<uid_t>(-1);
-  const bool returned = set_uids(kUnchanged, 0, kUnchanged) && set_uids(real_uid_, 0, saved_uid_) &&
-                        set_gids(real_gid_, effective_gid_, saved_gid_);
-  if (!returned) std::abort();
+  if (!set_effective(effective_capabilities_) || !set_real_ids(real_uid_, real_gid_)) std::abort();
 }
 
 }  // namespace yett

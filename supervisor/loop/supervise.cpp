@@ -96,7 +96,6 @@ class Loop {
   std::optional<NotificationPump> pump_;
   std::optional<boost::asio::steady_timer> wall_clock_;
   std::optional<boost::asio::steady_timer> audit_timer_;
-  std::optional<SandboxIdentity> identity_;
   std::optional<EndReason> killed_for_;
   std::optional<SandboxOutcome> outcome_;
   std::optional<Error> failure_;
@@ -116,9 +115,8 @@ Loop::Loop(const SandboxPlan& plan, const SandboxHandles& handles, AuditSink& au
 }
 
 Result<SandboxOutcome> Loop::run() {
-  YETT_TRY(SandboxIdentity identity,
+  YETT_TRY(const SandboxIdentity identity,
            SandboxIdentity::adopt(plan_.identity.host_uid, plan_.identity.host_gid));
-  identity_.emplace(std::move(identity));
   watch_status();
   watch_init();
   watch_signals();
@@ -233,12 +231,7 @@ void Loop::forward_signal(int number) {
 // Init's death takes every process of its pid namespace with it.
 void Loop::kill_sandbox(EndReason reason) {
   if (!killed_for_) killed_for_ = reason;
-  const auto kill_init = [this] {
-    return ::syscall(SYS_pidfd_send_signal, handles_.init_pidfd.get(), SIGKILL, nullptr, 0);
-  };
-  if (kill_init() == 0 || errno != EPERM) return;
-  identity_.reset();  // init runs under other ids than the plan's: as root, then
-  kill_init();
+  ::syscall(SYS_pidfd_send_signal, handles_.init_pidfd.get(), SIGKILL, nullptr, 0);
 }
 
 void Loop::finish(const SandboxOutcome& outcome) {

@@ -1,5 +1,6 @@
 // The words of a record: which rule, what it was about, what would have allowed it.
 #include <linux/audit.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -40,6 +41,22 @@ std::string quoted_list(const char* key, std::string_view name) {
   return std::string("[syscalls] ") + key + " = [\"" + std::string(name) + "\"]";
 }
 
+// What would have allowed a change of limits that the emulation refused.
+std::string limit_mend(const Snapshot& snapshot) {
+  const bool is_setrlimit = snapshot.call == SYS_setrlimit;
+  if (!is_setrlimit && snapshot.call != SYS_prlimit64) return {};
+  switch (static_cast<unsigned>(snapshot.arguments[is_setrlimit ? 0 : 1])) {
+    case RLIMIT_NOFILE:
+      return "[limits] open_files = N";
+    case RLIMIT_FSIZE:
+      return "[limits] file_size = N";
+    case RLIMIT_NPROC:
+      return "[limits] pids = N";
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 std::string PolicyEngine::call_name(std::uint32_t number) const {
@@ -58,6 +75,7 @@ std::string PolicyEngine::rule_text(const Snapshot& snapshot) const {
 std::string PolicyEngine::mend_text(const Snapshot& snapshot) const {
   const SyscallRule* rule = find_rule(snapshot.call);
   if (snapshot.architecture != AUDIT_ARCH_X86_64 || rule == nullptr) return {};
+  if (decide(snapshot).kind == VerdictKind::emulate) return limit_mend(snapshot);
   if (rule->action == SyscallAction::notify || rule->otherwise == SyscallAction::notify)
     return quoted_list("emulate", rule->name);
   if (rule->source.line == 0) return quoted_list("allow", rule->name);

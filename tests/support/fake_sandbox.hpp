@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 
@@ -81,6 +82,7 @@ class FakeSandbox {
     }
     ::close(status[1]);
     ::close(pass[1]);
+    if (::geteuid() == 0) map_user_namespace(pass[0]);
     listener_ = receive_fd(pass[0]);
     ::close(pass[0]);
     slave_.reset();
@@ -114,7 +116,7 @@ class FakeSandbox {
   [[noreturn]] void run_init(int status, int pass, const std::function<int()>& app,
                              unsigned filter_flags) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::geteuid() == 0) become(kTargetUid);
+    if (::geteuid() == 0) enter_user_namespace(pass);
     ::setsid();
     const pid_t app_pid = ::fork();
     if (app_pid == 0) run_app(pass, app, filter_flags);
@@ -139,6 +141,28 @@ class FakeSandbox {
         ::_exit(0);
       }
     }
+  }
+
+  // As the launch does: unshared by root, mapped by the parent, then the sandbox's user.
+  static constexpr uid_t kInnerUid = 1000;
+  static void enter_user_namespace(int pass) {
+    char byte = 0;
+    if (::unshare(CLONE_NEWUSER) != 0 || ::write(pass, &byte, 1) != 1 ||
+        ::read(pass, &byte, 1) != 1)
+      ::_exit(96);
+    become(kInnerUid);
+  }
+
+  void map_user_namespace(int pass) const {
+    char byte = 0;
+    if (::read(pass, &byte, 1) != 1) return;
+    const std::string map = std::to_string(kInnerUid) + " " + std::to_string(kTargetUid) + " 1";
+    for (const char* name : {"uid_map", "gid_map"}) {
+      const std::string path = "/proc/" + std::to_string(init_) + "/" + name;
+      const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+      if (::write(file.get(), map.data(), map.size()) < 0) return;
+    }
+    if (::write(pass, &byte, 1) != 1) return;
   }
 
   [[noreturn]] void run_app(int pass, const std::function<int()>& app, unsigned filter_flags) {

@@ -89,7 +89,8 @@ TEST_F(VerdictTest, DeniesAnEmulationThatThePlanLacks) {
   expect_deny(call(SYS_prlimit64, {0, 7, 0x1000, 0}), EPERM);
 }
 
-// SECURITY(fail-closed): the filter never sends these; if one comes, nothing lets it pass.
+// SECURITY(fail-closed) SECURITY(no-continue): the filter never sends these; if one comes, nothing
+// lets it pass.
 TEST_F(VerdictTest, DeniesWhatShouldNeverArrive) {
   expect_deny(call(SYS_read), EPERM);
   expect_deny(call(SYS_socket, {1}), EPERM);
@@ -122,7 +123,10 @@ TEST_F(VerdictTest, ExplainsItself) {
   EXPECT_EQ(engine.rule_text(call(SYS_mount)), "my.toml:4:9: mount");
   EXPECT_EQ(engine.mend_text(call(SYS_mount)),
             "remove \"mount\" from [syscalls] deny (my.toml:4:9)");
-  EXPECT_EQ(engine.mend_text(call(SYS_sysinfo)), "[syscalls] emulate = [\"sysinfo\"]");
+  EXPECT_EQ(engine.mend_text(call(SYS_setrlimit, {7})), "[limits] open_files = N");
+  EXPECT_EQ(engine.mend_text(call(SYS_setrlimit, {4})), "");
+  plan_.emulation = {};
+  EXPECT_EQ(PolicyEngine(plan_).mend_text(call(SYS_sysinfo)), "[syscalls] emulate = [\"sysinfo\"]");
   EXPECT_EQ(engine.rule_text(call(9999)), "filter: calls without a rule");
   EXPECT_EQ(engine.mend_text(call(9999)), "");
   EXPECT_EQ(engine.call_name(SYS_ptrace), "ptrace");
