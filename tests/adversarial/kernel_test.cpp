@@ -14,17 +14,6 @@ struct Row {
   const char* natively;
 };
 
-using Results = std::map<std::string, std::string>;
-
-void expect_result(const Results& results, const char* attempt, const char* expected,
-                   const char* where) {
-  if (expected == nullptr) return;
-  const auto found = results.find(attempt);
-  ASSERT_NE(found, results.end()) << attempt << " was not made " << where;
-  EXPECT_TRUE(is_one_of(found->second, expected))
-      << attempt << " " << where << ": " << found->second << ", expected " << expected;
-}
-
 // The three runs of one attack program, held against its table.
 void expect_rows(const char* attack, std::initializer_list<Row> rows,
                  const std::string& native_setup = "") {
@@ -36,8 +25,9 @@ void expect_rows(const char* attack, std::initializer_list<Row> rows,
   const Results native = results_of(run_attack_natively({attack}, native_setup));
   for (const Row& row : rows) {
     expect_result(inside, row.attempt, row.held, "inside");
-    expect_result(unfiltered, row.attempt, row.without_filter, "without the filter");
-    expect_result(native, row.attempt, row.natively, "natively");
+    if (row.without_filter != nullptr)
+      expect_result(unfiltered, row.attempt, row.without_filter, "without the filter");
+    if (row.natively != nullptr) expect_result(native, row.attempt, row.natively, "natively");
     // A row that holds everywhere would prove nothing.
     EXPECT_TRUE(unfiltered.at(row.attempt) != row.held || native.at(row.attempt) != row.held ||
                 std::string(row.held) == "ok")

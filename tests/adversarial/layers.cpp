@@ -1,5 +1,6 @@
 #include "tests/adversarial/layers.hpp"
 
+#include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -180,6 +181,14 @@ std::map<std::string, std::string> results_of(const RunResult& run) {
   for (std::string name, result; lines >> name && std::getline(lines >> std::ws, result);)
     results[name] = result;
   return results;
+}
+
+void expect_result(const Results& results, const std::string& attempt,
+                   std::string_view alternatives, const char* where) {
+  const auto found = results.find(attempt);
+  ASSERT_NE(found, results.end()) << attempt << " was not made " << where;
+  EXPECT_TRUE(is_one_of(found->second, alternatives))
+      << attempt << " " << where << ": " << found->second << ", expected " << alternatives;
 }
 
 bool is_one_of(const std::string& result, std::string_view alternatives) {

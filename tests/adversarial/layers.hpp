@@ -65,6 +65,10 @@ inline const std::string kAttackVolume = kAttacks + ":/attacks:ro";
 
 // "NAME RESULT" lines (attacks/attempt.h) as a map.
 [[nodiscard]] std::map<std::string, std::string> results_of(const RunResult& run);
+using Results = std::map<std::string, std::string>;
+// Fails the test unless this attempt was made and ended as one of the alternatives.
+void expect_result(const Results& results, const std::string& attempt,
+                   std::string_view alternatives, const char* where);
 // Whether `result` is one of the alternatives: "EPERM|EACCES".
 [[nodiscard]] bool is_one_of(const std::string& result, std::string_view alternatives);
 

@@ -1,0 +1,178 @@
+// security.md, "Kernel interface" and "Policy planes": what may be written, and what of that may be
+// executed.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <set>
+#include <sstream>
+
+#include "tests/adversarial/host_unchanged.hpp"
+#include "tests/adversarial/layers.hpp"
+#include "tests/support/require.hpp"
+
+namespace yett::test {
+namespace {
+
+class Files : public HostUnchanged {
+ protected:
+  // A directory of the host, with files that everybody may write.
+  std::string make_volume() const {
+    const std::string path = work() + "/volume";
+    EXPECT_EQ(::mkdir(path.c_str(), 0777), 0);
+    EXPECT_EQ(::chmod(path.c_str(), 0777), 0);
+    write_file(path + "/target", "target\n", 0666);
+    write_file(path + "/other", "other\n", 0666);
+    return path;
+  }
+};
+
+std::set<std::string> lines_of(const std::string& text) {
+  std::istringstream lines(text);
+  std::set<std::string> all;
+  for (std::string line; std::getline(lines, line);) all.insert(line);
+  return all;
+}
+
+// ---- proc, sys, dev -----------------------------------------------------------------------------
+
+// SECURITY(proc-read-only), SECURITY(masks): core_pattern, sysrq-trigger, kmsg, binfmt_misc and all
+// the rest; only harmless devices can be opened for writing.
+TEST_F(Files, NothingOfProcAndSysCanBeWritten) {
+  const RunResult run = run_attack({"open_all", "/proc", "/sys", "/dev"});
+  EXPECT_EQ(run.exit_status, 0) << run.text();
+  // A masked file is the null device: writing to it does nothing.
+  const std::set<std::string> permitted{
+      "/proc/kallsyms", "/proc/keys",  "/proc/interrupts", "/dev/null", "/dev/zero",
+      "/dev/full",      "/dev/random", "/dev/urandom",     "/dev/tty",  "/dev/pts/ptmx"};
+  const std::set<std::string> opened = lines_of(run.out);
+  for (const std::string& path : opened) EXPECT_TRUE(permitted.contains(path)) << path;
+  EXPECT_TRUE(opened.contains("/dev/null")) << run.text();
+}
+
+TEST_F(Files, WithAWritableProcOnlyItsOwnFilesCould) {
+  const Missing read_only{.from_plan =
+                              [](SandboxPlan& plan) {
+                                for (MountEntry& entry : plan.mounts)
+                                  if (entry.kind == MountKind::proc) entry.writable = Writable::yes;
+                              },
+                          .calls = {}};
+  const std::set<std::string> opened =
+      lines_of(run_attack_without(read_only, {"open_all", "/proc"}).out);
+  EXPECT_GT(opened.size(), 5U);  // /proc/self/...: the layer that is missing
+  for (const std::string& path : opened) {
+    EXPECT_FALSE(path.starts_with("/proc/sys/")) << path;  // the one behind it: another owner
+    // Opening attr/ is free to all; the write is what is checked.
+    const bool free_to_open = path.find("/attr/") != std::string::npos;
+    EXPECT_FALSE(path.starts_with("/proc/1/") && !free_to_open) << path;
+  }
+  const std::set<std::string> native = lines_of(run_attack_natively({"open_all", "/proc/sys"}).out);
+  EXPECT_TRUE(native.contains("/proc/sys/kernel/core_pattern")) << native.size();
+}
+
+TEST_F(Files, TheKernelsAddressesAndKeysAreMasked) {
+  const std::string script = "wc -c < /proc/kallsyms; wc -c < /proc/keys; wc -c < /proc/interrupts";
+  EXPECT_EQ(run_yett({"run", "--", "sh", "-c", script}).out, "0\n0\n0\n");
+  const Missing masks{.from_plan =
+                          [](SandboxPlan& plan) {
+                            std::erase_if(plan.mounts, [](const MountEntry& entry) {
+                              return entry.kind == MountKind::mask;
+                            });
+                          },
+                      .calls = {}};
+  EXPECT_NE(run_without(masks, {.command = {"sh", "-c", "wc -c < /proc/kallsyms"}}).out, "0\n");
+}
+
+// ---- a read-only volume -------------------------------------------------------------------------
+
+TEST_F(Files, AReadOnlyVolumeHasNoOtherWayIn) {
+  const std::string volume = make_volume();
+  const Results inside = results_of(run_attack({"write_matrix"}, {"-v", volume + ":/data:ro"}));
+  EXPECT_EQ(read_file(volume + "/target"), "target\n");
+  EXPECT_EQ(read_file(volume + "/other"), "other\n");
+  expect_result(inside, "read_it", "ok", "inside");
+  // The twin: the same volume, writable.
+  const Results twin = results_of(run_attack({"write_matrix"}, {"-v", volume + ":/data"}));
+  for (const auto& [attempt, result] : inside) {
+    if (attempt == "read_it") continue;
+    // Another mount is another file system, writable or not; a mapping never gains a right.
+    const bool elsewhere = attempt == "link_out" || attempt == "link_descriptor";
+    expect_result(inside, attempt, elsewhere ? "EXDEV|ENOENT|EPERM" : "EROFS|EACCES|EPERM",
+                  "inside");
+    if (!elsewhere && attempt != "map_write" && attempt != "set_attribute")
+      expect_result(twin, attempt, "ok", "with a writable volume");
+  }
+}
+
+TEST_F(Files, WithoutTheReadOnlyMountItWouldBeWritten) {
+  const std::string volume = make_volume();
+  const Missing read_only{.from_plan =
+                              [](SandboxPlan& plan) {
+                                for (MountEntry& entry : plan.mounts)
+                                  if (entry.target == "/data") entry.writable = Writable::yes;
+                              },
+                          .calls = {}};
+  const Results open = results_of(
+      run_attack_without(read_only, {"write_matrix", "open_write"}, {{volume, "/data", true}}));
+  expect_result(open, "open_write", "ok", "without the read-only mount");
+}
+
+// ---- executing what was written -----------------------------------------------------------------
+
+const char* const kWaysToExecute[] = {
+    "in_tmp",           "in_var_tmp", "in_home",    "in_run",         "in_shm",
+    "in_volume",        "memfd",      "memfd_exec", "memfd_execveat", "map_written",
+    "map_then_protect", "map_shared", "loader",     "by_descriptor"};
+
+// SECURITY(memfd-exec)
+TEST_F(Files, WhatTheSandboxWroteIsNotExecuted) {
+  const std::string volume = make_volume();
+  const Results inside = results_of(run_attack({"exec_written"}, {"-v", volume + ":/data"}));
+  expect_result(inside, "read_only_program", "ok", "inside");
+  expect_result(inside, "link_into_tmp", "EXDEV|EPERM|EACCES", "inside");
+  for (const char* way : kWaysToExecute) expect_result(inside, way, "EACCES|EPERM", "inside");
+}
+
+TEST_F(Files, WhereThePolicySaysSoItIs) {
+  const std::string volume = make_volume();
+  write_file(work() + "/policy.toml", "[exec]\nwritten_files = true\nmemfd = true\n");
+  const Results inside = results_of(
+      run_attack({"exec_written"}, {"--policy", work() + "/policy.toml", "-v", volume + ":/data"}));
+  for (const char* way : kWaysToExecute)
+    expect_result(inside, way, std::string_view(way) == "memfd_execveat" ? "ok|EPERM" : "ok",
+                  "where it is granted");
+}
+
+TEST_F(Files, WithoutNoexecItWouldBe) {
+  const Missing noexec{.from_plan =
+                           [](SandboxPlan& plan) {
+                             for (MountEntry& entry : plan.mounts)
+                               entry.executable = Executable::yes;
+                           },
+                       .calls = {}};
+  const Results inside = results_of(
+      run_attack_without(noexec, {"exec_written", "in_tmp", "map_written", "loader", "memfd"}));
+  for (const char* way : {"in_tmp", "map_written", "loader"})
+    expect_result(inside, way, "ok", "without noexec");
+  expect_result(inside, "memfd", "EACCES", "without noexec");  // held by the sysctl alone
+  const Missing sysctl{.from_plan = [](SandboxPlan& plan) { plan.namespaces.sysctls.clear(); },
+                       .calls = {}};
+  expect_result(results_of(run_attack_without(sysctl, {"exec_written", "memfd"})), "memfd", "ok",
+                "without vm.memfd_noexec");
+}
+
+// ---- core dumps ---------------------------------------------------------------------------------
+
+// SECURITY(no-core): a core_pattern that pipes runs a helper as the host's root: it is not reached
+// with a limit of 1, and the dumping flag of the wait status stays clear.
+TEST_F(Files, NoCoreIsDumped) {
+  const RunResult run = run_yett({"run", "--", "sh", "-c", "ulimit -c; ulimit -Hc; kill -SEGV $$"});
+  EXPECT_EQ(run.exit_status, 128 + SIGSEGV) << run.text();
+  const Missing limit{.from_plan = [](SandboxPlan& plan) { plan.rlimits.clear(); }, .calls = {}};
+  const RunResult off = run_without(limit, {.command = {"sh", "-c", "ulimit -c; ulimit -Hc"}});
+  EXPECT_EQ(run.out, "0\n0\n") << "1 byte, which the shell tells in blocks";
+  EXPECT_NE(off.out, "0\n0\n") << off.text();
+}
+
+}  // namespace
+}  // namespace yett::test
