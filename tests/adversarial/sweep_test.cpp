@@ -73,22 +73,28 @@ class Sweep : public HostUnchanged {
 // SECURITY(unknown-numbers), SECURITY(second-abi)
 TEST_F(Sweep, EachRefusedNumberIsAnsweredAsTheTableSays) { expect_golden("plugin"); }
 
-// Without the filter the kernel answers: hundreds of calls do something else, and the second ABI,
-// where this kernel has it, runs.
+// Without the filter the kernel answers, and hundreds of calls do something else. Of the second ABI
+// only getpid is made, for among its thousand are some that stop the sweep itself.
 TEST_F(Sweep, WithoutTheFilterTheAnswersDiffer) {
-  const std::vector<Answer> golden = read_golden("plugin");
-  RunOptions options;
-  options.input = input_of(golden);
-  const RunResult run = run_without(
-      without_filter(),
-      {.command = {"/attacks/sweep", "20"}, .volumes = {{kAttacks, "/attacks", true}}}, options);
+  std::vector<Answer> golden = read_golden("plugin");
+  std::erase_if(golden, [](const Answer& answer) {
+    return answer.call.starts_with("i386") && answer.call != "i386 20 zeros";
+  });
+  const RunResult run =
+      run_without(without_filter(),
+                  {.command = {"/attacks/sweep", "20"}, .volumes = {{kAttacks, "/attacks", true}}},
+                  {.input = input_of(golden)});
   const Results live = answers_of(run);
   int different = 0;
   for (const Answer& answer : golden) {
     const auto found = live.find(answer.call);
-    if (found == live.end() || found->second != answer.expected) ++different;
+    if (found != live.end() && found->second != answer.expected && answer.call.starts_with("x86"))
+      ++different;
   }
-  EXPECT_GT(different, 1500) << run.err;
+  EXPECT_GT(different, 300) << run.text();
+  // Where this kernel has the second ABI, the call works; where not, the processor faults.
+  EXPECT_TRUE(is_one_of(live.at("i386 20 zeros"), "ok|SIGSEGV|ENOSYS")) << live.at("i386 20 zeros");
+  EXPECT_NE(live.at("x32 39 zeros"), "SIGSYS");
 }
 
 }  // namespace

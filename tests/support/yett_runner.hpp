@@ -128,6 +128,8 @@ class RunningProgram {
     ::dup2(pipes[0][0], 0);
     ::dup2(pipes[1][1], 1);
     ::dup2(pipes[2][1], 2);
+    for (const auto& each : pipes)  // before_exec may never come to exec
+      for (const int fd : each) ::close(fd);
     if (!options_.directory.empty() && ::chdir(options_.directory.c_str()) != 0) ::_exit(124);
     for (const std::string& entry : options_.environment) ::putenv(::strdup(entry.c_str()));
     std::vector<char*> arguments;
