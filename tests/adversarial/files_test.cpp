@@ -36,8 +36,8 @@ std::set<std::string> lines_of(const std::string& text) {
 
 // ---- proc, sys, dev -----------------------------------------------------------------------------
 
-// SECURITY(proc-read-only), SECURITY(masks): core_pattern, sysrq-trigger, kmsg, binfmt_misc and all
-// the rest; only harmless devices can be opened for writing.
+// SECURITY(proc-read-only), SECURITY(proc-masks), SECURITY(masks): core_pattern, sysrq-trigger,
+// kmsg, binfmt_misc and all the rest; only harmless devices can be opened for writing.
 TEST_F(Files, NothingOfProcAndSysCanBeWritten) {
   const RunResult run = run_attack({"open_all", "/proc", "/sys", "/dev"});
   EXPECT_EQ(run.exit_status, 0) << run.text();
@@ -124,7 +124,7 @@ const char* const kWaysToExecute[] = {
     "in_volume",        "memfd",      "memfd_exec", "memfd_execveat", "map_written",
     "map_then_protect", "map_shared", "loader",     "by_descriptor"};
 
-// SECURITY(memfd-exec)
+// SECURITY(memfd-exec), SECURITY(write-xor-execute)
 TEST_F(Files, WhatTheSandboxWroteIsNotExecuted) {
   const std::string volume = make_volume();
   const Results inside = results_of(run_attack({"exec_written"}, {"-v", volume + ":/data"}));
@@ -161,6 +161,16 @@ TEST_F(Files, WithoutNoexecItWouldBe) {
                        .calls = {}};
   expect_result(results_of(run_attack_without(sysctl, {"exec_written", "memfd"})), "memfd", "ok",
                 "without vm.memfd_noexec");
+}
+
+// SECURITY(label-before-release): whatever holds the rule is in force before the program's first
+// act, at every start.
+TEST_F(Files, FirstActsAreRefusedToo) {
+  for (int i = 0; i < repeated(100); ++i) {
+    const Results inside = results_of(run_attack({"exec_written", "in_tmp", "memfd"}));
+    ASSERT_TRUE(is_one_of(inside.at("in_tmp"), "EACCES|EPERM")) << inside.at("in_tmp");
+    ASSERT_TRUE(is_one_of(inside.at("memfd"), "EACCES|EPERM")) << inside.at("memfd");
+  }
 }
 
 // ---- core dumps ---------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ std::string own_loops(const std::string& place) {
 
 std::string own_cgroups() {
   std::set<std::string> names;
-  for (const int pid : started_programs()) names.insert("yett-" + std::to_string(pid));
+  for (const int pid : started_programs().all()) names.insert("yett-" + std::to_string(pid));
   std::string text;
   std::error_code ignored;
   for (const char* parent : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/memory",
@@ -105,7 +105,7 @@ std::map<std::string, std::string> photograph_host(const std::string& canaries) 
 
 std::string living_sandbox_processes() {
   std::set<std::uint32_t> owners;
-  for (const int pid : started_programs())
+  for (const int pid : started_programs().all())
     owners.insert(kFirstHostId + static_cast<std::uint32_t>(pid));
   std::string living;
   std::error_code ignored;

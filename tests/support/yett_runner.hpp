@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,9 +52,24 @@ inline std::string yett_binary() {
 }
 
 // Every program this test program has started: with them a test can look for what they left.
-inline std::vector<int>& started_programs() {
-  static std::vector<int> pids;
-  return pids;
+class StartedPrograms {
+ public:
+  void add(int pid) {
+    const std::scoped_lock held(lock_);
+    pids_.push_back(pid);
+  }
+  [[nodiscard]] std::vector<int> all() const {
+    const std::scoped_lock held(lock_);
+    return pids_;
+  }
+
+ private:
+  mutable std::mutex lock_;
+  std::vector<int> pids_;
+};
+inline StartedPrograms& started_programs() {
+  static StartedPrograms programs;
+  return programs;
 }
 
 // A program that runs: for tests that do something to it meanwhile. The destructor kills it.
@@ -73,7 +89,7 @@ class RunningProgram {
     outputs_ = {pipes[1][0], pipes[2][0]};
     ::fcntl(input_, F_SETFL, O_NONBLOCK);
     result_.pid = pid_;
-    started_programs().push_back(pid_);
+    started_programs().add(pid_);
   }
   RunningProgram(const RunningProgram&) = delete;
   RunningProgram& operator=(const RunningProgram&) = delete;
