@@ -18,6 +18,7 @@ namespace yett {
 namespace {
 
 constexpr std::size_t kMaxTableBytes = 1U << 20;
+constexpr std::size_t kMaxStringBytes = 64U << 20;  // node exports 5 MiB of names
 
 struct OpenFile {
   UniqueFd fd;
@@ -101,7 +102,7 @@ class ElfReader {
       if (entry.d_tag == DT_STRSZ) size = entry.d_un.d_val;
     }
     const auto offset = file_offset(address);
-    if (!offset || size > kMaxTableBytes) return {};
+    if (!offset || size > kMaxStringBytes) return {};
     std::string strings(size, '\0');
     return read_array(*offset, std::span(strings)) ? strings : std::string{};
   }
