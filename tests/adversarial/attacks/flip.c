@@ -22,6 +22,7 @@ static void* flip(void* unused) {
   (void)unused;
   for (; !atomic_load_explicit(&done, memory_order_relaxed); flips += 2) {
     atomic_store_explicit(&wanted.hard, start_hard + 4096, memory_order_relaxed);
+    for (int i = 0; i < 8; ++i) __builtin_ia32_pause();  // either value half of the time
     atomic_store_explicit(&wanted.hard, start_hard, memory_order_relaxed);
   }
   return NULL;
@@ -45,7 +46,7 @@ int main(int argc, char** argv) {
   pthread_t thread;
   pthread_create(&thread, NULL, flip, NULL);
   unsigned long calls = 0, raised = 0, refused = 0;
-  for (; (flips < least_flips || calls < 1000) && calls < 1000000; ++calls) {
+  for (; (flips < least_flips || calls < 1000 || refused < 20) && calls < 100000; ++calls) {
     if (syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &wanted, NULL) != 0) ++refused;
     if (hard_now() > start_hard) ++raised;
   }
