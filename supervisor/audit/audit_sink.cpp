@@ -53,7 +53,8 @@ AuditSink::~AuditSink() { flush(); }
 AuditSink& AuditSink::operator=(AuditSink&& other) noexcept {
   if (this == &other) return *this;
   std::destroy_at(this);
-  return *std::construct_at(this, std::move(other));
+  std::construct_at(this, std::move(other));
+  return *this;
 }
 
 Status AuditSink::write_header(const AuditHeader& header) {
