@@ -35,7 +35,7 @@ static char directory[256];
 
 static jmp_buf give_up; /* an operation that fails is told of and left out; the others go on */
 
-static void die(const char *what) {
+static void die(const char* what) {
   fprintf(stderr, "yett-bench-micro: %s: %s\n", what, strerror(errno));
   longjmp(give_up, 1);
 }

@@ -109,6 +109,7 @@ TEST(HostProbe, ListsTheHostsRoot) {
   EXPECT_TRUE(std::ranges::is_sorted(entries));
 }
 
+// SECURITY(runtime-directory)
 TEST(RuntimeDirectory, IsOursAndClosedToOthers) {
   YETT_REQUIRE(::geteuid() == 0, "needs root");
   const Result<std::string> path = open_runtime_directory();

@@ -88,6 +88,7 @@ TEST_F(Launch, SignalsReachTheApp) {
   EXPECT_EQ(WTERMSIG(message->message.wait_status), SIGTERM);
 }
 
+// SECURITY(die-with-supervisor)
 TEST_F(Launch, TheSandboxDiesWithItsSupervisorsSocket) {
   auto running = launch(default_plan({"sleep", "60"}));
   ASSERT_TRUE(running) << running.error().error.message();
