@@ -55,18 +55,17 @@ ChildResult set_number(int context, const char* key, std::uint64_t value) {
   return from_kernel(sys_fsconfig_string(context, key, decimal(text, sizeof text, value)));
 }
 
-ChildResult configure_tmpfs(int context, const MountEntry& entry, unsigned uid, unsigned gid) {
+ChildResult configure_tmpfs(int context, const TmpfsShape& shape, unsigned uid, unsigned gid) {
   char mode[8] = {};
-  for (int i = 0; i < 4; ++i)
-    mode[3 - i] = static_cast<char>('0' + ((entry.file_mode >> (3 * i)) & 7));
+  for (int i = 0; i < 4; ++i) mode[3 - i] = static_cast<char>('0' + ((shape.mode >> (3 * i)) & 7));
   YETT_STEP(from_kernel(sys_fsconfig_string(context, "mode", mode)));
-  if (entry.size_bytes != 0) {
-    YETT_STEP(set_number(context, "size", entry.size_bytes));
+  if (shape.size_bytes != 0) {
+    YETT_STEP(set_number(context, "size", shape.size_bytes));
     // An inode costs the kernel about a KiB: without a bound, empty files would escape the size
     // limit.
-    YETT_STEP(set_number(context, "nr_inodes", entry.size_bytes / 1024 + 64));
+    YETT_STEP(set_number(context, "nr_inodes", shape.size_bytes / 1024 + 64));
   }
-  if (!entry.owned_by_user) return kDone;
+  if (!shape.owned_by_user) return kDone;
   YETT_STEP(set_number(context, "uid", uid));
   return set_number(context, "gid", gid);
 }
@@ -184,10 +183,10 @@ int open_mount_point(int root, const char* path, MountPoint kind) {
   return made == kDone ? open_inside(root, path) : -made;
 }
 
-int make_tmpfs(const MountEntry& entry, unsigned uid, unsigned gid, std::uint64_t attributes) {
+int make_tmpfs(const TmpfsShape& shape, unsigned uid, unsigned gid, std::uint64_t attributes) {
   const int context = sys_fsopen("tmpfs");
   if (context < 0) return context;
-  return created(context, configure_tmpfs(context, entry, uid, gid), attributes);
+  return created(context, configure_tmpfs(context, shape, uid, gid), attributes);
 }
 
 int make_overlay(const MountEntry& entry, int lower, int staging, int id_map, unsigned uid,

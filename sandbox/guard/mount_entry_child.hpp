@@ -26,8 +26,18 @@ namespace yett {
 enum class MountPoint { directory, file };
 [[nodiscard]] int open_mount_point(int root, const char* path, MountPoint kind);
 
+// Size (0: the kernel's default) and the root's mode; without strings, so that the child can make
+// one.
+struct TmpfsShape {
+  std::uint64_t size_bytes = 0;
+  std::uint32_t mode = 0755;
+  bool owned_by_user = false;
+};
+[[nodiscard]] inline TmpfsShape shape_of(const MountEntry& entry) {
+  return {entry.size_bytes, entry.file_mode, entry.owned_by_user};
+}
 // A detached tmpfs. fd or -errno.
-[[nodiscard]] int make_tmpfs(const MountEntry& entry, unsigned uid, unsigned gid,
+[[nodiscard]] int make_tmpfs(const TmpfsShape& shape, unsigned uid, unsigned gid,
                              std::uint64_t attributes);
 // A detached overlay: upper and work below `entry.upper`, or below a fresh tmpfs of
 // entry.size_bytes. fd or -errno. `lower` is a directory's fd; `id_map`: user namespace to idmap a

@@ -19,8 +19,6 @@
 namespace yett {
 namespace {
 
-constexpr MountEntry kScratch{.writable = Writable::yes};
-
 // Everything one entry's mount needs; kept together so that each kind is one short function.
 struct Work {
   const RootfsInputs* inputs;
@@ -78,8 +76,8 @@ ChildResult mount_package(const Work& work) {
 }
 
 ChildResult mount_tmpfs(const Work& work) {
-  return attach(work, make_tmpfs(*work.entry, work.identity().host_uid, work.identity().host_gid,
-                                 mount_attributes(*work.entry)));
+  return attach(work, make_tmpfs(shape_of(*work.entry), work.identity().host_uid,
+                                 work.identity().host_gid, mount_attributes(*work.entry)));
 }
 
 int open_lower(const Work& work) {
@@ -208,7 +206,7 @@ ChildResult mount_mask(const Work& work) {
   constexpr std::uint64_t kMasked =
       mount_flags::kReadOnly | mount_flags::kNoSuid | mount_flags::kNoExec;
   const bool directory = is_directory(place);
-  int mount = directory ? make_tmpfs(kScratch, 0, 0, kMasked | mount_flags::kNoDev)
+  int mount = directory ? make_tmpfs({}, 0, 0, kMasked | mount_flags::kNoDev)
                         : sys_open_tree_clone(AT_FDCWD, "/dev/null", Subtree::only_this_mount);
   ChildResult result = from_kernel(mount);
   if (result == kDone && !directory)
@@ -225,10 +223,11 @@ ChildResult mount_again(const Work& work) {
   if (place < 0) return from_kernel(place);
   const int mount = bound_copy(work, place, "");
   ChildResult result = from_kernel(mount);
-  // The copy has the attributes of the mount below, which are ours: [files] exec gives this one back.
+  // The copy has the attributes of the mount below, which are ours: [files] exec gives this one
+  // back.
   if (result == kDone && work.entry->executable == Executable::yes)
-    result = from_kernel(
-        sys_mount_setattr(mount, 0, mount_flags::kNoExec, Subtree::only_this_mount));
+    result =
+        from_kernel(sys_mount_setattr(mount, 0, mount_flags::kNoExec, Subtree::only_this_mount));
   if (result == kDone) result = from_kernel(sys_move_mount(mount, place, ""));
   if (mount >= 0) ::close(mount);
   ::close(place);
@@ -315,9 +314,8 @@ int image_mount(const RootfsInputs& inputs) {
 }
 
 int staging_tmpfs(const RootfsInputs& inputs) {
-  MountEntry scratch{.writable = Writable::yes};
-  scratch.size_bytes = staging_size(*inputs.plan);
-  const int mount = make_tmpfs(scratch, 0, 0, mount_flags::kNoSuid | mount_flags::kNoDev);
+  const TmpfsShape shape{.size_bytes = staging_size(*inputs.plan)};
+  const int mount = make_tmpfs(shape, 0, 0, mount_flags::kNoSuid | mount_flags::kNoDev);
   if (mount < 0) return mount;
   const int moved = sys_move_mount(mount, AT_FDCWD, inputs.staging);
   return moved < 0 ? moved : mount;
@@ -346,7 +344,7 @@ ChildResult mount_root(const RootfsInputs& inputs, RootfsState& state) {
   const unsigned uid = plan.identity.host_uid;
   const unsigned gid = plan.identity.host_gid;
   const int id_map = inputs.id_maps == nullptr ? -1 : inputs.id_maps[0];
-  int root = entry.kind == MountKind::root_tmpfs ? make_tmpfs(entry, uid, gid, attributes)
+  int root = entry.kind == MountKind::root_tmpfs ? make_tmpfs(shape_of(entry), uid, gid, attributes)
              : entry.kind == MountKind::root_image
                  ? make_overlay(entry, state.image, state.staging, id_map, uid, gid, attributes)
                  : -EINVAL;

@@ -136,7 +136,7 @@ LaunchInputs launch_inputs(const Parts& parts, const Host& host) {
   return inputs;
 }
 
-// SECURITY(label-before-release): the child waits while its label is set.
+// SECURITY(start_race): the child waits while its label is set.
 Status label(const SandboxPlan& plan, const WaitingSandbox& waiting, Parts& parts) {
   if (!plan.lsm.labelled) return {};
   const std::string path = "/proc/" + std::to_string(waiting.init.pid()) + "/root";
