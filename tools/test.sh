@@ -139,7 +139,17 @@ stage_integration() { ctest_stage integration release -L '^integration$'; }
 stage_adversarial() { ctest_stage adversarial release -L '^adversarial$'; }
 stage_workload() { ctest_stage workload release -L "^workload$"; }
 stage_soak() { counted soak tests/soak/run.sh --smoke; }
-stage_vm() { nice -n 5 tests/vm/run.sh --count $results/vm.count || [ $? = 77 ]; }
+# 77: no QEMU or no kernel to be had here, which is one case that did not run.
+stage_vm() {
+  status=0
+  tests/vm/run.sh --deadline 1500 --count $results/vm.count || status=$?
+  if [ $status -eq 77 ]; then
+    status=0
+    echo 0 0 1 > $results/vm.count
+  fi
+  return $status
+}
+
 stage_asan() { sanitizer_stage asan; }
 stage_tsan() { sanitizer_stage tsan; }
 stage_fuzz() { counted fuzz tests/fuzz/run.sh --smoke; }
@@ -156,6 +166,7 @@ stage_leaks() {
 }
 
 sanitizer_stage() { # PRESET
+  renice -n 10 -p "$(exec sh -c 'echo $PPID')" > /dev/null # the guests beside it watch the clock
   build "$1" tests_unit tests_integration
   excluded=$(grep -Ev '^#|^$' "tests/sanitizers/$1.excluded" | paste -sd '|' -)
   ctest_stage "$1" "$1" -L '^(unit|integration)$' ${excluded:+-E "$excluded"}
