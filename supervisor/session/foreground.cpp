@@ -194,8 +194,8 @@ void add_usage(SessionReport& report, const Parts& parts) {
     report.outcome.reason = EndReason::out_of_memory;
 }
 
-// Nothing of the sandbox outlives PID 1's death, which the kernel finishes by itself, and the cgroup
-// keeper by removing the directories: waiting for it would cost each run 1.4 ms.
+// Nothing of the sandbox outlives PID 1's death, which the kernel finishes by itself, and the
+// cgroup keeper by removing the directories: waiting for it would cost each run 1.4 ms.
 void destroy(RunningSandbox running, Parts& parts) {
   running.init.kill_and_forget();
   if (parts.cgroup) parts.cgroup->leave_to_keeper();
