@@ -65,6 +65,7 @@ TEST_P(PackageManifestRead, TooLargeOneIsRefused) {
       << found.error().message();
 }
 
+// SECURITY(manifest_in_root)
 TEST_P(PackageManifestRead, DirectoryOrLinkIsRefused) {
   fs::create_directory(app() / "yett.toml");
   const auto directory = manifest();
@@ -126,6 +127,7 @@ int ending_of(const std::function<void(BorrowedFd)>& attempt) {
   return status;
 }
 
+// SECURITY(image_reader_confined)
 TEST(ImageReaderConfined, ReadsTheImageAndNothingElse) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "the filter is left out under sanitizers";

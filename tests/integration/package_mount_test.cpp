@@ -42,6 +42,7 @@ TEST_P(PackageMount, IsReadOnlyNosuidNodev) {
   EXPECT_EQ(errno, EROFS);
 }
 
+// SECURITY(package_no_set_id)
 TEST_P(PackageMount, SetUidAndDevicesDoNotTravel) {
   fs::permissions(app() / "hello.txt", fs::perms{06755});
   ASSERT_EQ(::mkfifo((app() / "fifo").c_str(), 0644), 0);

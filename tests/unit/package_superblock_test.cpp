@@ -120,6 +120,7 @@ TEST_F(Superblock, BadErofsNumbersAreRefused) {
   EXPECT_FALSE(erofs());
 }
 
+// SECURITY(erofs_foreign_devices)
 TEST_F(Superblock, ErofsWithFurtherDevicesIsRefused) {
   make_erofs();
   put<std::uint16_t>(1024 + 86, 1);

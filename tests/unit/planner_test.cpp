@@ -118,6 +118,7 @@ TEST(PlanMounts, WriteRuleOfTheRootNamesItsLine) {
   EXPECT_TRUE(image_case("[files]\nwrite=['/']").error().starts_with("p.toml:2:8: files.write"));
 }
 
+// SECURITY(write-execute-alias)
 TEST(PlanMounts, SameFilesWritableAndExecutableElsewhere) {
   EXPECT_EQ(volume_case({{"/usr/local", "/mnt", false}}).error(),
             "-v /usr/local:/mnt: its files can also be executed as /usr/local (add :ro, or grant "
@@ -173,6 +174,7 @@ TEST(PlanMounts, ImpossiblePlacesAreNamed) {
             "-v /b:/x/: the same place is asked for by -v /a:/x (keep one)");
 }
 
+// SECURITY(exec-list)
 TEST(PlanMounts, ExecListLeavesLibrariesAndClosesTheRest) {
   const SandboxPlan plan = Case{.policy = "[files]\nexec=['/usr/bin/python3']"}.made();
   EXPECT_EQ(mount_at(plan, "/usr")->executable, Executable::no);
@@ -312,6 +314,7 @@ TEST(PlanHost, NeedsRootAndAnswersForItsWords) {
   EXPECT_EQ(Case{.policy = "[on]\nviolation='kill'"}.error(), "no error");
 }
 
+// SECURITY(one-id)
 TEST(PlanIdentity, OneIdOfTheSandboxsOwn) {
   const SandboxPlan plan = Case{}.made();
   ASSERT_EQ(plan.identity.uid_map.size(), 1U);
