@@ -62,9 +62,9 @@ Status plan_landlock(const PlanInputs& inputs, SandboxPlan& plan) {
   landlock.abi = inputs.features.landlock_abi;
   const bool lists_exec = !policy.files.exec.empty();
   const bool stacked = policy.hardening == Hardening::stacked;
-  if (landlock.abi == 0 && lists_exec && !inputs.features.bpf_lsm.usable)
+  if (landlock.abi == 0 && lists_exec)
     return fail(host_error(policy.files.exec[0].source.text() + ": files.exec",
-                           "programs among the libraries need Landlock or BPF LSM to be refused",
+                           "programs among the libraries need Landlock to be refused",
                            "enable Landlock in the kernel, or leave the list out"));
   if (landlock.abi == 0 && stacked && !inputs.features.bpf_lsm.usable)
     return fail(host_error(policy.name + ": hardening = \"stacked\"",
@@ -89,7 +89,8 @@ void plan_lsm(const PlanInputs& inputs, SandboxPlan& plan) {
   plan.lsm.labelled = inputs.features.bpf_lsm.usable && !policy.unrestricted;
   plan.lsm.deny_exec_of_written = !policy.exec.written_files;
   plan.lsm.deny_memfd_exec = !policy.exec.memfd;
-  if (plan.lsm.labelled) plan.lsm.exec = policy.files.exec;
+  // Not policy.files.exec: that plane would refuse the libraries' mappings too, which the mounts
+  // and Landlock together tell apart.
 }
 
 }  // namespace yett

@@ -30,14 +30,13 @@ void add_paths(Rows& rows, std::string_view key, const std::vector<PathRule>& ru
         rule.source);
 }
 
-void place_files(Rows& rows, const PlanInputs& inputs, const SandboxPlan& plan) {
+void place_files(Rows& rows, const PlanInputs& inputs) {
   const FilePolicy& files = inputs.policy.files;
   add_paths(rows, "read", files.read, kNothingElse);
   add_paths(rows, "write", files.write, kNothingElse);
   add_paths(rows, "exec", files.exec, "all other mounts are noexec");
   if (!files.exec.empty())
-    add(rows, "files.exec: programs among the libraries",
-        plan.landlock.handled_fs != 0 ? Plane::landlock : Plane::bpf_lsm,
+    add(rows, "files.exec: programs among the libraries", Plane::landlock,
         "decided on the kernel's object at exec", "~10 ns per path level of an exec",
         files.exec[0].source);
   add_paths(rows, "deny", files.deny, "masked: what lay there has no name inside");
@@ -133,7 +132,7 @@ void place_limits(Rows& rows, const PlanInputs& inputs, const SandboxPlan& plan)
 
 std::vector<PlacedRule> place_rules(const PlanInputs& inputs, const SandboxPlan& plan) {
   Rows rows;
-  place_files(rows, inputs, plan);
+  place_files(rows, inputs);
   place_exec(rows, inputs, plan);
   place_network(rows, inputs, plan);
   place_limits(rows, inputs, plan);

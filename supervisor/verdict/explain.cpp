@@ -78,6 +78,8 @@ std::string PolicyEngine::mend_text(const Snapshot& snapshot) const {
   if (decide(snapshot).kind == VerdictKind::emulate) return limit_mend(snapshot);
   if (rule->action == SyscallAction::notify || rule->otherwise == SyscallAction::notify)
     return quoted_list("emulate", rule->name);
+  // The call is allowed; no policy grants these arguments of it.
+  if (rule->reachable()) return {};
   if (rule->source.line == 0) return quoted_list("allow", rule->name);
   return "remove \"" + std::string(rule->name) + "\" from [syscalls] deny (" + rule->source.text() +
          ")";

@@ -184,6 +184,14 @@ TEST(PlanMounts, ExecListLeavesLibrariesAndClosesTheRest) {
   EXPECT_EQ(plan.landlock.paths.at(0).path, "/usr/bin/python3");
 }
 
+TEST(PlanMounts, ExecListNeedsLandlock) {
+  Case test{.policy = "[files]\nexec=['/usr/bin/python3']"};
+  test.features.landlock_abi = 0;
+  EXPECT_TRUE(test.error().starts_with("p.toml:2:7: files.exec: programs among the libraries"));
+  test.policy = "";
+  EXPECT_EQ(test.error(), "no error");
+}
+
 TEST(PlanMounts, RockersFormKeepsTheHostsTopDirectories) {
   Case test = image_case();
   test.request.overlay_host_dirs = {"/usr", "/etc"};

@@ -128,6 +128,7 @@ TEST_F(VerdictTest, ExplainsItself) {
   plan_.emulation = {};
   EXPECT_EQ(PolicyEngine(plan_).mend_text(call(SYS_sysinfo)), "[syscalls] emulate = [\"sysinfo\"]");
   EXPECT_EQ(engine.rule_text(call(9999)), "filter: calls without a rule");
+  EXPECT_EQ(engine.mend_text(call(SYS_socket, {2, 2})), "");  // no policy grants raw sockets
   EXPECT_EQ(engine.mend_text(call(9999)), "");
   EXPECT_EQ(engine.call_name(SYS_ptrace), "ptrace");
   EXPECT_EQ(engine.call_name(9999), "syscall 9999");
