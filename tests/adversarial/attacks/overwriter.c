@@ -52,11 +52,15 @@ static void try_process(const char* pid) {
   }
 }
 
+// The half that executes itself is no find: while it does, its /proc/PID/exe cannot be read.
+static pid_t other_half;
+
 static long poll_proc(void) {
   DIR* proc = opendir("/proc");
   if (proc == NULL) return 0;
   for (struct dirent* entry; (entry = readdir(proc)) != NULL;)
-    if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9' && atoi(entry->d_name) != getpid())
+    if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9' && atoi(entry->d_name) != getpid() &&
+        atoi(entry->d_name) != other_half)
       try_process(entry->d_name);
   closedir(proc);
   return 1;
@@ -74,6 +78,7 @@ int main(int argc, char** argv) {
     return 3;
   }
   const pid_t child = fork();
+  other_half = child;
   if (child == 0) {
     execl(own, argv[0], argv[1], "again", NULL);
     _exit(3);
