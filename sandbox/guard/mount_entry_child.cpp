@@ -99,6 +99,7 @@ int open_layers(const MountEntry& entry, int staging, int id_map) {
   const int place = ::openat(staging, unique, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (place < 0) return -errno;
   if (entry.upper.empty()) return place;
+  if (::mkdir(entry.upper.c_str(), 0755) != 0 && errno != EEXIST) return -errno;
   const int kept = sys_open_tree_clone(AT_FDCWD, entry.upper.c_str(), Subtree::only_this_mount);
   int result = kept;
   if (kept >= 0 && id_map >= 0) result = sys_mount_idmap(kept, id_map);
@@ -113,8 +114,7 @@ int open_layer(int layers, const char* name, const MountEntry& entry, unsigned u
   if (::mkdirat(layers, name, entry.file_mode) != 0 && errno != EEXIST) return -errno;
   const int layer = ::openat(layers, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (layer < 0) return -errno;
-  if (entry.owned_by_user && entry.upper.empty() &&
-      ::fchownat(layer, "", uid, gid, AT_EMPTY_PATH) != 0) {
+  if (entry.owned_by_user && ::fchownat(layer, "", uid, gid, AT_EMPTY_PATH) != 0) {
     const int error = errno;
     ::close(layer);
     return -error;

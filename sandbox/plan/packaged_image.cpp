@@ -74,6 +74,7 @@ MountEntry overlaid_directory(const PlanInputs& inputs, const std::string& path)
   if (!inputs.request.overlay_dir.empty())
     entry.upper = fmt::format("{}/{}", inputs.request.overlay_dir, name_of(path));
   entry.size_bytes = small_scratch(inputs.policy);
+  entry.owned_by_user = entry.writable == Writable::yes;
   return entry;
 }
 
@@ -101,7 +102,6 @@ Status add_packaged_image(const PlanInputs& inputs, std::vector<MountEntry>& ent
   root.writable = root_is_writable(inputs) ? Writable::yes : Writable::no;
   root.executable = executable_by_default(policy);
   root.upper = inputs.request.overlay_dir;
-  root.map_owner = !root.upper.empty() && inputs.features.idmapped_mounts.usable;
   root.size_bytes = scratch_sizes(policy).root;
   root.owned_by_user = root.writable == Writable::yes;
   entries.push_back(std::move(root));

@@ -13,10 +13,22 @@ namespace {
 // Host ids of sandboxes: far from those of people, services and other runtimes' ranges.
 constexpr std::uint32_t kFirstHostId = 0x59000000;
 
+// A kept overlay's sandbox has the same host id each time, or its files would be a stranger's when
+// it comes again: FNV-1a of the directory's name, above the ids that come from pids.
+std::uint32_t kept_host_id(std::string_view directory) {
+  constexpr std::uint32_t kFirstKeptId = kFirstHostId + 0x800000;
+  constexpr std::uint32_t kKeptIds = 0x3FFFFF;
+  std::uint32_t hash = 0x811C9DC5;
+  for (const char each : directory) hash = (hash ^ static_cast<unsigned char>(each)) * 0x01000193;
+  return kFirstKeptId + (hash & kKeptIds);
+}
+
 // SECURITY(one-id): one uid and one gid exist inside; each is this sandbox's alone on the host.
 IdentityPlan make_identity(const PlanInputs& inputs) {
   IdentityPlan identity{.uid = inputs.request.user.uid, .gid = inputs.request.user.gid};
-  identity.host_uid = kFirstHostId + inputs.context.identity_seed;
+  const std::string& kept = inputs.request.overlay_dir;
+  identity.host_uid =
+      kept.empty() ? kFirstHostId + inputs.context.identity_seed : kept_host_id(kept);
   identity.host_gid = identity.host_uid;
   identity.uid_map = {{identity.uid, identity.host_uid, 1}};
   identity.gid_map = {{identity.gid, identity.host_gid, 1}};
