@@ -17,8 +17,8 @@
 
 #include "sandbox/package/confined_reader.hpp"
 
-// A sanitizer's run-time maps memory and reads /proc on its own; there the filter would only tell
-// of the sanitizer. Every other step stays.
+// A sanitizer's run-time maps memory, opens pipes and reads /proc on its own: there the filter and
+// the limits on memory and fds would only tell of the sanitizer. Every other step stays.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define YETT_SANITIZED 1
 #elif defined(__has_feature)
@@ -91,9 +91,9 @@ bool apply_limits() {
 #ifndef YETT_SANITIZED
   constexpr rlim_t kMemory = 256U << 20;
   if (!limit(RLIMIT_AS, 2 * kMemory) || !limit(RLIMIT_DATA, kMemory)) return false;
+  if (!limit(RLIMIT_NOFILE, 0)) return false;
 #endif
-  return limit(RLIMIT_CPU, kSeconds) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NOFILE, 0) &&
-         limit(RLIMIT_CORE, 0);
+  return limit(RLIMIT_CPU, kSeconds) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_CORE, 0);
 }
 
 bool drop_capabilities() {

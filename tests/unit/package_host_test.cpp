@@ -40,7 +40,7 @@ class HostFiles : public ::testing::Test {
 
   // A 64-bit ELF file with an interpreter, two needed libraries and a run path.
   static std::string elf() {
-    const std::string strings("\0libone.so.1\0libtwo.so\0$ORIGIN/../lib:/opt/lib\0", 49);
+    const std::string strings("\0libone.so.1\0libtwo.so\0$ORIGIN/../lib:/opt/lib\0", 47);
     const std::string interpreter("/lib64/ld.so\0", 13);
     struct Layout {
       Elf64_Ehdr header;
