@@ -24,7 +24,7 @@ job_archive() {
     case ,$lsm, in *,bpf,*) echo 'export YETT_REQUIRE_BPF_LSM=1' ;; esac
     printf 'export YETT_VM_BUILD=%q YETT_VM_SOURCE=%q\n' "$build" "$(cd "$here/../.." && pwd -P)"
     printf 'export YETT_VM_JOB=%q YETT_VM_GTEST=%q\n' "$YETT_VM_JOB" "$YETT_VM_GTEST"
-    printf 'export YETT_VM_PROGRAM_SECONDS=%q\n' "${YETT_VM_PROGRAM_SECONDS:-300}"
+    printf 'export YETT_VM_PROGRAM_SECONDS=%q\n' "${YETT_VM_PROGRAM_SECONDS:-600}"
   } >"$work/cpio/job/job.env"
   (cd "$work/cpio" && find . | cpio --quiet -o -H newc --owner 0:0) >"$work/job.cpio"
 }
@@ -84,7 +84,8 @@ mkdir -p "$out"
 kernel_dir=$("$here/fetch_kernel.sh" "$kernel" "$cache")
 base=$("$here/make_base.sh" "$cache")
 tree=$("$here/make_tree.sh" "$build" "$cache")
-cat "$build"/tests/programs/*.txt 2>/dev/null | sort -u | grep -E -- "$chosen" | grep -E -- "$filter" >"$out/programs" || true
+cat "$build"/tests/programs/*.txt 2>/dev/null | sort -u | grep -E -- "$chosen" | grep -E -- "$filter" |
+  grep -Ev -f <(grep -v '^#' "$here/excluded") >"$out/programs" || true
 if [ "$YETT_VM_JOB" = programs ] && ! [ -s "$out/programs" ]; then
   say "$name: no program to run"
   echo 0 0 0 >"$out/count"

@@ -24,7 +24,7 @@ guest=
 lsm=
 filter=.
 count_file=
-deadline=900
+deadline=1800
 export YETT_VM_JOB=programs YETT_VM_COMMAND='' YETT_VM_GTEST=''
 build=
 
