@@ -124,6 +124,7 @@ std::string living_sandbox_processes() {
 }
 
 bool sandboxes_gone_within(int milliseconds) {
+  if (std::getenv("YETT_VM") != nullptr) milliseconds *= 5;
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
   while (!living_sandbox_processes().empty()) {
     if (std::chrono::steady_clock::now() > until) return false;

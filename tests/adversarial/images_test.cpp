@@ -115,7 +115,8 @@ TEST_F(Images, NamesExchangedWhileTheMountsAreMade) {
     racer.join();
   });
   int ran = 0;
-  for (int i = 0; i < repeated(150) || (exchanges < repeated(10'000) && i < 2000); ++i) {
+  for (int i = 0; i < repeated(150) || ((exchanges < repeated(10'000) || ran == 0) && i < 2000);
+       ++i) {
     const RunResult run =
         run_yett({"run", "-v", shared + ":/shared", "-v", work() + "/token:/shared/sub/token:ro",
                   image, "--", "/image_view", "/dev/canary", "/dev/open-canary",

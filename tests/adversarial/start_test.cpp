@@ -53,7 +53,7 @@ TEST_F(Start, WithoutCloseRangeTheyWouldBeInside) {
 
 // SECURITY(cwd-inside)
 TEST_F(Start, NoWorkingDirectoryThroughADescriptor) {
-  for (int fd = 0; fd < 64; ++fd) {
+  for (int fd = 0; fd < 64; fd += 64 / repeated(64)) {
     const RunResult run =
         run_attack({"reach"}, {"-w", "/proc/self/fd/" + std::to_string(fd)}, leaking_caller());
     EXPECT_EQ(run.exit_status, 125) << fd << ": " << run.text();
