@@ -45,14 +45,18 @@ expect_killed() {
 # Without the temporary directory of this very run.
 snapshot() { tests/support/host_snapshot.sh | grep -v "$work" > "$1"; }
 
+# What is there now and was not before; what went meanwhile was somebody else's.
+left_behind() { ! diff "$work/before" "$work/after" | grep '^>'; }
+
 # The last endings may take a moment.
 host_is_clean() {
-  for _ in 1 2 3 4 5; do
+  for _ in 1 2 3 4; do
     snapshot "$work/after"
-    ! cmp -s "$work/before" "$work/after" || return 0
+    ! left_behind > /dev/null || return 0
     sleep 1
   done
-  diff -U0 "$work/before" "$work/after"
+  snapshot "$work/after"
+  left_behind
 }
 
 round() {
