@@ -51,17 +51,25 @@ static __noinline int fill_event(struct yett_event* event, __u32 policy, __u16 h
   return 0;
 }
 
-static __always_inline struct yett_event* begin_event(const struct yett_cgroup_policy* policy,
-                                                      __u16 hook, __u16 reason) {
+/* NULL: no room, and counted as lost. One comparison of the pointer on each way: the verifier
+ * of 6.1 takes a second one for a reference that was not given back. */
+static __always_inline struct yett_event* reserve_event(void) {
   __u32 zero = 0;
   struct yett_counts* counts = bpf_map_lookup_elem(&yett_cgroup_counts, &zero);
-  if (counts) __sync_fetch_and_add(&counts->refused, 1);
-  struct yett_event* event = bpf_ringbuf_reserve(&yett_cgroup_events, sizeof(*event), 0);
-  if (event)
-    fill_event(event, policy->policy, hook, reason);
-  else if (counts)
-    __sync_fetch_and_add(&counts->lost_events, 1);
-  return event;
+  if (!counts) return 0;
+  __sync_fetch_and_add(&counts->refused, 1);
+  /* Counted before it is known, and taken back where there was room. */
+  __sync_fetch_and_add(&counts->lost_events, 1);
+  return bpf_ringbuf_reserve(&yett_cgroup_events, sizeof(struct yett_event), 0);
+}
+
+static __always_inline void begin_event(struct yett_event* event,
+                                        const struct yett_cgroup_policy* policy, __u16 hook,
+                                        __u16 reason) {
+  __u32 zero = 0;
+  struct yett_counts* counts = bpf_map_lookup_elem(&yett_cgroup_counts, &zero);
+  if (counts) __sync_fetch_and_add(&counts->lost_events, -1);
+  fill_event(event, policy->policy, hook, reason);
 }
 
 /* NULL: the entry was never written. SECURITY(cgroup_not_armed): then everything is refused. */
@@ -90,8 +98,9 @@ static __always_inline int decide(struct bpf_sock_addr* context, struct endpoint
   if (set_protocol(endpoint, context->type, context->protocol) &&
       endpoint_allowed(&yett_cgroup_endpoints, policy->policy, endpoint))
     return ALLOW;
-  struct yett_event* event = begin_event(policy, hook, YETT_REASON_NO_ENDPOINT);
+  struct yett_event* event = reserve_event();
   if (event) {
+    begin_event(event, policy, hook, YETT_REASON_NO_ENDPOINT);
     event->family = family;
     event->port = endpoint->port;
     event->protocol = endpoint->protocol;
@@ -153,8 +162,9 @@ int yett_sock_create(struct bpf_sock* context) {
   if (!(policy->flags & YETT_CGROUP_NETWORK)) return ALLOW;
   struct endpoint endpoint = {};
   if (set_protocol(&endpoint, context->type, context->protocol)) return ALLOW;
-  struct yett_event* event = begin_event(policy, YETT_HOOK_SOCKET, YETT_REASON_NO_ENDPOINT);
+  struct yett_event* event = reserve_event();
   if (event) {
+    begin_event(event, policy, YETT_HOOK_SOCKET, YETT_REASON_NO_ENDPOINT);
     event->family = context->family;
     event->detail = context->type;
     bpf_ringbuf_submit(event, 0);
@@ -180,8 +190,9 @@ int yett_device(struct bpf_cgroup_dev_ctx* context) {
   if (type == BPF_DEVCG_DEV_CHAR && !(access & BPF_DEVCG_ACC_MKNOD) &&
       is_harmless_device(context->major, context->minor))
     return ALLOW;
-  struct yett_event* event = begin_event(policy, YETT_HOOK_DEVICE, YETT_REASON_GROUP);
+  struct yett_event* event = reserve_event();
   if (event) {
+    begin_event(event, policy, YETT_HOOK_DEVICE, YETT_REASON_GROUP);
     event->detail = (context->major << 20) | context->minor;
     bpf_ringbuf_submit(event, 0);
   }
