@@ -167,7 +167,7 @@ stage_leaks() {
 
 sanitizer_stage() { # PRESET
   renice -n 10 -p "$(exec sh -c 'echo $PPID')" > /dev/null # the guests beside it watch the clock
-  build "$1" tests_unit tests_integration
+  build "$1" yett tests_unit tests_integration
   excluded=$(grep -Ev '^#|^$' "tests/sanitizers/$1.excluded" | paste -sd '|' -)
   ctest_stage "$1" "$1" -L '^(unit|integration)$' ${excluded:+-E "$excluded"}
 }
