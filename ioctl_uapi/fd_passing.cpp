@@ -58,9 +58,11 @@ Result<ReceivedMessage> receive_launch_message(BorrowedFd socket) {
   header.msg_control = control.bytes.data();
   header.msg_controllen = control.bytes.size();
   ssize_t received = 0;
+  // ECONNRESET is told once, before what is queued, when the other side left with a message of ours
+  // unread.
   do {
     received = ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC);
-  } while (received < 0 && errno == EINTR);
+  } while (received < 0 && (errno == EINTR || errno == ECONNRESET));
   if (received < 0) return fail(errno_error("receive", "status socket"));
   if (received == 0) {
     Error gone = errno_error(ESRCH, "receive", "status socket");

@@ -178,7 +178,8 @@ std::optional<LaunchMessage> Loop::read_exit() const {
   LaunchMessage message;
   while (true) {
     const ssize_t size = ::recv(status_.fd(), &message, sizeof message, MSG_DONTWAIT);
-    if (size < 0 && errno == EINTR) continue;
+    // ECONNRESET is told once, before what is queued, when init left with a message of ours unread.
+    if (size < 0 && (errno == EINTR || errno == ECONNRESET)) continue;
     if (size != sizeof message) return std::nullopt;
     if (message.kind == LaunchMessageKind::exited) return message;
   }
