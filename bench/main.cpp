@@ -13,8 +13,8 @@
 
 namespace {
 
-using namespace yett;
-using namespace yett::bench;
+using namespace yett;         // NOLINT(google-build-using-namespace): literals and one tool
+using namespace yett::bench;  // NOLINT(google-build-using-namespace): literals and one tool
 
 constexpr char kHelp[] =
     "Usage: yett-bench [OPTIONS]\n\n"

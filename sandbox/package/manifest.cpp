@@ -153,6 +153,11 @@ Result<PackageManifest> parse_manifest(std::string_view text, std::string_view f
     reader.report({position.line, position.column}, "a control character is not allowed in TOML");
     return reader.finish();
   }
+  if (const auto at = find_nameless_table(text)) {
+    const TextPosition position = position_in(text, *at);
+    reader.report({position.line, position.column}, "a table's name was expected here");
+    return reader.finish();
+  }
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed)
     reader.report(parsed.error().source().begin, escape_for_terminal(parsed.error().description()));

@@ -46,6 +46,11 @@ std::optional<toml::table> TomlReader::parse(std::string_view text) {
     note({file_, position.line, position.column}, "a control character is not allowed in TOML");
     return std::nullopt;
   }
+  if (const auto at = find_nameless_table(text)) {
+    const TextPosition position = position_in(text, *at);
+    note({file_, position.line, position.column}, "a table's name was expected here");
+    return std::nullopt;
+  }
   toml::parse_result result = toml::parse(text, file_);
   if (result) return std::move(result).table();
   note(location_of(result.error().source()), escape_for_terminal(result.error().description()));

@@ -64,6 +64,7 @@ expect 1 'cut.erofs: damaged EROFS image' "$yett" inspect cut.erofs
 if [ "$(id -u)" = 0 ]; then
   head -c 8000000 /dev/urandom >app/random
   for image in full.sqfs full.erofs; do
+    # shellcheck disable=SC2016 # expanded inside
     unshare -m sh -c '
       mkdir -p small && mount -t tmpfs -o size=2m none small || exit 9
       "$1" pack app "small/$2" >out 2>err && exit 8

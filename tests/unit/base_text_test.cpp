@@ -43,6 +43,14 @@ TEST(NearestName, FindsTypingErrorsOnly) {
   EXPECT_FALSE(nearest_name("zebra-crossing", kNames));
 }
 
+TEST(FindNamelessTable, FindsHeadersWithoutAName) {
+  EXPECT_EQ(find_nameless_table("a = 1\n[;x]\n"), 7U);
+  EXPECT_EQ(find_nameless_table("[[/x]]"), 2U);
+  EXPECT_TRUE(find_nameless_table("["));
+  EXPECT_FALSE(find_nameless_table("[a]\n [[ 'b' ]]\nc = [1]\n"));
+  EXPECT_FALSE(find_nameless_table(""));
+}
+
 TEST(EscapeForTerminal, LeavesNoControlBytes) {
   EXPECT_EQ(escape_for_terminal("a\x1b[31mb\r\n"), "a\\x1b[31mb\\x0d\\x0a");
   EXPECT_EQ(escape_for_terminal("grüß"), "grüß");
