@@ -1,10 +1,10 @@
 #include "sandbox/launch/fresh_network.hpp"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 
-#include <thread>
 #include <utility>
 
 #include "sandbox/guard/namespaces_child.hpp"
@@ -35,11 +35,31 @@ Made make_network() {
   return made;
 }
 
+void* make_network_into(void* made) {
+  *static_cast<Made*>(made) = make_network();
+  return nullptr;
+}
+
+// A thread begins on its maker's processor, and a kernel that packs little work onto few processors
+// leaves it there, where the two only take turns.
+void place_elsewhere(pthread_attr_t& attributes) {
+  cpu_set_t others;
+  if (::sched_getaffinity(0, sizeof others, &others) != 0) return;
+  if (const int here = ::sched_getcpu(); here >= 0) CPU_CLR(here, &others);
+  if (CPU_COUNT(&others) > 0) ::pthread_attr_setaffinity_np(&attributes, sizeof others, &others);
+}
+
 }  // namespace
 
 struct FreshNetwork::State {
   Made made;
-  std::thread thread;
+  pthread_t thread{};
+  bool running = false;
+
+  void join() {
+    if (running) ::pthread_join(thread, nullptr);
+    running = false;
+  }
 };
 
 FreshNetwork::FreshNetwork(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -51,23 +71,29 @@ FreshNetwork& FreshNetwork::operator=(FreshNetwork&& other) noexcept {
 }
 
 FreshNetwork::~FreshNetwork() {
-  if (state_ && state_->thread.joinable()) state_->thread.join();
+  if (state_) state_->join();
 }
 
 FreshNetwork FreshNetwork::start() {
   auto state = std::make_unique<State>();
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  place_elsewhere(attributes);
   // Signals are for the main thread, whose mask and signalfd know what to do with them.
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  state->thread = std::thread([target = state.get()] { target->made = make_network(); });
+  const int error = ::pthread_create(&state->thread, &attributes, make_network_into, &state->made);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ::pthread_attr_destroy(&attributes);
+  state->running = error == 0;
+  if (error != 0) state->made = {.network = {}, .error = error, .operation = "start a thread"};
   return FreshNetwork(std::move(state));
 }
 
 Result<UniqueFd> FreshNetwork::take() {
-  if (state_->thread.joinable()) state_->thread.join();
+  state_->join();
   if (state_->made.error != kDone)
     return fail(errno_error(state_->made.error, state_->made.operation));
   return std::move(state_->made.network);

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <memory>
 #include <optional>
 
 #include "ioctl_uapi/launch_protocol.hpp"
@@ -92,7 +93,7 @@ class Loop {
   WatchedFd signals_{io_, signals_fd_.borrow()};
   std::optional<WatchedFd> listener_;
   std::optional<WatchedFd> kernel_events_;
-  std::optional<TerminalRelay> relay_;
+  std::unique_ptr<TerminalRelay> relay_;  // not within: its buffers are larger than all the rest
   std::optional<NotificationPump> pump_;
   std::optional<boost::asio::steady_timer> wall_clock_;
   std::optional<boost::asio::steady_timer> audit_timer_;
@@ -111,7 +112,8 @@ Loop::Loop(const SandboxPlan& plan, const SandboxHandles& handles, AuditSink& au
   }
   if (handles.kernel_events.valid()) kernel_events_.emplace(io_, handles.kernel_events);
   if (handles.pty_master.valid())
-    relay_.emplace(io_, handles.pty_master, [this] { forward_signal(SIGHUP); });
+    relay_ = std::make_unique<TerminalRelay>(io_, handles.pty_master,
+                                             [this] { forward_signal(SIGHUP); });
 }
 
 Result<SandboxOutcome> Loop::run() {
