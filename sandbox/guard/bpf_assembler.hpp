@@ -1,5 +1,6 @@
-// Classic BPF over struct seccomp_data, in pieces that are put together: the instructions that
-// seccomp_filter.cpp needs and no more.
+// Classic BPF over struct seccomp_data, written from its end: whatever a jump leads to is there
+// before the jump, so that none needs patching and what several places share is written once. The
+// kernel's compiler takes 0.3 us for each instruction at each start.
 #pragma once
 
 #include <linux/filter.h>
@@ -8,25 +9,38 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/result.hpp"
-#include "sandbox/profiles/syscall_rule.hpp"
-
 namespace yett {
 
-using BpfCode = std::vector<sock_filter>;
+// Where an instruction stands, counted from the program's end.
+using BpfPlace = std::size_t;
 
-[[nodiscard]] sock_filter bpf_return(std::uint32_t value);
-[[nodiscard]] sock_filter bpf_load_number();
-[[nodiscard]] sock_filter bpf_load_architecture();
-[[nodiscard]] sock_filter bpf_jump_equal(std::uint32_t value, std::uint8_t yes, std::uint8_t no);
-[[nodiscard]] sock_filter bpf_jump_at_least(std::uint32_t value, std::uint8_t yes, std::uint8_t no);
+class BpfWriter {
+ public:
+  explicit BpfWriter(std::size_t usual_length);
 
-// Called once the code of the numbers below `pivot` was appended behind `jump_at`: makes the jump
-// that stands there lead numbers from `pivot` on to the end of `code`.
-void bpf_finish_branch(std::uint32_t pivot, std::size_t jump_at, BpfCode& code);
+  // Each writes what runs before the places it is given, and returns where that begins.
+  BpfPlace give(std::uint32_t answer);
+  // The accumulator becomes the word at `offset` of struct seccomp_data, under `mask`.
+  BpfPlace load(std::uint32_t offset, std::uint32_t mask, BpfPlace next);
+  BpfPlace when_equal(std::uint32_t value, BpfPlace yes, BpfPlace no);
+  BpfPlace when_at_least(std::uint32_t value, BpfPlace yes, BpfPlace no);
 
-// Appends code that returns `action` when any of `conditions` holds, `otherwise` when none does.
-[[nodiscard]] Status bpf_append_when(ArgumentConditions conditions, std::uint32_t action,
-                                     std::uint32_t otherwise, BpfCode& code);
+  // The program, which begins with what was written last.
+  [[nodiscard]] std::vector<sock_filter> program() const { return {code_.rbegin(), code_.rend()}; }
+
+ private:
+  BpfPlace write(int code, std::uint32_t operand, std::size_t yes = 0, std::size_t no = 0);
+  BpfPlace jump(int code, std::uint32_t value, BpfPlace yes, BpfPlace no);
+  [[nodiscard]] std::size_t distance(BpfPlace target) const { return code_.size() - 1 - target; }
+  BpfPlace within_reach(BpfPlace target);
+  BpfPlace repeat(BpfPlace target);
+
+  std::vector<sock_filter> code_;  // the last instruction first
+  struct Answer {
+    std::uint32_t value = 0;
+    BpfPlace place = 0;
+  };
+  std::vector<Answer> answers_;  // the nearest place of each
+};
 
 }  // namespace yett

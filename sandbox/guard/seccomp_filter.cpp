@@ -6,15 +6,17 @@
 #include <linux/seccomp.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <span>
 
+#include "sandbox/guard/argument_code.hpp"
 #include "sandbox/guard/bpf_assembler.hpp"
 
 namespace yett {
 namespace {
 
 constexpr std::uint32_t kX32Bit = 0x40000000;  // __X32_SYSCALL_BIT
-constexpr std::size_t kUsualLength = 1024;
+constexpr std::size_t kUsualLength = 512;
 constexpr std::uint32_t kUnknown = SECCOMP_RET_ERRNO | ENOSYS;
 
 // Numbers from `first` up to the next range's first: one answer, or one rule's conditions.
@@ -72,37 +74,43 @@ Result<std::vector<Range>> make_ranges(const FilterPlan& plan) {
   return ranges;
 }
 
-Status append_answer(const Range& range, const FilterPlan& plan, BpfCode& code) {
-  if (range.conditional != nullptr) {
-    const SyscallRule& rule = *range.conditional;
-    return bpf_append_when(rule.when, range.answer, return_value(rule.otherwise, rule, plan), code);
-  }
-  code.push_back(bpf_return(range.answer));
-  return {};
+Result<BpfPlace> write_answer(const Range& range, const FilterPlan& plan, BpfWriter& code) {
+  if (range.conditional == nullptr) return code.give(range.answer);
+  const SyscallRule& rule = *range.conditional;
+  const BpfPlace otherwise = code.give(return_value(rule.otherwise, rule, plan));
+  return write_conditions(rule.when, code.give(range.answer), otherwise, code);
 }
 
-Status append_tree(std::span<const Range> ranges, const FilterPlan& plan, BpfCode& code) {
-  if (ranges.size() == 1) return append_answer(ranges[0], plan, code);
-  const std::size_t middle = ranges.size() / 2;
-  const std::size_t jump_at = code.size();
-  code.push_back({});
-  YETT_CHECK(append_tree(ranges.first(middle), plan, code));
-  bpf_finish_branch(ranges[middle].first, jump_at, code);
-  return append_tree(ranges.subspan(middle), plan, code);
+// One number between two ranges that share an answer.
+bool is_exception(std::span<const Range> ranges) {
+  return ranges.size() == 3 && ranges[2].first == ranges[1].first + 1 &&
+         ranges[0].conditional == nullptr && ranges[2].conditional == nullptr &&
+         ranges[0].answer == ranges[2].answer;
+}
+
+Result<BpfPlace> write_tree(std::span<const Range> ranges, const FilterPlan& plan,
+                            BpfWriter& code) {
+  if (ranges.size() == 1) return write_answer(ranges[0], plan, code);
+  if (is_exception(ranges)) {
+    YETT_TRY(const BpfPlace exception, write_answer(ranges[1], plan, code));
+    return code.when_equal(ranges[1].first, exception, code.give(ranges[0].answer));
+  }
+  // Threes, where there are more: many of them are a number between two alike.
+  const std::size_t middle =
+      ranges.size() > 3 ? (ranges.size() / 2 + 1) / 3 * 3 : ranges.size() / 2;
+  YETT_TRY(const BpfPlace above, write_tree(ranges.subspan(middle), plan, code));
+  YETT_TRY(const BpfPlace below, write_tree(ranges.first(middle), plan, code));
+  return code.when_at_least(ranges[middle].first, above, below);
 }
 
 // SECURITY(second-abi): i386 by its architecture, x32 by its bit; -1 is no call of any ABI.
-BpfCode make_prologue() {
-  return {
-      bpf_load_architecture(),
-      bpf_jump_equal(AUDIT_ARCH_X86_64, 1, 0),
-      bpf_return(SECCOMP_RET_KILL_PROCESS),
-      bpf_load_number(),
-      bpf_jump_at_least(kX32Bit, 0, 3),
-      bpf_jump_equal(UINT32_MAX, 0, 1),
-      bpf_return(kUnknown),
-      bpf_return(SECCOMP_RET_KILL_PROCESS),
-  };
+void write_prologue(BpfPlace tree, BpfWriter& code) {
+  const BpfPlace kill = code.give(SECCOMP_RET_KILL_PROCESS);
+  const BpfPlace beyond = code.when_equal(UINT32_MAX, code.give(kUnknown), kill);
+  const BpfPlace number =
+      code.load(offsetof(seccomp_data, nr), UINT32_MAX, code.when_at_least(kX32Bit, beyond, tree));
+  code.load(offsetof(seccomp_data, arch), UINT32_MAX,
+            code.when_equal(AUDIT_ARCH_X86_64, number, kill));
 }
 
 }  // namespace
@@ -110,9 +118,10 @@ BpfCode make_prologue() {
 Result<CompiledFilter> compile_filter(const FilterPlan& plan) {
   if (!plan.installed) return CompiledFilter{};
   YETT_TRY(const std::vector<Range> ranges, make_ranges(plan));
-  CompiledFilter filter{make_prologue()};
-  filter.program.reserve(kUsualLength);
-  YETT_CHECK(append_tree(ranges, plan, filter.program));
+  BpfWriter code(kUsualLength);
+  YETT_TRY(const BpfPlace tree, write_tree(ranges, plan, code));
+  write_prologue(tree, code);
+  CompiledFilter filter{code.program()};
   if (filter.program.size() > BPF_MAXINSNS)
     return fail(Error{.kind = ErrorKind::internal,
                       .operation = "compile filter",
