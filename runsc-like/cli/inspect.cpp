@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <array>
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/text.hpp"
+#include "runsc-like/cli/command_line.hpp"
 #include "runsc-like/cli/print_error.hpp"
 #include "sandbox/package/image_file.hpp"
 #include "sandbox/package/pack/pack_image.hpp"
@@ -25,6 +26,8 @@ constexpr const char* kDescription =
 constexpr const char* kExamples =
     "Example:\n  yett inspect app.sqfs\n  yett inspect --json app.sqfs | jq .manifest.command\n\n"
     "Exit status: 0 told, 1 failed or no package, 2 wrong command line.";
+constexpr CommandHelp kHelp{
+    .description = kDescription, .usage = "yett inspect [--json] PACKAGE", .examples = kExamples};
 
 struct Inspection {
   std::string path;
@@ -143,25 +146,25 @@ void print_json(const Inspection& found) {
   std::fputs((json.dump(2, ' ', false, kReplace) + "\n").c_str(), stdout);
 }
 
+int wrong_usage(const std::string& problem) {
+  std::fprintf(stderr, "yett: inspect: %s (see: yett inspect --help)\n",
+               escape_for_terminal(problem).c_str());
+  return 2;
+}
+
 }  // namespace
 
 int run_inspect(int argc, char** argv) {
-  CLI::App app(kDescription, "yett inspect");
-  app.footer(kExamples);
-  std::string path;
   bool as_json = false;
-  app.add_option("PACKAGE", path, "a .sqfs or .erofs file, or a directory")->required();
-  app.add_flag("--json", as_json, "one JSON document");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::fputs(app.help().c_str(), stdout);
+  const std::array options{Option{0, "json", "", "one JSON document", &as_json}};
+  const auto line = parse_command_line(options, {argv + 1, argv + argc});
+  if (line && line->help) {
+    std::fputs(help_text(kHelp, options).c_str(), stdout);
     return 0;
-  } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "yett: inspect: %s (see: yett inspect --help)\n",
-                 escape_for_terminal(error.what()).c_str());
-    return 2;
   }
+  if (!line) return wrong_usage(line.error());
+  if (line->places.size() != 1) return wrong_usage("name one package");
+  const std::string& path = line->places[0];
   const Result<Inspection> found = inspect(path);
   if (!found) return print_error("inspect", found.error(), 1);
   if (as_json)

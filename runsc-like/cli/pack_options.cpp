@@ -2,13 +2,14 @@
 
 #include <sys/stat.h>
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string_view>
 #include <thread>
 
 #include "base/text.hpp"
+#include "runsc-like/cli/command_line.hpp"
 
 namespace yett {
 namespace {
@@ -33,42 +34,41 @@ constexpr const char* kExamples =
     "The same input gives the same bytes; SOURCE_DATE_EPOCH bounds the times in it.\n"
     "Exit status: 0 made, 1 failed, 2 wrong command line.";
 
+constexpr CommandHelp kHelp{
+    .description = kDescription, .usage = "yett pack [OPTIONS] DIR OUT", .examples = kExamples};
+
 struct RawLine {
   std::vector<std::string> places;
   std::vector<std::string> from_host;
   std::vector<std::string> additions;
   std::string format;
+  std::string level;
   bool force = false;
   std::string block_size;
 };
 
-void add_options(CLI::App& app, RawLine& raw, PackCommand& command) {
-  app.add_option("DIR OUT", raw.places, "directory to pack, and the package to make")->required();
-  app.add_option("--from-host", raw.from_host, "program of this host, by name or path; repeatable")
-      ->type_name("PROG")
-      ->allow_extra_args(false);
-  app.add_option("--add", raw.additions, "host file or directory SRC at DST inside; repeatable")
-      ->type_name("SRC:DST")
-      ->allow_extra_args(false);
-  app.add_option("--command", command.command, "what `yett run OUT` runs, as one line")
-      ->type_name("LINE");
-  app.add_option("--manifest", command.manifest_file, "becomes /yett.toml of the package")
-      ->type_name("FILE");
-  app.add_flag("-f,--force", raw.force, "overwrite OUT");
-  app.add_flag("-q,--quiet", command.quiet, "no progress and no summary");
-  app.add_option("--format", raw.format, "instead of by OUT's name")
-      ->check(CLI::IsMember({"squashfs", "erofs"}));
-  app.add_option("--compressor", command.options.compressor, "of squashfs (default: zstd)")
-      ->check(CLI::IsMember({"zstd", "xz", "gzip", "lz4"}));
-  app.add_option("--level", command.options.level, "of the compressor")->check(CLI::Range(1, 22));
-  app.add_option("--block-size", raw.block_size, "of squashfs, 4K to 1M (default: 128K)")
-      ->type_name("SIZE");
+std::vector<Option> options_into(RawLine& raw, PackCommand& command) {
+  return {
+      {0, "from-host", "PROG", "program of this host, by name or path; repeatable", &raw.from_host},
+      {0, "add", "SRC:DST", "host file or directory SRC at DST inside; repeatable", &raw.additions},
+      {0, "command", "LINE", "what `yett run OUT` runs, as one line", &command.command},
+      {0, "manifest", "FILE", "becomes /yett.toml of the package", &command.manifest_file},
+      {'f', "force", "", "overwrite OUT", &raw.force},
+      {'q', "quiet", "", "no progress and no summary", &command.quiet},
+      {0, "format", "FORMAT", "squashfs or erofs, instead of by OUT's name", &raw.format},
+      {0, "compressor", "NAME", "of squashfs: zstd (default), xz, gzip, lz4",
+       &command.options.compressor},
+      {0, "level", "1..22", "of the compressor", &raw.level},
+      {0, "block-size", "SIZE", "of squashfs, 4K to 1M (default: 128K)", &raw.block_size},
+  };
 }
 
-std::string usage(const std::string& what) {
+PackLine wrong(const std::string& problem) {
   std::fprintf(stderr, "yett: pack: %s (see: yett pack --help)\n",
-               escape_for_terminal(what).c_str());
-  return {};
+               escape_for_terminal(problem).c_str());
+  PackLine line;
+  line.exit_status = 2;
+  return line;
 }
 
 bool is_directory(const std::string& path) {
@@ -87,6 +87,7 @@ std::optional<ImageKind> kind_of(const RawLine& raw, const std::string& output) 
 
 // What is wrong with the line, or "".
 std::string take_places(RawLine& raw, PackCommand& command) {
+  if (raw.places.empty()) return "name the directory to pack, and the package: yett pack DIR OUT";
   command.options.output = raw.places.back();
   raw.places.pop_back();
   command.programs = raw.from_host;
@@ -115,7 +116,21 @@ std::string take_additions(const RawLine& raw, PackCommand& command) {
   return {};
 }
 
+std::string take_compressor(const RawLine& raw, PackCommand& command) {
+  static constexpr std::array<std::string_view, 4> kCompressors{"zstd", "xz", "gzip", "lz4"};
+  const std::string& compressor = command.options.compressor;
+  if (std::ranges::find(kCompressors, compressor) == kCompressors.end())
+    return "--compressor " + compressor + ": must be zstd, xz, gzip or lz4";
+  if (raw.level.empty()) return {};
+  const auto level = parse_decimal(raw.level, 22);
+  if (!level || *level == 0) return "--level " + raw.level + ": must be a number from 1 to 22";
+  command.options.level = static_cast<std::uint32_t>(*level);
+  return {};
+}
+
 std::string take_format(const RawLine& raw, PackCommand& command) {
+  if (!raw.format.empty() && raw.format != "squashfs" && raw.format != "erofs")
+    return "--format " + raw.format + ": must be squashfs or erofs";
   const auto kind = kind_of(raw, command.options.output);
   if (!kind) return command.options.output + ": must end in .sqfs or .erofs, or give --format";
   command.options.kind = *kind;
@@ -134,31 +149,23 @@ std::string take_format(const RawLine& raw, PackCommand& command) {
 }  // namespace
 
 PackLine read_pack_options(int argc, char** argv) {
-  CLI::App app(kDescription, "yett pack");
-  app.footer(kExamples);
   RawLine raw;
   PackLine line;
-  add_options(app, raw, line.command);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::fputs(app.help().c_str(), stdout);
+  const std::vector<Option> options = options_into(raw, line.command);
+  auto given = parse_command_line(options, {argv + 1, argv + argc});
+  if (!given) return wrong(given.error());
+  if (given->help) {
+    std::fputs(help_text(kHelp, options).c_str(), stdout);
     line.exit_status = 0;
     return line;
-  } catch (const CLI::ParseError& error) {
-    usage(error.what());
-    line.exit_status = 2;
-    return line;
   }
+  raw.places = std::move(given->places);
   for (const auto step : {+[](RawLine& from, PackCommand& to) { return take_places(from, to); },
                           +[](RawLine& from, PackCommand& to) { return take_additions(from, to); },
-                          +[](RawLine& from, PackCommand& to) { return take_format(from, to); }}) {
-    const std::string wrong = step(raw, line.command);
-    if (wrong.empty()) continue;
-    usage(wrong);
-    line.exit_status = 2;
-    return line;
-  }
+                          +[](RawLine& from, PackCommand& to) { return take_compressor(from, to); },
+                          +[](RawLine& from, PackCommand& to) { return take_format(from, to); }})
+    if (const std::string problem = step(raw, line.command); !problem.empty())
+      return wrong(problem);
   return line;
 }
 

@@ -1,11 +1,12 @@
 #include "runsc-like/cli/run_options.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <memory>
+#include <cstdio>
+#include <span>
 #include <string_view>
 
 #include "base/text.hpp"
+#include "runsc-like/cli/command_line.hpp"
 
 namespace yett {
 namespace {
@@ -32,142 +33,93 @@ constexpr const char* kExamples =
     "executable,\n"
     "125 when yett itself failed.";
 
-// CLI11 cannot know of the command after "--".
-class RunHelp : public CLI::Formatter {
- public:
-  std::string make_usage(const CLI::App*, std::string) const override {
-    return "Usage: yett run [OPTIONS] [IMAGE] [-- COMMAND [ARG...]]\n";
-  }
-};
+constexpr CommandHelp kHelp{.description = kDescription,
+                            .usage = "yett run [OPTIONS] [IMAGE] [-- COMMAND [ARG...]]",
+                            .examples = kExamples};
 
-// The command is everything after the first "--": CLI11 must not look for flags in it.
-std::vector<std::string> split_command(int& argc, char** argv) {
-  const auto dashes = std::find_if(argv + 1, argv + argc,
-                                   [](const char* text) { return std::string_view(text) == "--"; });
-  if (dashes == argv + argc) return {};
-  std::vector<std::string> command(dashes + 1, argv + argc);
-  argc = static_cast<int>(dashes - argv);
-  return command;
+std::vector<Option> options_into(RunOptions& into) {
+  return {
+      {'v', "volume", "SRC:DST[:ro]", "a host directory or file inside", &into.volumes, "Files"},
+      {0, "here", "ro|rw", "the current directory inside, and as the working directory", &into.here,
+       "Files", "ro"},
+      {0, "overlay", "DIR", "keeps what is written (default: gone with the sandbox)", &into.overlay,
+       "Files"},
+      {0, "overlay-dirs", "/A,/B,...", "the host's top directories under overlays of their own",
+       &into.overlay_dirs, "Files"},
+      {0, "exec-dir", "DIR", "where the package is mounted, with --overlay-dirs", &into.exec_dir,
+       "Files"},
+      {0, "data-dir", "DIR", "a host directory, writable inside at the same path", &into.data_dir,
+       "Files"},
+
+      {'w', "workdir", "DIR", "working directory inside", &into.working_directory, "Process"},
+      {'e', "env", "NAME=VALUE", "or NAME, to pass the caller's on", &into.environment, "Process"},
+      {0, "env-file", "FILE", "lines of NAME=VALUE", &into.environment_files, "Process"},
+      {'u', "user", "UID[:GID]", "inside (default 1000:1000)", &into.user, "Process"},
+      {0, "name", "NAME", "of the sandbox, in the audit log", &into.name, "Process"},
+      {'i', "interactive", "", "standard input is kept (it always is; for docker's habits)",
+       &into.interactive, "Process"},
+      {'t', "tty", "", "a terminal of its own (the default when all three are terminals)",
+       &into.terminal, "Process"},
+
+      {'m', "memory", "SIZE", "memory limit, e.g. 256M", &into.memory, "Limits"},
+      {0, "cpus", "NUMBER", "CPU limit, e.g. 1.5", &into.cpus, "Limits"},
+      {0, "pids", "COUNT", "limit of processes and threads", &into.pids, "Limits"},
+      {0, "time", "DURATION", "wall-clock limit, e.g. 30s; then it is killed (status 137)",
+       &into.time, "Limits"},
+
+      {0, "policy", "POLICY", "a policy file, or plugin (the default), rvisor, none", &into.policy,
+       "Policy"},
+      {0, "net", "NETWORK", "none (default) or host", &into.network, "Policy"},
+      {0, "require", "PLANE,...", "no start unless these hold: bpf-lsm,landlock,cgroup-bpf,...",
+       &into.require, "Policy"},
+      {0, "mode", "MODE", "auto (default) or full", &into.mode, "Policy"},
+
+      {0, "audit", "FILE", "the audit log (JSON lines) is appended to it", &into.audit_file,
+       "Reports"},
+      {0, "report", "FILE", "a JSON report is written to it at the end", &into.report_file,
+       "Reports"},
+      {0, "dry-run", "", "print the plan as JSON and start nothing", &into.dry_run, "Reports"},
+  };
 }
 
-void add_image_options(CLI::App& app, RunOptions& options) {
-  app.add_option("IMAGE", options.image, "`host`, a directory, or a package (default: host)");
-  app.add_option("-v,--volume", options.volumes, "SRC:DST[:ro], a host directory or file inside")
-      ->group("Files")
-      ->allow_extra_args(false);
-  app.add_option(
-         "--here", options.here,
-         "The current directory is inside, and is the working directory; --here=rw: writable")
-      ->expected(0, 1)
-      ->default_str("ro")
-      ->check(CLI::IsMember({"ro", "rw"}))
-      ->group("Files");
-  app.add_option("--overlay", options.overlay,
-                 "DIR that keeps what is written (default: gone with the sandbox)")
-      ->group("Files");
-  app.add_option("--overlay-dirs", options.overlay_dirs,
-                 "The host's top directories /A,/B,... under overlays of their own")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->group("Files");
-  app.add_option("--exec-dir", options.exec_dir,
-                 "Where the package is mounted, with --overlay-dirs")
-      ->group("Files");
-  app.add_option("--data-dir", options.data_dir,
-                 "A host directory, writable inside at the same path")
-      ->group("Files");
+ParseEnd tell(const std::string& problem) {
+  std::fprintf(stderr, "yett: run: %s (see yett run --help)\n",
+               escape_for_terminal(problem).c_str());
+  return {kOwnFailure};
 }
 
-void add_process_options(CLI::App& app, RunOptions& options) {
-  app.add_option("-w,--workdir", options.working_directory, "Working directory inside")
-      ->group("Process");
-  app.add_option("-e,--env", options.environment, "NAME=VALUE, or NAME to pass the caller's on")
-      ->group("Process")
-      ->allow_extra_args(false);
-  app.add_option("--env-file", options.environment_files, "File of NAME=VALUE lines")
-      ->group("Process")
-      ->allow_extra_args(false);
-  app.add_option("-u,--user", options.user, "UID[:GID] inside (default 1000:1000)")
-      ->group("Process");
-  app.add_option("--name", options.name, "Name of the sandbox, in the audit log")->group("Process");
-  app.add_flag("-i,--interactive", options.interactive,
-               "Keep standard input (always kept; here for docker's habits)")
-      ->group("Process");
-  app.add_flag("-t,--tty", options.terminal,
-               "Give it a terminal of its own (the default when all three are terminals)")
-      ->group("Process");
-}
-
-void add_limit_options(CLI::App& app, RunOptions& options) {
-  app.add_option("-m,--memory", options.memory, "Memory limit, e.g. 256M")->group("Limits");
-  app.add_option("--cpus", options.cpus, "CPU limit, e.g. 1.5")->group("Limits");
-  app.add_option("--pids", options.pids, "Limit of processes and threads")->group("Limits");
-  app.add_option("--time", options.time,
-                 "Wall-clock limit, e.g. 30s; then it is killed (status 137)")
-      ->group("Limits");
-}
-
-void add_policy_options(CLI::App& app, RunOptions& options) {
-  app.add_option("--policy", options.policy,
-                 "A policy file, or plugin, rvisor, none (default plugin)")
-      ->group("Policy");
-  app.add_option("--net", options.network, "none (default) or host")->group("Policy");
-  app.add_option("--require", options.require,
-                 "End the launch unless these hold: bpf-lsm,landlock,cgroup-bpf,...")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->group("Policy");
-  app.add_option("--mode", options.mode, "auto (default) or full")->group("Policy");
-}
-
-void add_report_options(CLI::App& app, RunOptions& options) {
-  app.add_option("--audit", options.audit_file, "Append the audit log (JSON lines) to FILE")
-      ->group("Reports");
-  app.add_option("--report", options.report_file, "Write a JSON report to FILE at the end")
-      ->group("Reports");
-  app.add_flag("--dry-run", options.dry_run, "Print the plan as JSON and start nothing")
-      ->group("Reports");
-}
-
-// What CLI11 could not place: an option that there is not, or a second image.
-int tell_extras(const std::vector<std::string>& extras) {
-  for (const std::string& extra : extras) {
-    if (!extra.starts_with('-')) continue;
-    std::fprintf(stderr, "yett: run: %s: no such option (see yett run --help)\n",
-                 escape_for_terminal(extra).c_str());
-    return kOwnFailure;
-  }
-  std::fputs(
-      "yett: run: more than one IMAGE given (the command comes after --: yett run [IMAGE] -- "
-      "COMMAND ARG...)\n",
-      stderr);
-  return kOwnFailure;
+// The image, when one is named.
+std::expected<std::string, std::string> take_image(const std::vector<std::string>& places) {
+  if (places.size() > 1)
+    return std::unexpected(
+        "more than one IMAGE given; the command comes after --: yett run [IMAGE] -- COMMAND "
+        "ARG...");
+  return places.empty() ? "" : places[0];
 }
 
 }  // namespace
 
+// The command is everything after the first "--", so that no flag of its own is taken for ours.
 std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv) {
   RunOptions options;
-  CLI::App app(kDescription, "yett run");
-  app.formatter(std::make_shared<RunHelp>());
-  app.footer(kExamples);
-  add_image_options(app, options);
-  add_process_options(app, options);
-  add_limit_options(app, options);
-  add_policy_options(app, options);
-  add_report_options(app, options);
-  options.command = split_command(argc, argv);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ExtrasError&) {
-    return std::unexpected(ParseEnd{tell_extras(app.remaining())});
-  } catch (const CLI::CallForHelp& help) {
-    return std::unexpected(ParseEnd{app.exit(help)});
-  } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "yett: run: %s (see yett run --help)\n", error.what());
-    return std::unexpected(ParseEnd{kOwnFailure});
+  const std::vector<Option> table = options_into(options);
+  const std::span<char*> words(argv + 1, argv + argc);
+  const auto dashes =
+      std::ranges::find_if(words, [](std::string_view word) { return word == "--"; });
+  if (dashes != words.end()) options.command.assign(dashes + 1, words.end());
+  const auto line = parse_command_line(table, {words.begin(), dashes});
+  if (!line) return std::unexpected(tell(line.error()));
+  if (line->help) {
+    std::fputs(help_text(kHelp, table).c_str(), stdout);
+    return std::unexpected(ParseEnd{0});
   }
-  if (app.count("--here") > 0 && options.here.empty()) options.here = "ro";
+  auto image = take_image(line->places);
+  if (!image) return std::unexpected(tell(image.error()));
+  options.image = *std::move(image);
+  if (!options.here.empty() && options.here != "ro" && options.here != "rw")
+    return std::unexpected(tell("--here=" + options.here + ": wanted ro or rw"));
+  options.overlay_dirs = split_at_commas(options.overlay_dirs);
+  options.require = split_at_commas(options.require);
   return options;
 }
 

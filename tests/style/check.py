@@ -79,7 +79,6 @@ OWNED = [
     ("boost/", ["supervisor/loop/", "supervisor/session/", "supervisor/daemon/", "supervisor/control/"],
      "Asio belongs to supervisor/loop"),
     ("sqfs/", ["sandbox/package/"], "libsquashfs belongs to sandbox/package"),
-    ("CLI/", ["runsc-like/cli/"], "command lines are read in runsc-like/cli"),
     ("toml++/", ["sandbox/policy/", "sandbox/package/"], "TOML is read in sandbox/policy"),
     ("toml.hpp", ["sandbox/policy/", "sandbox/package/"], "TOML is read in sandbox/policy"),
     ("spdlog/", ["supervisor/loop/", "supervisor/daemon/", "runsc-like/cli/"], "other rooms return, they do not log"),

@@ -1,0 +1,50 @@
+// Options of a command: one table that is parsed by and shown by --help. Why no library:
+// docs/decisions/0016-command-line.md.
+#pragma once
+
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace yett {
+
+// Where what is given goes: a flag, a value (once), or a list (as often as one likes).
+using OptionTarget = std::variant<bool*, std::string*, std::vector<std::string>*>;
+
+struct Option {
+  char letter = 0;         // 0: none
+  std::string_view name;   // without its dashes
+  std::string_view value;  // what --help calls its value; empty for a flag
+  std::string_view help;
+  OptionTarget target;
+  std::string_view group = "Options";
+  std::string_view alone =
+      {};  // the value meant by the bare name; another is given as --name=VALUE
+};
+
+struct CommandHelp {
+  std::string_view description;
+  std::string_view usage;
+  std::string_view examples;
+};
+
+struct CommandLine {
+  std::vector<std::string> places;  // what is no option, in order
+  bool help = false;                // -h or --help was given
+};
+
+// Words as getopt_long(3) takes them: --name VALUE, --name=VALUE, -n VALUE, -nVALUE, -ab; what
+// follows "--" is no option. A value of its own word does not begin with a dash. Error: what is
+// wrong, to be told after the command's name; it may hold any byte.
+[[nodiscard]] std::expected<CommandLine, std::string> parse_command_line(
+    std::span<const Option> options, std::span<char* const> words);
+
+[[nodiscard]] std::string help_text(const CommandHelp& help, std::span<const Option> options);
+
+// "a,b,c" as its parts.
+[[nodiscard]] std::vector<std::string> split_at_commas(const std::vector<std::string>& texts);
+
+}  // namespace yett

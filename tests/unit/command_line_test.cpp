@@ -1,0 +1,102 @@
+#include "runsc-like/cli/command_line.hpp"
+
+#include <gtest/gtest.h>
+
+namespace yett {
+namespace {
+
+struct Given {
+  bool flag = false;
+  bool other = false;
+  std::string value = "default";
+  std::string alone;
+  std::vector<std::string> list;
+};
+
+struct Parsed {
+  Given given;
+  CommandLine line;
+  std::string problem;
+};
+
+std::vector<Option> options_into(Given& given) {
+  return {{'f', "flag", "", "", &given.flag},
+          {'o', "other", "", "", &given.other},
+          {'v', "value", "VALUE", "", &given.value},
+          {0, "alone", "A|B", "", &given.alone, "Options", "a"},
+          {'l', "list", "ENTRY", "", &given.list}};
+}
+
+Parsed parse(std::vector<std::string> words) {
+  Parsed parsed;
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  auto line = parse_command_line(options_into(parsed.given), pointers);
+  if (line)
+    parsed.line = *std::move(line);
+  else
+    parsed.problem = line.error();
+  return parsed;
+}
+
+TEST(CommandLine, EachWayOfGivingAValue) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"--value", "x"}, {"--value=x"}, {"-v", "x"}, {"-vx"}, {"-v=x"}, {"-fvx"}})
+    EXPECT_EQ(parse(words).given.value, "x") << words[0];
+  EXPECT_EQ(parse({}).given.value, "default");
+  EXPECT_EQ(parse({"--value="}).given.value, "");
+  EXPECT_EQ(parse({"--value=-x"}).given.value, "-x");
+  EXPECT_EQ(parse({"-v", "-"}).given.value, "-");
+}
+
+TEST(CommandLine, FlagsTogether) {
+  const Parsed parsed = parse({"-fo", "place"});
+  EXPECT_TRUE(parsed.given.flag && parsed.given.other);
+  EXPECT_EQ(parsed.line.places, std::vector<std::string>{"place"});
+}
+
+TEST(CommandLine, ListsKeepEverythingInOrder) {
+  EXPECT_EQ(parse({"-l", "a", "--list=b", "-lc"}).given.list,
+            (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(split_at_commas({"a,b", "c", ""}), (std::vector<std::string>{"a", "b", "c", ""}));
+}
+
+TEST(CommandLine, TheBareNameTakesNoWordAfterIt) {
+  const Parsed parsed = parse({"--alone", "b"});
+  EXPECT_EQ(parsed.given.alone, "a");
+  EXPECT_EQ(parsed.line.places, std::vector<std::string>{"b"});
+  EXPECT_EQ(parse({"--alone=b"}).given.alone, "b");
+}
+
+TEST(CommandLine, AfterTwoDashesAndASingleOneAreNoOptions) {
+  const Parsed parsed = parse({"-", "--", "-f", "--nothing"});
+  EXPECT_FALSE(parsed.given.flag);
+  EXPECT_EQ(parsed.line.places, (std::vector<std::string>{"-", "-f", "--nothing"}));
+}
+
+TEST(CommandLine, HelpIsNoError) {
+  EXPECT_TRUE(parse({"--help"}).line.help);
+  EXPECT_TRUE(parse({"-fh"}).line.help);
+}
+
+TEST(CommandLine, ProblemsNameTheWord) {
+  EXPECT_EQ(parse({"--vlaue", "x"}).problem, "--vlaue: no such option; did you mean --value?");
+  EXPECT_EQ(parse({"-x"}).problem, "-x: no such option");
+  EXPECT_EQ(parse({"--value"}).problem, "--value: VALUE is missing");
+  EXPECT_EQ(parse({"--value", "--flag"}).problem, "--value: VALUE is missing");
+  EXPECT_EQ(parse({"-v", "x", "--value", "y"}).problem, "--value: given twice");
+  EXPECT_EQ(parse({"--flag=yes"}).problem, "--flag: takes no value");
+}
+
+TEST(CommandLine, HelpShowsEachGroupAndOption) {
+  Given given;
+  const std::string text =
+      help_text({.description = "What it is.", .usage = "it [OPTIONS]", .examples = "Example: it"},
+                options_into(given));
+  for (const char* part : {"Usage: it [OPTIONS]\n", "\nOptions:\n", "  -v, --value VALUE",
+                           "      --alone[=A|B]", "  -h, --help", "Example: it\n"})
+    EXPECT_NE(text.find(part), std::string::npos) << part;
+}
+
+}  // namespace
+}  // namespace yett
