@@ -10,6 +10,7 @@
 
 #include "tests/adversarial/host_unchanged.hpp"
 #include "tests/adversarial/layers.hpp"
+#include "tests/support/pace.hpp"
 
 namespace yett::test {
 namespace {

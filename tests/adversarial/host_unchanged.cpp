@@ -13,6 +13,7 @@
 #include <sstream>
 #include <thread>
 
+#include "tests/support/pace.hpp"
 #include "tests/support/require.hpp"
 #include "tests/support/yett_runner.hpp"
 
@@ -124,7 +125,7 @@ std::string living_sandbox_processes() {
 }
 
 bool sandboxes_gone_within(int milliseconds) {
-  if (std::getenv("YETT_VM") != nullptr) milliseconds *= 5;
+  if (is_emulated_guest()) milliseconds *= 5;
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
   while (!living_sandbox_processes().empty()) {
     if (std::chrono::steady_clock::now() > until) return false;
@@ -167,9 +168,5 @@ void HostUnchanged::write_file(const std::string& path, const std::string& text,
 }
 
 std::string HostUnchanged::read_file(const std::string& path) { return text_of(path); }
-
-int HostUnchanged::repeated(int times) {
-  return std::getenv("YETT_VM") != nullptr ? (times + 9) / 10 : times;
-}
 
 }  // namespace yett::test

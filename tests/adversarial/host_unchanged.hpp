@@ -26,9 +26,6 @@ class HostUnchanged : public ::testing::Test {
   void write_file(const std::string& path, const std::string& text, unsigned mode = 0644) const;
   [[nodiscard]] static std::string read_file(const std::string& path);
 
-  // Slower machines (the emulated guest) do a part of what a race or a flood repeats.
-  [[nodiscard]] static int repeated(int times);
-
  private:
   std::string work_;
   std::map<std::string, std::string> before_;

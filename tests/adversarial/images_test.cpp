@@ -16,6 +16,7 @@
 #include "ioctl_uapi/mount_api.hpp"
 #include "tests/adversarial/host_unchanged.hpp"
 #include "tests/adversarial/layers.hpp"
+#include "tests/support/pace.hpp"
 
 namespace yett::test {
 namespace {

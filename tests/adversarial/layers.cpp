@@ -1,5 +1,6 @@
 #include "tests/adversarial/layers.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -18,6 +19,8 @@
 #include "sandbox/plan/planner.hpp"
 #include "sandbox/policy/parse_policy.hpp"
 #include "supervisor/loop/supervise.hpp"
+#include "supervisor/lsm/kernel_planes.hpp"
+#include "supervisor/session/foreground.hpp"
 
 namespace yett::test {
 namespace {
@@ -28,7 +31,7 @@ namespace {
 }
 
 const KernelFeatures& features() {
-  static const KernelFeatures known = probe_kernel_features({});
+  static const KernelFeatures known = probe_kernel_features(bpf_probes());
   return known;
 }
 
@@ -61,6 +64,13 @@ void skip_call(const SkippedCall& skipped) {
     give_up("skip a call", errno_error("seccomp"));
 }
 
+void label(KernelPlanes& planes, const WaitingSandbox& waiting) {
+  const std::string path = "/proc/" + std::to_string(waiting.init.pid()) + "/root";
+  const UniqueFd root(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (const Status labelled = planes.label(waiting.init.pidfd(), root.borrow()); !labelled)
+    give_up("label", labelled.error());
+}
+
 // What a filter does to notifications when nobody listens is not of interest here: the real
 // supervisor listens.
 int launch_and_supervise(const SandboxPlan& plan) {
@@ -78,8 +88,11 @@ int launch_and_supervise(const SandboxPlan& plan) {
     for (const UniqueFd& file : cgroup->v1_task_files())
       inputs.cgroup_task_files.push_back(file.get());
   }
+  auto planes = KernelPlanes::make(plan, cgroup ? cgroup->v2() : BorrowedFd());
+  if (!planes) give_up("kernel planes", planes.error());
   auto waiting = start_sandbox(plan, *filter, inputs);
   if (!waiting) give_up("start", waiting.error().error);
+  label(*planes, *waiting);
   auto running = release_sandbox(std::move(*waiting), plan);
   if (!running) give_up("release", running.error().error);
   AuditSink audit;
@@ -107,10 +120,6 @@ SandboxPlan plan_of(const LaunchOf& start) {
                             .host_root_entries = list_host_root()};
   auto plan = make_plan(request, policy_of(start.policy), features(), context);
   if (!plan) give_up("plan", plan.error());
-  // The BPF planes have tests of their own (tests/bpf); here they would only hide the layer in
-  // question behind another.
-  plan->lsm.labelled = false;
-  plan->cgroup_bpf.attached = false;
   return std::move(*plan);
 }
 
@@ -118,6 +127,7 @@ RunResult run_without(const Missing& missing, const LaunchOf& start, RunOptions 
   options.before_exec = [missing, start, before = options.before_exec] {
     if (before) before();
     SandboxPlan plan = plan_of(start);
+    if (!missing.keeps_bpf) plan.lsm.labelled = plan.cgroup_bpf.attached = false;
     if (missing.from_plan) missing.from_plan(plan);
     for (const SkippedCall& call : missing.calls) skip_call(call);
     const int status = launch_and_supervise(plan);
@@ -141,6 +151,7 @@ Missing without(std::initializer_list<Missing> layers) {
   for (const Missing& layer : layers) {
     if (layer.from_plan) edits.push_back(layer.from_plan);
     all.calls.insert(all.calls.end(), layer.calls.begin(), layer.calls.end());
+    all.keeps_bpf = all.keeps_bpf || layer.keeps_bpf;
   }
   all.from_plan = [edits](SandboxPlan& plan) {
     for (const auto& edit : edits) edit(plan);

@@ -25,6 +25,9 @@ struct SkippedCall {
 struct Missing {
   std::function<void(SandboxPlan&)> from_plan;
   std::vector<SkippedCall> calls;
+  // The BPF planes stay in force; without it they go too, for they would hide the layer in question
+  // behind another.
+  bool keeps_bpf = false;
 };
 
 // What to start: as `yett run` with these would, under the built-in policy or the text of one.

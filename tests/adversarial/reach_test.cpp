@@ -101,8 +101,7 @@ void hand_out(int listener, const std::string& directory) {
 }
 
 // A helper outside hands in a directory of the host. It is of no more use than the sandbox's host
-// uid is on the host: what is not everybody's stays closed. (With BPF LSM nothing opens below it at
-// all: tests/bpf.)
+// uid is on the host: what is not everybody's stays closed. With BPF LSM it does not even arrive.
 TEST_F(Reach, ADirectoryHandedInGivesNothing) {
   const std::string volume = work() + "/volume";
   ASSERT_EQ(::mkdir(volume.c_str(), 0755), 0);
@@ -112,10 +111,14 @@ TEST_F(Reach, ADirectoryHandedInGivesNothing) {
   std::thread helper([&] { hand_out(listener.get(), work() + "/host"); });
 
   const std::vector<std::string> attack{"reach_out", "passed_private", "passed_create",
-                                        "passed_upwards"};
+                                        "passed_upwards", "passed_shared"};
   const Results inside = results_of(run_attack(attack, {"-v", volume + ":/data"}));
   for (const char* attempt : {"passed_private", "passed_create", "passed_upwards"})
     expect_result(inside, attempt, "EACCES|EPERM|ECONNREFUSED|ENODATA", "inside");
+  const bool bpf_lsm = plan_of({.command = {"true"}}).lsm.labelled;
+  expect_result(inside, "passed_shared", bpf_lsm ? "EACCES|EPERM|ENODATA" : "ok", "inside");
+  expect_result(results_of(run_attack_without({}, attack, {{volume, "/data", false}})),
+                "passed_shared", "ok", "without BPF LSM");
 
   // Were the sandbox's user the host's root (which the plan never says), it would be one.
   const Missing own_uid{.from_plan =

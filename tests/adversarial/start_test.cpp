@@ -9,6 +9,7 @@
 
 #include "tests/adversarial/host_unchanged.hpp"
 #include "tests/adversarial/layers.hpp"
+#include "tests/support/pace.hpp"
 
 namespace yett::test {
 namespace {
@@ -99,9 +100,10 @@ TEST_F(Start, TheRuntimeIsOutOfReachDuringAThousandExecs) {
   EXPECT_TRUE(read_file(yett_binary()) == before);
 }
 
-// What it finds where there is something to find: a root of the host, beside a sleeping process.
+// What it finds where there is something to find: a root of the host, beside a sleeping process. A
+// static one: while another loads its libraries, these are what would be opened for writing.
 TEST_F(Start, WereThereAnotherProcessItWouldBeOpened) {
-  const RunResult run = run_attack_natively({"overwriter", "20"}, "sleep 20 &");
+  const RunResult run = run_attack_natively({"overwriter", "20"}, "busybox sleep 20 &");
   EXPECT_TRUE(has(run.out, "seen")) << run.text();
   EXPECT_TRUE(has(run.out, "opened")) << run.text();
 }

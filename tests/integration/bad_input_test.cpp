@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/pace.hpp"
 #include "tests/support/require.hpp"
 #include "tests/support/yett_runner.hpp"
 
@@ -140,9 +141,11 @@ TEST_P(BadInputTest, IsToldInOneLine) {
   }
   std::vector<std::string> arguments;
   for (const std::string& argument : bad.arguments) arguments.push_back(with_paths(argument));
+  // The first run of all loads the BPF LSM programs, which an emulated machine takes long to
+  // verify.
+  const std::chrono::seconds limit(is_emulated_guest() ? 300 : 20);
   const RunResult result = run_yett(
-      arguments,
-      {.directory = "/", .timeout = std::chrono::seconds(20), .before_exec = prepare(bad.setting)});
+      arguments, {.directory = "/", .timeout = limit, .before_exec = prepare(bad.setting)});
   EXPECT_EQ(result.exit_status, bad.exit_status) << result.text();
   EXPECT_EQ(result.out, "") << result.text();
   EXPECT_TRUE(result.err.starts_with("yett: ")) << result.text();

@@ -19,6 +19,7 @@
 #include "sandbox/package/pack/pack_image.hpp"
 #include "sandbox/package/pack/pack_tree.hpp"
 #include "sandbox/package/package.hpp"
+#include "tests/support/pace.hpp"
 
 namespace yett::test {
 
@@ -62,7 +63,7 @@ class PackageTest : public ::testing::Test {
     std::string large;
     for (int i = 0; large.size() < 600'000; ++i) large += std::to_string(i * 7919) + "\n";
     write_all(app() / "lib" / "large", large);
-    for (int i = 0; i < 300; ++i)
+    for (int i = 0; i < repeated(300); ++i)
       write_all(app() / "lib" / "deep" / ("f" + std::to_string(i)),
                 std::string(static_cast<std::size_t>(i) * 37, 'x') + std::to_string(i));
     fs::permissions(app() / "hello.txt", fs::perms{0755});

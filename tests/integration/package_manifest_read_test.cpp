@@ -97,7 +97,7 @@ TEST_P(PackageManifestRead, FlippedBytesGiveAnAnswerOrACleanError) {
   const std::string flipped_path = path("flipped.img");
   const std::size_t superblock = GetParam() == ImageKind::squashfs ? 0 : 1024;
   std::mt19937 random(1);
-  for (int round = 0; round < 150; ++round) {
+  for (int round = 0; round < repeated(150); ++round) {
     std::string flipped = whole;
     const bool in_superblock = round % 2 == 0;
     const std::size_t at = in_superblock ? superblock + random() % 96 : random() % whole.size();

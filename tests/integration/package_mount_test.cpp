@@ -124,7 +124,9 @@ TEST_P(PackageMount, TruncatedImagesAreRefusedAndNothingStays) {
   const std::string whole = read_all(image);
   const std::string cut = path("cut.img");
   for (std::size_t length = 0; length < whole.size();
-       length += std::max<std::size_t>(1, std::min<std::size_t>(length, whole.size() / 40))) {
+       length += std::max<std::size_t>(
+           1,
+           std::min<std::size_t>(length, whole.size() / static_cast<std::size_t>(repeated(40))))) {
     write_all(cut, whole.substr(0, length));
     const bool only_padding_lost =
         GetParam() == ImageKind::squashfs && length + 4096 > whole.size();

@@ -20,6 +20,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/pace.hpp"
+
 namespace yett::test {
 
 struct RunOptions {
@@ -27,7 +29,7 @@ struct RunOptions {
   std::string input;                     // given on stdin, which is then closed
   std::string directory;                 // working directory; empty: the caller's
   // Killed (SIGKILL) when it takes longer; `timed_out` tells.
-  std::chrono::milliseconds timeout{60'000};
+  std::chrono::milliseconds timeout{is_emulated_guest() ? 300'000 : 60'000};
   std::function<void()> before_exec;  // in the child, last: leak fds, drop privileges, ...
 };
 

@@ -85,8 +85,7 @@ kernel_dir=$("$here/fetch_kernel.sh" "$kernel" "$cache")
 base=$("$here/make_base.sh" "$cache")
 tree=$("$here/make_tree.sh" "$build" "$cache")
 # From the last label of the alphabet: the adversarial programs, which treat the guest worst, come last.
-cat "$build"/tests/programs/*.txt 2>/dev/null | sort -ru | grep -E -- "$chosen" | grep -E -- "$filter" |
-  grep -Ev -f <(grep -v '^#' "$here/excluded") >"$out/programs" || true
+cat "$build"/tests/programs/*.txt 2>/dev/null | sort -ru | grep -E -- "$chosen" | grep -E -- "$filter" >"$out/programs" || true
 if [ "$YETT_VM_JOB" = programs ] && ! [ -s "$out/programs" ]; then
   say "$name: no program to run"
   echo 0 0 0 >"$out/count"
