@@ -14,6 +14,8 @@ using Problem = std::optional<std::string>;
 
 bool is_flag(const Option& option) { return std::holds_alternative<bool*>(option.target); }
 
+std::string shown(const Option& option) { return "--" + std::string(option.name); }
+
 std::string no_such_option(std::span<const Option> options, std::string_view name) {
   std::vector<std::string_view> names;
   for (const Option& option : options) names.push_back(option.name);
@@ -53,45 +55,43 @@ class Parser {
     if (name == "help") return line_.help = true, std::nullopt;
     const auto found = std::ranges::find(options_, name, &Option::name);
     if (found == options_.end()) return no_such_option(options_, name);
-    const std::string shown = "--" + std::string(name);
-    if (equals == std::string_view::npos) return take_bare(*found, shown);
-    if (is_flag(*found)) return shown + ": takes no value";
-    return keep(*found, shown, text.substr(equals + 1));
+    if (equals == std::string_view::npos) return take_bare(*found);
+    if (is_flag(*found)) return shown(*found) + ": takes no value";
+    return keep(*found, text.substr(equals + 1));
   }
 
   // "-itm64M": letters of flags, the last of them perhaps with a value.
   Problem take_letters(std::string_view letters) {
     for (; !letters.empty(); letters.remove_prefix(1)) {
-      const std::string shown = {'-', letters[0]};
       if (letters[0] == 'h') {
         line_.help = true;
         continue;
       }
       const auto found = std::ranges::find(options_, letters[0], &Option::letter);
-      if (found == options_.end()) return shown + ": no such option";
+      if (found == options_.end()) return std::string{'-', letters[0]} + ": no such option";
       if (!is_flag(*found) && letters.size() > 1)
-        return keep(*found, shown, letters.substr(letters[1] == '=' ? 2 : 1));
-      if (Problem problem = take_bare(*found, shown)) return problem;
+        return keep(*found, letters.substr(letters[1] == '=' ? 2 : 1));
+      if (Problem problem = take_bare(*found)) return problem;
     }
     return std::nullopt;
   }
 
-  Problem take_bare(const Option& option, const std::string& shown) {
+  Problem take_bare(const Option& option) {
     if (is_flag(option)) return *std::get<bool*>(option.target) = true, std::nullopt;
-    if (!option.alone.empty()) return keep(option, shown, option.alone);
+    if (!option.alone.empty()) return keep(option, option.alone);
     const bool value_follows =
         at_ < words_.size() && (words_[at_][0] != '-' || words_[at_][1] == '\0');
-    if (!value_follows) return shown + ": " + std::string(option.value) + " is missing";
-    return keep(option, shown, words_[at_++]);
+    if (!value_follows) return shown(option) + ": " + std::string(option.value) + " is missing";
+    return keep(option, words_[at_++]);
   }
 
-  Problem keep(const Option& option, const std::string& shown, std::string_view value) {
+  Problem keep(const Option& option, std::string_view value) {
     if (auto* const* list = std::get_if<std::vector<std::string>*>(&option.target)) {
       (*list)->emplace_back(value);
       return std::nullopt;
     }
     const auto index = static_cast<std::size_t>(&option - options_.data());
-    if (given_[index]) return shown + ": given twice";
+    if (given_[index]) return shown(option) + ": given twice";
     given_[index] = true;
     *std::get<std::string*>(option.target) = value;
     return std::nullopt;

@@ -163,7 +163,7 @@ int run_inspect(int argc, char** argv) {
     return 0;
   }
   if (!line) return wrong_usage(line.error());
-  if (line->places.size() != 1) return wrong_usage("name one package");
+  if (line->places.size() != 1) return wrong_usage("name one PACKAGE");
   const std::string& path = line->places[0];
   const Result<Inspection> found = inspect(path);
   if (!found) return print_error("inspect", found.error(), 1);
