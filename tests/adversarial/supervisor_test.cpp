@@ -287,6 +287,21 @@ TEST(SupervisorAttacks, ReusedNumberIsNotTouched) {
   EXPECT_GT(reused, test::repeated(900));
 }
 
+// A supervisor in a process of its own, which is then the only one that has the listener.
+pid_t fork_supervisor(NotifiedChild& child) {
+  const pid_t supervisor = ::fork();
+  if (supervisor == 0) {
+    const SandboxPlan plan = test::make_test_plan();
+    AuditSink audit;
+    NotificationPump pump(child.listener(), plan, {}, audit);
+    while (pump.run()) {
+    }
+    ::_exit(0);
+  }
+  child.close_listener();
+  return supervisor;
+}
+
 // SECURITY(supervisor-killed): kill -9 at some point of an endless row of calls: before it, each is
 // refused; after it, ENOSYS. Never a success.
 TEST(SupervisorAttacks, KilledSupervisorGrantsNothing) {
@@ -296,16 +311,7 @@ TEST(SupervisorAttacks, KilledSupervisorGrantsNothing) {
       while (tally->no_supervisor < 100) tally->count(forbidden());
       return 0;
     });
-    const pid_t supervisor = ::fork();
-    if (supervisor == 0) {
-      const SandboxPlan plan = test::make_test_plan();
-      AuditSink audit;
-      NotificationPump pump(child.listener(), plan, {}, audit);
-      while (pump.run()) {
-      }
-      ::_exit(0);
-    }
-    child.close_listener();
+    const pid_t supervisor = fork_supervisor(child);
     ::usleep(static_cast<useconds_t>(delay_us));
     ::kill(supervisor, SIGKILL);
     test::wait_status(supervisor);
@@ -323,16 +329,7 @@ TEST(SupervisorAttacks, StoppedSupervisorGrantsNothing) {
     while (tally->no_supervisor == 0) tally->count(forbidden());
     return 0;
   });
-  const pid_t supervisor = ::fork();
-  if (supervisor == 0) {
-    const SandboxPlan plan = test::make_test_plan();
-    AuditSink audit;
-    NotificationPump pump(child.listener(), plan, {}, audit);
-    while (pump.run()) {
-    }
-    ::_exit(0);
-  }
-  child.close_listener();
+  const pid_t supervisor = fork_supervisor(child);
   ::usleep(10'000);
   ::kill(supervisor, SIGSTOP);
   ::usleep(20'000);

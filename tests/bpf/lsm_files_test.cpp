@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "tests/bpf/labelled_task.hpp"
+#include "tests/support/pass_fd.hpp"
 
 namespace yett::test {
 namespace {
@@ -232,25 +233,10 @@ TEST_F(LsmFiles, ADirectoryOfAnotherMountTreeIsNotReceived) {
       const int sent = from_elsewhere
                            ? static_cast<int>(::syscall(428 /* open_tree */, AT_FDCWD, "/", 1))
                            : ::open("/", O_RDONLY | O_DIRECTORY);
-      char byte = 'x';
-      iovec data{&byte, 1};
-      alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-      msghdr message{};
-      message.msg_iov = &data;
-      message.msg_iovlen = 1;
-      message.msg_control = control;
-      message.msg_controllen = sizeof control;
-      cmsghdr* header = CMSG_FIRSTHDR(&message);
-      header->cmsg_level = SOL_SOCKET;
-      header->cmsg_type = SCM_RIGHTS;
-      header->cmsg_len = CMSG_LEN(sizeof(int));
-      std::memcpy(CMSG_DATA(header), &sent, sizeof sent);
-      if (sent < 0 || ::sendmsg(pair[0], &message, 0) != 1) return 198;
-      std::memset(control, 0, sizeof control);
-      message.msg_controllen = sizeof control;
-      if (::recvmsg(pair[1], &message, 0) != 1) return 197;
-      header = CMSG_FIRSTHDR(&message);
-      return header == nullptr ? EACCES : 0;
+      if (sent < 0 || !send_fd(pair[0], sent)) return 198;
+      UniqueFd received;
+      if (!receive_message(pair[1], received)) return 197;
+      return received.valid() ? 0 : EACCES;
     };
   };
   EXPECT_EQ(run_labelled(plain_plan(), receive_after(true)).result, EACCES);

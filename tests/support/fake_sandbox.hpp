@@ -177,7 +177,7 @@ class FakeSandbox {
     }
     const int listener = install_notifying_filter(trapped_calls(), filter_flags);
     if (listener < 0) ::_exit(98);
-    send_fd(pass, listener);
+    (void)send_fd(pass, listener);
     ::close(listener);
     ::close(pass);
     ::_exit(app());

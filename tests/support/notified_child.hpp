@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "base/unique_fd.hpp"
+#include "tests/support/pass_fd.hpp"
 
 namespace yett::test {
 
@@ -61,38 +62,6 @@ inline int install_notifying_filter(std::span<const int> calls, unsigned flags =
   const long listener = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
                                   SECCOMP_FILTER_FLAG_NEW_LISTENER | flags, &filter);
   return listener < 0 ? -errno : static_cast<int>(listener);
-}
-
-inline void send_fd(int socket, int fd) {
-  char byte = 0;
-  iovec data{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  *reinterpret_cast<int*>(CMSG_DATA(header)) = fd;
-  ::sendmsg(socket, &message, 0);
-}
-
-// Nothing when the peer closed without sending.
-inline UniqueFd receive_fd(int socket) {
-  char byte = 0;
-  iovec data{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  if (::recvmsg(socket, &message, MSG_CMSG_CLOEXEC) <= 0) return {};
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  return UniqueFd(header != nullptr ? *reinterpret_cast<const int*>(CMSG_DATA(header)) : -1);
 }
 
 inline void become(uid_t uid) {
@@ -154,7 +123,7 @@ class NotifiedChild {
     if (uid != ::geteuid()) become(uid);
     const int listener = install_notifying_filter(calls, flags);
     if (listener < 0) ::_exit(98);
-    send_fd(socket, listener);
+    (void)send_fd(socket, listener);
     ::close(listener);
     ::close(socket);
     ::_exit(body());
