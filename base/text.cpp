@@ -148,26 +148,6 @@ std::optional<std::size_t> find_control_character(std::string_view text) {
   return std::nullopt;
 }
 
-std::optional<std::size_t> find_nameless_table(std::string_view text) {
-  constexpr std::string_view kBlank = " \t";
-  constexpr std::string_view kNameStart =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-\"'";
-  for (std::size_t line = 0; line < text.size();) {
-    std::size_t at = text.find_first_not_of(kBlank, line);
-    if (at != std::string_view::npos && text[at] == '[') {
-      at = text.find_first_not_of(kBlank, at + 1);
-      if (at != std::string_view::npos && text[at] == '[')
-        at = text.find_first_not_of(kBlank, at + 1);
-      if (at == std::string_view::npos || kNameStart.find(text[at]) == std::string_view::npos)
-        return std::min(at, text.size() - 1);
-    }
-    const std::size_t end = text.find('\n', line);
-    if (end == std::string_view::npos) return std::nullopt;
-    line = end + 1;
-  }
-  return std::nullopt;
-}
-
 TextPosition position_in(std::string_view text, std::size_t offset) {
   const std::string_view before = text.substr(0, offset);
   const auto line_start = before.rfind('\n') + 1;  // npos + 1 is 0

@@ -34,10 +34,6 @@ namespace yett {
 // format allows, and what parsers of text stumble over.
 [[nodiscard]] std::optional<std::size_t> find_control_character(std::string_view text);
 
-// The first line of TOML that begins like a table's header and then names none: "[;x]". toml++ 3.3
-// ends the program there. The offset of what stands in the name's place.
-[[nodiscard]] std::optional<std::size_t> find_nameless_table(std::string_view text);
-
 // Line and column of a byte of a text, both from 1.
 struct TextPosition {
   std::uint32_t line = 1;

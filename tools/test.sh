@@ -21,6 +21,7 @@ soak         many sandboxes at once, then nothing left of them
 vm           the same in QEMU with BPF LSM and pure cgroup v2 (beside the next ones)
 asan         unit and integration cases under AddressSanitizer and UBSan
 tsan         unit and integration cases under ThreadSanitizer
+fuzz         each fuzzer for a few seconds: policy, manifest, images, filter, text
 lint         clang-tidy and shellcheck
 leaks        the host is as it was before: mounts, loops, cgroups, BPF, processes, files
 TEXT
@@ -151,6 +152,7 @@ stage_vm() {
 
 stage_asan() { sanitizer_stage asan; }
 stage_tsan() { sanitizer_stage tsan; }
+stage_fuzz() { counted fuzz tests/fuzz/run.sh --smoke; }
 stage_lint() { python3 tools/lint.py; }
 
 # What just ended may take a moment to vanish (autoclear of loops, cgroups), so it looks again for 5 s.
@@ -185,7 +187,7 @@ prepare() { # PURPOSE...
 }
 
 run_all() {
-  prepare build test lint
+  prepare build test lint fuzz
   tests/support/host_snapshot.sh > $results/host.before
   stage build
   [ "$all_passed" = yes ] || { summarise; return; }
@@ -195,6 +197,7 @@ run_all() {
   [ ! -x tests/soak/run.sh ] || stage soak
   stage asan
   stage tsan
+  [ ! -x tests/fuzz/run.sh ] || stage fuzz
   stage lint
   finish_beside
   stage leaks

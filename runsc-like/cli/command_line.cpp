@@ -85,7 +85,9 @@ class Parser {
     return keep(option, words_[at_++]);
   }
 
+  // An empty value is a mistake, most often of a script's unset variable: not "not given".
   Problem keep(const Option& option, std::string_view value) {
+    if (value.empty()) return shown(option) + ": its value is empty";
     if (auto* const* list = std::get_if<std::vector<std::string>*>(&option.target)) {
       (*list)->emplace_back(value);
       return std::nullopt;

@@ -7,6 +7,7 @@
 #include <array>
 #include <climits>
 #include <cstdlib>
+#include <optional>
 
 #include "base/text.hpp"
 #include "runsc-like/cli/input_file.hpp"
@@ -220,6 +221,17 @@ Status take_process(const RunOptions& options, SandboxRequest& request) {
 
 // ---- policy -------------------------------------------------------------------------------------
 
+// Digits with at most one point among them: no sign, space, exponent, hexadecimal or infinity.
+std::optional<double> parse_cpus(const std::string& text) {
+  const std::size_t point = text.find('.');
+  const bool whole = parse_decimal(text.substr(0, point)).has_value();
+  const std::string fraction = point == std::string::npos ? "0" : text.substr(point + 1);
+  const bool digits = !fraction.empty() && fraction.size() <= 9 &&
+                      fraction.find_first_not_of("0123456789") == std::string::npos;
+  if (!whole || !digits) return std::nullopt;
+  return std::strtod(text.c_str(), nullptr);
+}
+
 Status take_limits(const RunOptions& options, LimitPolicy& limits) {
   if (!options.memory.empty()) {
     limits.memory_bytes = parse_size(options.memory);
@@ -234,10 +246,9 @@ Status take_limits(const RunOptions& options, LimitPolicy& limits) {
       return fail(request_error("--pids " + options.pids, "wanted a count from 1 to 4194304"));
   }
   if (!options.cpus.empty()) {
-    char* end = nullptr;
-    limits.cpus = std::strtod(options.cpus.c_str(), &end);
+    limits.cpus = parse_cpus(options.cpus);
     limits.sources["cpu"] = flag("--cpus");
-    if (*end != '\0' || !(*limits.cpus >= 0.01 && *limits.cpus <= 4096))
+    if (!limits.cpus || *limits.cpus < 0.01 || *limits.cpus > 4096)
       return fail(request_error("--cpus " + options.cpus,
                                 "wanted a number of CPUs from 0.01, as 0.5 or 2"));
   }

@@ -94,6 +94,7 @@ std::expected<std::string, std::string> take_image(const std::vector<std::string
     return std::unexpected(
         "more than one IMAGE given; the command comes after --: yett run [IMAGE] -- COMMAND "
         "ARG...");
+  if (!places.empty() && places[0].empty()) return std::unexpected("IMAGE: its name is empty");
   return places.empty() ? "" : places[0];
 }
 

@@ -298,14 +298,21 @@ Status CgroupDir::join(pid_t process) const {
   return {};
 }
 
+// Of the first directory that keeps the file.
+std::optional<std::uint64_t> CgroupDir::figure(const char* file, std::string_view key) const {
+  for (const std::string& directory : directories_)
+    if (const auto found = cgroup_figure(read_cgroup_file(directory, file), key)) return found;
+  return std::nullopt;
+}
+
+CgroupLoad CgroupDir::load() const {
+  auto memory = figure("memory.current", "");
+  if (!memory) memory = figure("memory.usage_in_bytes", "");
+  return {.memory_bytes = memory.value_or(0), .processes = figure("pids.current", "").value_or(0)};
+}
+
 CgroupUsage CgroupDir::usage() const {
   CgroupUsage usage;
-  const auto figure = [this](const char* file,
-                             std::string_view key) -> std::optional<std::uint64_t> {
-    for (const std::string& directory : directories_)
-      if (const auto found = cgroup_figure(read_cgroup_file(directory, file), key)) return found;
-    return std::nullopt;
-  };
   usage.peak_memory_bytes = figure("memory.peak", "");  // v2, Linux 5.19
   if (!usage.peak_memory_bytes) usage.peak_memory_bytes = figure("memory.max_usage_in_bytes", "");
   usage.cpu_us = figure("cpu.stat", "usage_usec");

@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -30,6 +31,12 @@ struct CgroupUsage {
   std::optional<std::uint64_t> cpu_us;
   std::uint64_t oom_kills = 0;
   std::uint64_t refused_forks = 0;  // by the pids limit
+};
+
+// What it takes now; 0 where nothing keeps count.
+struct CgroupLoad {
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t processes = 0;
 };
 
 class CgroupDir {
@@ -51,6 +58,7 @@ class CgroupDir {
   [[nodiscard]] Status join(pid_t process) const;
 
   [[nodiscard]] CgroupUsage usage() const;
+  [[nodiscard]] CgroupLoad load() const;
   // SIGKILL to everything inside, forks that race included. Does not wait.
   [[nodiscard]] Status kill() const;
   // Kills, waits for the last task (5 s at most) and removes the directories. Idempotent.
@@ -60,6 +68,7 @@ class CgroupDir {
 
  private:
   CgroupDir() = default;
+  [[nodiscard]] std::optional<std::uint64_t> figure(const char* file, std::string_view key) const;
   [[nodiscard]] Status start_keeper();
   void open_keeper_gate();
   void dismiss_keeper();  // lets it go to work, and waits until it has ended

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -104,6 +105,11 @@ Error step_error(const SandboxPlan& plan, const LaunchMessage& message) {
     default:
       break;
   }
+  // In a tree mounted with an id map, the launch's own ids have no place.
+  if (message.step == ChildStep::mounts && (message.error == EOVERFLOW || message.error == EROFS))
+    error.mend =
+        "its mount point does not exist in the volume that it lies in, and cannot be made "
+        "there: make it on the host";
   if (message.step == ChildStep::app_directory)
     error.mend = message.error == ELOOP ? "no way through /proc/self/fd leads to one inside"
                                         : "give a directory that exists inside with -w";

@@ -10,6 +10,7 @@
 #include <toml++/toml.h>
 
 #include "base/text.hpp"
+#include "base/toml_text.hpp"
 #include "sandbox/package/policy_text.hpp"
 
 namespace yett {
@@ -147,15 +148,8 @@ Result<PackageManifest> parse_manifest(std::string_view text, std::string_view f
     reader.report({1, 1}, fmt::format("larger than {} bytes", kMaxManifestBytes));
     return reader.finish();
   }
-  // toml++ 3.3 ends the program at a NUL in a table's name.
-  if (const auto at = find_control_character(text)) {
-    const TextPosition position = position_in(text, *at);
-    reader.report({position.line, position.column}, "a control character is not allowed in TOML");
-    return reader.finish();
-  }
-  if (const auto at = find_nameless_table(text)) {
-    const TextPosition position = position_in(text, *at);
-    reader.report({position.line, position.column}, "a table's name was expected here");
+  if (const auto fault = find_toml_fault(text)) {
+    reader.report({fault->at.line, fault->at.column}, fault->what);
     return reader.finish();
   }
   const toml::parse_result parsed = toml::parse(text);

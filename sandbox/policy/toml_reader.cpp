@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "base/toml_text.hpp"
 
 namespace yett {
 namespace {
@@ -40,15 +41,8 @@ std::string suggest(std::string_view wrong, std::span<const std::string_view> kn
 }
 
 std::optional<toml::table> TomlReader::parse(std::string_view text) {
-  // toml++ 3.3 ends the program at a NUL in a table's name.
-  if (const auto at = find_control_character(text)) {
-    const TextPosition position = position_in(text, *at);
-    note({file_, position.line, position.column}, "a control character is not allowed in TOML");
-    return std::nullopt;
-  }
-  if (const auto at = find_nameless_table(text)) {
-    const TextPosition position = position_in(text, *at);
-    note({file_, position.line, position.column}, "a table's name was expected here");
+  if (const auto fault = find_toml_fault(text)) {
+    note({file_, fault->at.line, fault->at.column}, fault->what);
     return std::nullopt;
   }
   toml::parse_result result = toml::parse(text, file_);

@@ -177,6 +177,11 @@ SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
                          .status_socket = running.status_socket.borrow(),
                          .listener = running.listener.borrow(),
                          .pty_master = running.pty_master.borrow()};
+  if (parts.cgroup)
+    handles.usage = [&parts] {
+      const CgroupLoad load = parts.cgroup->load();
+      return SandboxUsage{.memory_bytes = load.memory_bytes, .processes = load.processes};
+    };
   if (!parts.planes) return handles;
   handles.kernel_events = parts.planes->events();
   handles.drain_kernel_events = [&parts] {

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "base/toml_text.hpp"
 
 namespace yett {
 namespace {
@@ -43,12 +44,40 @@ TEST(NearestName, FindsTypingErrorsOnly) {
   EXPECT_FALSE(nearest_name("zebra-crossing", kNames));
 }
 
-TEST(FindNamelessTable, FindsHeadersWithoutAName) {
-  EXPECT_EQ(find_nameless_table("a = 1\n[;x]\n"), 7U);
-  EXPECT_EQ(find_nameless_table("[[/x]]"), 2U);
-  EXPECT_TRUE(find_nameless_table("["));
-  EXPECT_FALSE(find_nameless_table("[a]\n [[ 'b' ]]\nc = [1]\n"));
-  EXPECT_FALSE(find_nameless_table(""));
+std::uint32_t fault_column(std::string_view text) {
+  const auto fault = find_toml_fault(text);
+  return fault ? fault->at.column : 0;
+}
+
+TEST(FindTomlFault, FindsHeadersWithoutAName) {
+  EXPECT_EQ(find_toml_fault("a = 1\n[;x]\n")->at.line, 2U);
+  EXPECT_EQ(fault_column("a = 1\n[;x]\n"), 2U);
+  EXPECT_EQ(fault_column("[[/x]]"), 3U);
+  EXPECT_EQ(fault_column("["), 1U);
+  EXPECT_EQ(fault_column("[a]\n [[ 'b' ]]\nc = [1]\n"), 0U);
+  EXPECT_EQ(fault_column(""), 0U);
+}
+
+TEST(FindTomlFault, KnowsListsAndStrings) {
+  EXPECT_EQ(fault_column("a = [\n[],\n[\n1]\n]\n"), 0U);
+  EXPECT_EQ(fault_column("a = \"\"\"\n[;x]\n\"\"\"\nb = '''\n[;x]'''''\n"), 0U);
+  EXPECT_EQ(find_toml_fault("a = \"\"\"x\"\"\"\"\"\n[;x]\n")->at.line, 2U);
+  EXPECT_EQ(find_toml_fault("a = '[\n[;x]\n")->at.line, 2U);
+}
+
+TEST(FindTomlFault, KeepsStrangeCharactersInStringsAndComments) {
+  EXPECT_EQ(fault_column("a = \"grüß\" # für\nb = 'é'\n'ö' = 1\n"), 0U);
+  EXPECT_EQ(fault_column("\xEF\xBB\xBF# with a mark"), 0U);
+  EXPECT_EQ(fault_column("ab = \xef\xb3\xbf"), 6U);
+  EXPECT_EQ(fault_column("\xEF\xBB\xBF\xef\xb3\xbf"), 4U);
+  EXPECT_EQ(fault_column("a = \"\\ü\""), 7U);
+  EXPECT_EQ(find_toml_fault("a = \"\"\"\\\n ü\"\"\"")->at.line, 2U);
+  EXPECT_EQ(fault_column("a = '\\ü'"), 0U);
+}
+
+TEST(FindTomlFault, FindsControlCharacters) {
+  using std::string_view_literals::operator""sv;
+  EXPECT_EQ(fault_column("a = '\0'"sv), 6U);
 }
 
 TEST(EscapeForTerminal, LeavesNoControlBytes) {

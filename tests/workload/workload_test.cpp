@@ -243,5 +243,22 @@ INSTANTIATE_TEST_SUITE_P(From, Workload,
                          ::testing::Values(Image::host, Image::squashfs, Image::erofs),
                          [](const auto& chosen) { return std::string(image_name(chosen.param)); });
 
+// sysinfo(2), as `free` asks it: the sandbox's own limit, what it uses of it, and its own
+// processes.
+TEST(Sysinfo, TellsOfTheSandboxOnly) {
+  YETT_REQUIRE(::geteuid() == 0, "the full mode needs root");
+  const RunResult run = run_yett({"run", "-m", "64M", "--pids", "20", "--", "python3", "-c", R"(
+import ctypes, struct, subprocess
+kept = [subprocess.Popen(["sleep", "30"]) for _ in range(3)]
+ballast = bytearray(16 << 20)
+told = ctypes.create_string_buffer(128)
+ctypes.CDLL(None).sysinfo(told)
+fields = struct.unpack_from("=q3Q6QH", told.raw)
+print(fields[4] == 64 << 20, 16 << 20 <= fields[4] - fields[5] <= 60 << 20, fields[10])
+for one in kept: one.kill()
+)"});
+  EXPECT_EQ(run.out, "True True 5\n") << run.text();  // with PID 1 and python itself
+}
+
 }  // namespace
 }  // namespace yett::test
