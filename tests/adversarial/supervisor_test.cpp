@@ -92,7 +92,10 @@ void expect_each_call_once(int handler_flags) {
   EXPECT_GT(*alarms, 10U);
   EXPECT_EQ(tally->refused, recorded(audit));
   EXPECT_EQ(tally->refused + tally->interrupted, calls);
-  EXPECT_LT(tally->interrupted, calls / 10);
+  EXPECT_LE(tally->interrupted, *alarms);
+  if (!test::is_emulated_guest()) {  // there the supervisor may be late with every call
+    EXPECT_LT(tally->interrupted, calls / 10);
+  }
   if (handler_flags == SA_RESTART) {
     EXPECT_EQ(tally->interrupted, 0U);
   }
