@@ -21,7 +21,7 @@ constexpr std::uint64_t kMaxPolicyFile = 1ULL << 20;
 constexpr int kUsage = 2;
 constexpr char kHelp[] =
     "Usage: yett policy check FILE\n"
-    "       yett policy plan FILE|plugin|rvisor|none [--calls]\n\n"
+    "       yett policy plan FILE|plugin|container|rvisor|none [--calls]\n\n"
     "check  reads FILE and tells every mistake in it, with its place and the nearest valid name\n"
     "plan   shows where each rule goes on this host, why nobody can race it, and what it costs\n\n"
     "  --calls  one line per reachable system call too\n";

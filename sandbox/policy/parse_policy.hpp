@@ -10,9 +10,15 @@
 
 namespace yett {
 
-// The built-in policies by name: plugin, rvisor, none. Error: unknown name, with the nearest one.
+// The built-in policies by name: plugin, container, rvisor, none. Error: unknown name, with the
+// nearest one.
 [[nodiscard]] Result<Policy> make_builtin_policy(std::string_view name);
 [[nodiscard]] std::vector<std::string_view> builtin_policy_names();
+
+// `container` for a container whose bounding set is `capabilities` (bit n for capability n): what
+// images expect under Docker's default profile, and nothing that it refuses. By its name alone it
+// has Docker's default capabilities. In OCI mode files, network and limits are the configuration's.
+[[nodiscard]] Policy make_container_policy(std::uint64_t capabilities);
 
 // Parses `text` (the content of `file_name`, which is used in messages only). `extends` names a
 // built-in; without it, "plugin" is extended. All errors of the file, not only the first, are in

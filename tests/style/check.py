@@ -74,7 +74,8 @@ def check_room_includes(source, build):
 
 # Header prefix, and the only places that may name it.
 OWNED = [
-    ("seccomp.h", ["tests/unit/filter_oracle_test"], "libseccomp is the tests' second opinion"),
+    ("seccomp.h", ["tests/unit/filter_oracle_test", "sandbox/seccomp/"],
+     "libseccomp compiles config.json's section, and is the tests' second opinion"),
     ("bpf/", ["supervisor/lsm/", "bpf/", "sandbox/host/", "tests/bpf/", "tests/uapi/"], "libbpf belongs to supervisor/lsm"),
     ("boost/", ["supervisor/loop/", "supervisor/session/", "supervisor/daemon/", "supervisor/control/"],
      "Asio belongs to supervisor/loop"),
