@@ -67,8 +67,8 @@ std::vector<Option> options_into(RunOptions& into) {
       {0, "time", "DURATION", "wall-clock limit, e.g. 30s; then it is killed (status 137)",
        &into.time, "Limits"},
 
-      {0, "policy", "POLICY", "a policy file, or plugin (the default), rvisor, none", &into.policy,
-       "Policy"},
+      {0, "policy", "POLICY", "a policy file, or plugin (the default), container, rvisor, none",
+       &into.policy, "Policy"},
       {0, "net", "NETWORK", "none (default) or host", &into.network, "Policy"},
       {0, "require", "PLANE,...", "no start unless these hold: bpf-lsm,landlock,cgroup-bpf,...",
        &into.require, "Policy"},

@@ -79,8 +79,11 @@ constexpr std::uint64_t kNamespaceFlags = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_
 constexpr std::array kClone{
     all_of<ArgumentCheck{.index = 0, .mask = kNamespaceFlags, .value = 0}>()};
 
-constexpr const auto &kPersonality = kOneOf < 0, PER_LINUX, PER_LINUX32, UNAME26,
-                     PER_LINUX32 | UNAME26, 0xFFFFFFFF > ;
+constexpr std::uint64_t kUname26 = UNAME26;
+constexpr std::uint64_t kLinux32 = PER_LINUX32;
+constexpr std::uint64_t kBoth = kLinux32 + kUname26;
+constexpr std::uint64_t kQuery = 0xFFFFFFFF;
+constexpr const auto& kPersonality = kOneOf<0, 0, kLinux32, kUname26, kBoth, kQuery>;
 
 constexpr int kAnybody = -1;
 
