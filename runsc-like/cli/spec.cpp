@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
 #include "runsc-like/cli/command_line.hpp"
