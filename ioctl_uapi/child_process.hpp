@@ -25,6 +25,11 @@ class ChildProcess {
   void kill_and_reap();
   // Kills without waiting for the namespaces' teardown (1.4 ms): whoever adopts orphans reaps it.
   void kill_and_forget();
+  // Lets it live on, as somebody else's child once we end. Returns its pid.
+  int leave() {
+    pidfd_.reset();
+    return std::exchange(pid_, 0);
+  }
 
  private:
   int pid_ = 0;

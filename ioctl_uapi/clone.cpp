@@ -22,6 +22,12 @@ Result<ForkedChild> fork_with_namespaces(std::uint64_t namespace_flags, Borrowed
   return ForkedChild{.pid = static_cast<int>(pid), .pidfd = UniqueFd(pid == 0 ? -1 : pidfd)};
 }
 
+Result<UniqueFd> open_pidfd(int pid) {
+  const long opened = ::syscall(SYS_pidfd_open, pid, 0);
+  if (opened < 0) return fail(errno_error("pidfd_open", std::to_string(pid)));
+  return UniqueFd(static_cast<int>(opened));
+}
+
 Status send_signal(BorrowedFd pidfd, int signal_number) {
   if (::syscall(SYS_pidfd_send_signal, pidfd.get(), signal_number, nullptr, 0) != 0)
     return fail(errno_error("pidfd_send_signal"));

@@ -18,6 +18,9 @@ struct ForkedChild {
 [[nodiscard]] Result<ForkedChild> fork_with_namespaces(std::uint64_t namespace_flags,
                                                        BorrowedFd cgroup = BorrowedFd());
 
+// pidfd_open(2), close-on-exec. target_gone when there is no such process.
+[[nodiscard]] Result<UniqueFd> open_pidfd(int pid);
+
 // pidfd_send_signal(2). target_gone when it already left.
 [[nodiscard]] Status send_signal(BorrowedFd pidfd, int signal_number);
 

@@ -4,6 +4,8 @@
 
 #include "runsc-like/cli/doctor.hpp"
 #include "runsc-like/cli/inspect.hpp"
+#include "runsc-like/cli/oci_create.hpp"
+#include "runsc-like/cli/oci_life.hpp"
 #include "runsc-like/cli/pack.hpp"
 #include "runsc-like/cli/policy.hpp"
 #include "runsc-like/cli/run.hpp"
@@ -11,14 +13,33 @@
 
 namespace yett {
 
+namespace {
+
+int run_either(int argc, char** argv) {
+  return is_oci_run(argc, argv) ? oci_run(argc, argv) : run_sandbox(argc, argv);
+}
+
+}  // namespace
+
 std::span<const Command> all_commands() {
   static constexpr std::array kCommands{
-      Command{"run", "run a program that you do not trust", run_sandbox},
+      Command{"run", "run a program that you do not trust", run_either},
       Command{"pack", "make a package of a directory or of programs of this host", run_pack},
       Command{"inspect", "what a package is, holds and asks for", run_inspect},
       Command{"policy", "check a policy file; show where each of its rules goes", run_policy},
       Command{"spec", "write the config.json of an OCI bundle to begin from", run_spec},
       Command{"doctor", "what this host offers, what is missing, and the mend", run_doctor},
+      Command{"create", "make a container of an OCI bundle", oci_create},
+      Command{"start", "run the program of a created container", oci_start},
+      Command{"state", "print the state of a container", oci_state},
+      Command{"exec", "run one more program in a container", oci_exec},
+      Command{"kill", "send a signal to a container", oci_kill},
+      Command{"delete", "remove a stopped container", oci_delete},
+      Command{"list", "the containers there are", oci_list},
+      Command{"ps", "the processes of a container", oci_ps},
+      Command{"pause", "let a container's processes stand still", oci_pause},
+      Command{"resume", "let them go on", oci_resume},
+      Command{"update", "change the resources of a container", oci_update},
   };
   return kCommands;
 }

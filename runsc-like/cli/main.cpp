@@ -6,6 +6,8 @@
 
 #include "base/text.hpp"
 #include "runsc-like/cli/command_table.hpp"
+#include "runsc-like/cli/oci_global.hpp"
+#include "runsc-like/cli/print_error.hpp"
 
 namespace {
 
@@ -16,6 +18,9 @@ void print_help(std::FILE* out) {
                  command.name.data(), static_cast<int>(command.summary.size()),
                  command.summary.data());
 }
+
+// In the lines that engines look for in runc's.
+void print_version() { std::fputs("yett version " YETT_VERSION "\nspec: 1.2.0\n", stdout); }
 
 int unknown_command(std::string_view name) {
   std::vector<std::string_view> names;
@@ -31,6 +36,12 @@ int unknown_command(std::string_view name) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && yett::begins_with_oci_globals(argv[1])) {
+    const auto words = yett::read_oci_globals({argv + 1, static_cast<std::size_t>(argc - 1)});
+    if (!words) return yett::print_error("global options", words.error(), 1);
+    argc -= static_cast<int>(*words);
+    argv += *words;
+  }
   const std::string_view name = argc > 1 ? argv[1] : "";
   if (name == "--help" || name == "-h" || name == "help") {
     print_help(stdout);
@@ -38,6 +49,10 @@ int main(int argc, char** argv) {
   }
   for (const yett::Command& command : yett::all_commands())
     if (command.name == name) return command.run(argc - 1, argv + 1);
+  if (name == "--version" || name == "-v") {
+    print_version();
+    return 0;
+  }
   if (name.empty()) {
     print_help(stderr);
     return 2;

@@ -1,0 +1,99 @@
+#include "ioctl_uapi/container_protocol.hpp"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstring>
+
+namespace yett {
+namespace {
+
+union ControlBuffer {
+  std::array<char, CMSG_SPACE(sizeof(int))> bytes;
+  struct cmsghdr align;
+};
+
+}  // namespace
+
+const char* container_step_name(ContainerStep step) {
+  static constexpr std::array<const char*, static_cast<std::size_t>(ContainerStep::count)> kNames{
+      "begin",
+      "join cgroup",
+      "unshare cgroup namespace",
+      "join namespace",
+      "enter user namespace",
+      "set hostname",
+      "set sysctl",
+      "raise loopback",
+      "set mount propagation",
+      "mount root filesystem",
+      "mount",
+      "make device",
+      "wait for hooks",
+      "open terminal",
+      "mask path",
+      "pivot_root",
+      "start session",
+      "set limits",
+      "chdir to cwd",
+      "exec",
+      "wait for start",
+      "startContainer hook",
+      "take identity",
+      "confine",
+      "exec",
+  };
+  const auto index = static_cast<std::size_t>(step);
+  return index < kNames.size() ? kNames[index] : "unknown step";
+}
+
+ChildResult send_container_message(int socket, const ContainerMessage& message, int passed_fd) {
+  ContainerMessage frame = message;
+  struct iovec bytes{.iov_base = &frame, .iov_len = sizeof frame};
+  ControlBuffer control{};
+  struct msghdr header{};
+  header.msg_iov = &bytes;
+  header.msg_iovlen = 1;
+  if (passed_fd >= 0) {
+    header.msg_control = control.bytes.data();
+    header.msg_controllen = control.bytes.size();
+    struct cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(rights), &passed_fd, sizeof(int));
+  }
+  for (;;) {
+    const ssize_t sent = ::sendmsg(socket, &header, MSG_NOSIGNAL);
+    if (sent == static_cast<ssize_t>(sizeof frame)) return kDone;
+    if (sent < 0 && errno == EINTR) continue;
+    return sent < 0 ? errno : EIO;
+  }
+}
+
+ChildResult receive_container_message(int socket, ContainerMessage& message, int* passed_fd) {
+  struct iovec bytes{.iov_base = &message, .iov_len = sizeof message};
+  ControlBuffer control{};
+  struct msghdr header{};
+  header.msg_iov = &bytes;
+  header.msg_iovlen = 1;
+  if (passed_fd != nullptr) {
+    *passed_fd = -1;
+    header.msg_control = control.bytes.data();
+    header.msg_controllen = control.bytes.size();
+  }
+  ssize_t received = 0;
+  // ECONNRESET is told once, before what is queued, when the other side left with a frame unread.
+  do {
+    received = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+  } while (received < 0 && (errno == EINTR || errno == ECONNRESET));
+  if (received < 0) return errno;
+  if (received == 0) return EPIPE;
+  if (received != static_cast<ssize_t>(sizeof message)) return EPROTO;
+  const struct cmsghdr* rights = passed_fd != nullptr ? CMSG_FIRSTHDR(&header) : nullptr;
+  if (rights != nullptr && rights->cmsg_type == SCM_RIGHTS)
+    std::memcpy(passed_fd, CMSG_DATA(rights), sizeof(int));
+  return kDone;
+}
+
+}  // namespace yett

@@ -1,0 +1,16 @@
+// The OCI commands on a container that is there.
+#pragma once
+
+namespace yett {
+
+int oci_state(int argc, char** argv);
+int oci_kill(int argc, char** argv);
+int oci_delete(int argc, char** argv);
+int oci_pause(int argc, char** argv);
+int oci_resume(int argc, char** argv);
+int oci_update(int argc, char** argv);
+int oci_list(int argc, char** argv);
+int oci_ps(int argc, char** argv);
+int oci_exec(int argc, char** argv);
+
+}  // namespace yett

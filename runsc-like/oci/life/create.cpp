@@ -1,0 +1,204 @@
+// create: everything but the program.
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "runsc-like/oci/config/read_config.hpp"
+#include "runsc-like/oci/life/console_socket.hpp"
+#include "runsc-like/oci/life/hooks.hpp"
+#include "runsc-like/oci/life/lifecycle.hpp"
+#include "runsc-like/oci/life/plan_container.hpp"
+#include "runsc-like/oci/life/plan_resources.hpp"
+#include "runsc-like/oci/life/write_file.hpp"
+#include "sandbox/container/container_cgroup.hpp"
+#include "sandbox/container/launch_container.hpp"
+#include "sandbox/host/probe_parts.hpp"
+
+namespace yett::oci {
+namespace {
+
+Result<std::string> absolute_path(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), ::free);
+  if (!real) return fail(errno_error("bundle", path));
+  return std::string(real.get());
+}
+
+// Later steps stand in another directory.
+Result<std::string> from_here(const std::string& path) {
+  if (path.empty() || path.starts_with('/')) return path;
+  const std::unique_ptr<char, void (*)(void*)> here(::getcwd(nullptr, 0), ::free);
+  if (!here) return fail(errno_error("working directory"));
+  return std::string(here.get()) + "/" + path;
+}
+
+std::string now_text() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  std::tm parts{};
+  ::gmtime_r(&now.tv_sec, &parts);
+  char text[32];
+  const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+  std::string fraction = std::to_string(1'000'000'000 + now.tv_nsec).substr(1);
+  return std::string(text, length) + "." + fraction + "Z";
+}
+
+// A path of cgroupfs; a slice of systemd's has colons.
+Result<std::string> choose_cgroup_path(const Config& config, const std::string& id) {
+  const std::string& asked = config.linux_.cgroups_path;
+  if (asked.empty()) return std::string(kContainersCgroup) + "/" + id;
+  std::string path = asked.starts_with('/') ? asked : std::string(kContainersCgroup) + "/" + asked;
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  for (std::size_t begin = 1; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    const std::string name = path.substr(begin, end - begin);
+    // SECURITY(container-cgroup-path)
+    if (name.empty() || name == "." || name == "..")
+      return fail(request_error("/linux/cgroupsPath", "goes out of itself", "leave out . and .."));
+    begin = end + 1;
+  }
+  return path;
+}
+
+ContainerState first_state(const Config& config, const CreateOptions& options,
+                           const std::string& bundle) {
+  ContainerState state;
+  state.oci_version = config.oci_version;
+  state.id = options.id;
+  state.bundle = bundle;
+  state.created = now_text();
+  state.owner = ::geteuid() == 0 ? "root" : std::to_string(::geteuid());
+  state.annotations = config.annotations;
+  if (config.process && !config.process->args.empty()) state.program = config.process->args.front();
+  return state;
+}
+
+Status check_terminal(const CreateOptions& options, bool terminal) {
+  if (options.foreground_terminal) return {};
+  if (terminal && options.console_socket.empty())
+    return fail(request_error("/process/terminal", "needs --console-socket here"));
+  if (!terminal && !options.console_socket.empty())
+    return fail(request_error("--console-socket", "process.terminal is not set"));
+  return {};
+}
+
+Status set_resources(const Config& config, const CgroupFeatures& features,
+                     const std::string& path) {
+  static const Resources kNone;
+  const Resources& resources = config.linux_.resources ? *config.linux_.resources : kNone;
+  YETT_TRY(const auto settings, plan_resources(resources, features));
+  YETT_CHECK(apply_cgroup_settings(features, path, settings));
+  if (!features.v1_mounts.contains("devices")) return {};
+  return apply_cgroup_settings(features, path, plan_device_rules(resources.devices));
+}
+
+// Hooks between the mounts and the entering of the root.
+Status run_create_hooks(const CreatedContainer& container, const ContainerPlan& plan) {
+  const Hooks& hooks = container.config.hooks;
+  const std::string state = state_document(container.state, ContainerStatus::creating);
+  YETT_CHECK(run_hooks(hooks.prestart, "prestart", state, {}));
+  YETT_CHECK(run_hooks(hooks.create_runtime, "createRuntime", state, {}));
+  const std::uint64_t entered =
+      plan.new_namespaces & ~static_cast<std::uint64_t>(CLONE_NEWPID | CLONE_NEWTIME);
+  return run_hooks(hooks.create_container, "createContainer", state,
+                   {.process = container.process.pidfd(), .namespaces = entered});
+}
+
+Status hand_over_terminal(CreatedContainer& container, const CreateOptions& options,
+                          UniqueFd terminal) {
+  if (!terminal.valid()) return {};
+  if (!options.console_socket.empty()) return send_console(options.console_socket, terminal.borrow());
+  container.terminal = std::move(terminal);
+  return {};
+}
+
+Status set_oom_score(const ContainerPlan& plan, int pid) {
+  if (!plan.process.oom_score_adj) return {};
+  return write_text_file("/proc/" + std::to_string(pid) + "/oom_score_adj",
+                         *plan.process.oom_score_adj);
+}
+
+Status launch(CreatedContainer& container, ContainerPlan& plan, const CreateOptions& options,
+              const ContainerCgroup& cgroup) {
+  YETT_TRY(const UniqueFd start_socket, container.directory.listen_for_start());
+  YETT_TRY(const UniqueFd waiting, container.directory.hold_waiting());
+  if (::chdir(plan.root.c_str()) != 0) return fail(errno_error("chdir", plan.root));
+  ContainerInputs inputs{.cgroup_v2 = cgroup.v2.borrow(),
+                         .cgroup_task_files = {},
+                         .start_socket = start_socket.borrow(),
+                         .waiting_lock = waiting.borrow()};
+  for (const UniqueFd& file : cgroup.task_files) inputs.cgroup_task_files.push_back(file.get());
+  YETT_TRY(StartedContainer started, begin_container(plan, inputs));
+  container.state.pid = started.process.pid();
+  container.state.pid_start = process_start_time(container.state.pid).value_or(0);
+  YETT_CHECK(set_oom_score(plan, container.state.pid));
+  container.process = std::move(started.process);
+  const BorrowedFd socket = started.status_socket.borrow();
+  YETT_TRY(ContainerStage stage, await_stage(socket, container.state.pid, plan));
+  if (stage.kind == ContainerMessageKind::mounted) {
+    YETT_CHECK(run_create_hooks(container, plan));
+    YETT_CHECK(let_go_on(socket));
+    YETT_TRY(stage, await_stage(socket, container.state.pid, plan));
+  }
+  YETT_CHECK(hand_over_terminal(container, options, std::move(stage.terminal)));
+  YETT_CHECK(container.directory.write_state(container.state));
+  if (!options.pid_file.empty())
+    YETT_CHECK(write_pid_file(options.pid_file, container.state.pid));
+  return let_go_on(socket);
+}
+
+Status build(CreatedContainer& container, const CreateOptions& options) {
+  ContainerState& state = container.state;
+  const CgroupFeatures features = probe_cgroups();
+  YETT_TRY(const std::string cgroup_path, choose_cgroup_path(container.config, options.id));
+  YETT_TRY(ContainerPlan plan,
+           plan_container(container.config, {.bundle = state.bundle,
+                                             .cgroup_path = cgroup_path,
+                                             .cgroups = features}));
+  YETT_CHECK(plan_filters(container.config, plan));
+  YETT_CHECK(check_terminal(options, plan.process.terminal));
+  plan.pivot = options.pivot;
+  plan.process.new_keyring = options.new_keyring;
+  plan.process.preserved_fds = options.preserved_fds;
+  state.root = plan.root;
+  state.cgroup_path = cgroup_path;
+  state.cgroups = container_cgroup_directories(features, cgroup_path);
+  state.cgroup_v2 = !features.v2_mount.empty();
+  // Before anything is made, so that a `delete` finds what a killed `create` made.
+  YETT_CHECK(container.directory.write_state(state));
+  YETT_TRY(const ContainerCgroup cgroup, make_container_cgroup(features, cgroup_path));
+  YETT_CHECK(set_resources(container.config, features, cgroup_path));
+  return launch(container, plan, options, cgroup);
+}
+
+}  // namespace
+
+Result<CreatedContainer> create_container(const ContainerStore& store,
+                                          const CreateOptions& asked) {
+  CreateOptions options = asked;
+  YETT_CHECK(check_container_id(options.id));
+  YETT_TRY(const std::string bundle, absolute_path(options.bundle));
+  YETT_TRY(options.pid_file, from_here(options.pid_file));
+  YETT_TRY(options.console_socket, from_here(options.console_socket));
+  const std::string config_path = bundle + "/config.json";
+  YETT_TRY(const std::string text, read_config_text(config_path));
+  YETT_TRY(Config config, parse_config(text, "config.json"));
+  ContainerState state = first_state(config, options, bundle);
+  YETT_TRY(ContainerDirectory directory, store.create(options.id));
+  CreatedContainer container{.directory = std::move(directory),
+                             .state = std::move(state),
+                             .config = std::move(config),
+                             .process = ChildProcess(),
+                             .terminal = UniqueFd()};
+  Status built = container.directory.write_config(text);
+  if (built) built = build(container, options);
+  if (built) return container;
+  container.process.kill_and_reap();
+  static_cast<void>(destroy_container(container.directory, container.state));
+  return fail(std::move(built).error());
+}
+
+}  // namespace yett::oci

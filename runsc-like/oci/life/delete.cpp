@@ -1,0 +1,94 @@
+// delete and update.
+#include <poll.h>
+#include <signal.h>
+
+#include "ioctl_uapi/clone.hpp"
+#include "runsc-like/oci/config/read_config.hpp"
+#include "runsc-like/oci/life/hooks.hpp"
+#include "runsc-like/oci/life/lifecycle.hpp"
+#include "runsc-like/oci/life/plan_resources.hpp"
+#include "sandbox/container/container_cgroup.hpp"
+#include "sandbox/host/probe_parts.hpp"
+
+namespace yett::oci {
+namespace {
+
+Status await_death(BorrowedFd process, const std::string& id) {
+  constexpr int kTenSeconds = 10'000;
+  struct pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&ended, 1, kTenSeconds);
+  } while (ready < 0 && errno == EINTR);
+  if (ready > 0) return {};
+  return fail(Error{.kind = ErrorKind::system,
+                    .subject = id,
+                    .detail = "its first process has not died in 10 s of SIGKILL"});
+}
+
+Status end_process(const ContainerState& state) {
+  const auto process = open_container_process(state);
+  if (!process) return {};
+  static_cast<void>(send_signal(process->borrow(), SIGKILL));
+  static_cast<void>(freeze_cgroup(state.cgroups, false));
+  return await_death(process->borrow(), state.id);
+}
+
+// Hooks that fail are no reason to keep the container: runtime.md.
+void run_poststop(const ContainerDirectory& directory, const ContainerState& state) {
+  const auto text = directory.read_config();
+  if (!text) return;
+  const auto config = parse_config(*text, "config.json");
+  if (!config) return;
+  for (const Hook& hook : config->hooks.poststop)
+    static_cast<void>(run_hooks({hook}, "poststop",
+                                state_document(state, ContainerStatus::stopped),
+                                {.directory = state.bundle}));
+}
+
+}  // namespace
+
+Status destroy_container(ContainerDirectory& directory, const ContainerState& state) {
+  YETT_CHECK(remove_container_cgroup(state.cgroups, state.cgroup_v2));
+  run_poststop(directory, state);
+  return directory.remove();
+}
+
+Status delete_container(const ContainerStore& store, const std::string& id, DeleteForce force) {
+  auto directory = store.open(id);
+  const bool forced = force == DeleteForce::yes;
+  if (!directory && directory.error().kind == ErrorKind::target_gone && forced) return {};
+  if (!directory) return fail(std::move(directory).error());
+  if (const Status locked = directory->lock(); !locked) {
+    const bool gone = locked.error().kind == ErrorKind::target_gone;
+    return gone && forced ? Status{} : locked;
+  }
+  auto state = directory->read_state();
+  if (!state && !forced) return fail(std::move(state).error());
+  if (!state) return directory->remove();
+  const ContainerStatus status = find_status(*directory, *state);
+  if (status != ContainerStatus::stopped && status != ContainerStatus::creating) {
+    if (!forced && status != ContainerStatus::created)
+      return fail(request_error(id, "cannot delete container that is not stopped: " +
+                                        std::string(container_status_name(status)),
+                                "kill it first, or --force"));
+    YETT_CHECK(end_process(*state));
+  }
+  YETT_CHECK(destroy_container(*directory, *state));
+  store.sweep();
+  return {};
+}
+
+Status update_container(const ContainerStore& store, const std::string& id,
+                        const Resources& resources) {
+  YETT_TRY(ContainerDirectory directory, store.open(id));
+  YETT_CHECK(directory.lock());
+  YETT_TRY(const ContainerState state, directory.read_state());
+  if (find_status(directory, state) == ContainerStatus::stopped)
+    return fail(request_error(id, "container not running"));
+  const CgroupFeatures features = probe_cgroups();
+  YETT_TRY(const auto settings, plan_resources(resources, features));
+  return apply_cgroup_settings(features, state.cgroup_path, settings);
+}
+
+}  // namespace yett::oci

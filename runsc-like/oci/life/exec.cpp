@@ -1,0 +1,141 @@
+#include "runsc-like/oci/life/exec.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+
+#include <array>
+
+#include "runsc-like/oci/config/read_config.hpp"
+#include "runsc-like/oci/life/console_socket.hpp"
+#include "runsc-like/oci/life/plan_container.hpp"
+#include "runsc-like/oci/life/write_file.hpp"
+#include "sandbox/container/container_cgroup.hpp"
+#include "sandbox/container/launch_container.hpp"
+
+namespace yett::oci {
+namespace {
+
+constexpr std::array kNamespaces{NamespaceType::user, NamespaceType::mount, NamespaceType::pid,
+                                 NamespaceType::network, NamespaceType::ipc, NamespaceType::uts,
+                                 NamespaceType::cgroup, NamespaceType::time};
+
+bool is_same(const std::string& one, const std::string& other) {
+  struct stat first{};
+  struct stat second{};
+  return ::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+// Those that are not the caller's own already: joining one's own user namespace is an error.
+std::uint64_t foreign_namespaces(int pid) {
+  std::uint64_t flags = 0;
+  const std::string directory = "/proc/" + std::to_string(pid) + "/ns/";
+  for (const NamespaceType type : kNamespaces) {
+    const std::string name = namespace_proc_name(type);
+    struct stat there{};
+    if (::stat((directory + name).c_str(), &there) != 0) continue;
+    if (!is_same(directory + name, "/proc/self/ns/" + name)) flags |= namespace_clone_flag(type);
+  }
+  return flags;
+}
+
+struct Entrance {
+  UniqueFd v2;
+  std::vector<UniqueFd> task_files;
+};
+
+Result<Entrance> open_cgroups(const ContainerState& state) {
+  Entrance entrance;
+  for (std::size_t i = 0; i < state.cgroups.size(); ++i) {
+    const std::string& directory = state.cgroups[i];
+    const bool v2 = i == 0 && state.cgroup_v2;
+    const std::string path = v2 ? directory : directory + "/tasks";
+    UniqueFd opened(::open(path.c_str(), (v2 ? O_RDONLY | O_DIRECTORY : O_WRONLY) | O_CLOEXEC));
+    if (!opened.valid()) return fail(errno_error("join cgroup", path));
+    if (v2)
+      entrance.v2 = std::move(opened);
+    else
+      entrance.task_files.push_back(std::move(opened));
+  }
+  return entrance;
+}
+
+Status check_running(const ContainerDirectory& directory, const ContainerState& state,
+                     const ExecOptions& options) {
+  const ContainerStatus status = find_status(directory, state);
+  if (status == ContainerStatus::paused && !options.ignore_paused)
+    return fail(request_error(state.id, "cannot exec in a paused container",
+                              "resume it, or --ignore-paused"));
+  if (status == ContainerStatus::stopped || status == ContainerStatus::creating)
+    return fail(Error{.kind = ErrorKind::target_gone,
+                      .subject = state.id,
+                      .detail = "cannot exec in a stopped container"});
+  return {};
+}
+
+Result<ContainerPlan> plan_joining(const ContainerDirectory& directory, const Process& process,
+                                   const ExecOptions& options) {
+  YETT_TRY(const std::string text, directory.read_config());
+  YETT_TRY(const Config config, parse_config(text, "config.json"));
+  ContainerPlan plan;
+  plan.process = plan_process(process);
+  plan.process.preserved_fds = options.preserved_fds;
+  plan.personality = config.linux_.personality;
+  YETT_CHECK(plan_filters(config, plan));
+  return plan;
+}
+
+// Once it may go on it executes the program, which closes the socket, or says why not.
+Status await_program(const StartedContainer& started, const ContainerPlan& plan) {
+  YETT_CHECK(let_go_on(started.status_socket.borrow()));
+  ContainerMessage message;
+  const ChildResult received =
+      receive_container_message(started.status_socket.get(), message);
+  if (received == EPIPE) return {};
+  if (received != kDone) return fail(errno_error(received, "receive", "status socket"));
+  return fail(container_failure(plan, message));
+}
+
+}  // namespace
+
+Result<Process> default_process(const ContainerStore& store, const std::string& id) {
+  YETT_TRY(const ContainerDirectory directory, store.open(id));
+  YETT_TRY(const std::string text, directory.read_config());
+  YETT_TRY(const Config config, parse_config(text, "config.json"));
+  return config.process.value_or(Process{});
+}
+
+Result<ExecutedProcess> exec_in_container(const ContainerStore& store, const ExecOptions& options,
+                                          const Process& process) {
+  if (process.args.empty()) return fail(request_error("exec", "no program given"));
+  YETT_TRY(const ContainerDirectory directory, store.open(options.id));
+  YETT_TRY(const ContainerState state, directory.read_state());
+  YETT_CHECK(check_running(directory, state, options));
+  YETT_TRY(const ContainerPlan plan, plan_joining(directory, process, options));
+  YETT_TRY(const UniqueFd pidfd, open_container_process(state));
+  YETT_TRY(const Entrance entrance, open_cgroups(state));
+  ContainerInputs inputs{.cgroup_v2 = entrance.v2.borrow(), .cgroup_task_files = {}};
+  for (const UniqueFd& file : entrance.task_files) inputs.cgroup_task_files.push_back(file.get());
+  YETT_TRY(StartedContainer started,
+           begin_joining(plan, inputs,
+                         {.pid = state.pid,
+                          .pidfd = pidfd.borrow(),
+                          .namespaces = foreign_namespaces(state.pid)}));
+  if (plan.process.oom_score_adj)
+    YETT_CHECK(write_text_file("/proc/" + std::to_string(started.process.pid()) + "/oom_score_adj",
+                               *plan.process.oom_score_adj));
+  YETT_TRY(ContainerStage stage,
+           await_stage(started.status_socket.borrow(), started.process.pid(), plan));
+  if (stage.terminal.valid() && !options.console_socket.empty()) {
+    YETT_CHECK(send_console(options.console_socket, stage.terminal.borrow()));
+    stage.terminal.reset();
+  }
+  if (!options.pid_file.empty())
+    YETT_CHECK(write_pid_file(options.pid_file, started.process.pid()));
+  YETT_CHECK(await_program(started, plan));
+  return ExecutedProcess{.process = std::move(started.process),
+                         .terminal = std::move(stage.terminal)};
+}
+
+}  // namespace yett::oci

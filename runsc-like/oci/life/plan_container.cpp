@@ -1,0 +1,150 @@
+#include "runsc-like/oci/life/plan_container.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "runsc-like/oci/life/plan_mounts.hpp"
+
+namespace yett::oci {
+namespace {
+
+std::vector<yett::IdMapping> plan_map(const std::vector<IdMapping>& mappings) {
+  std::vector<yett::IdMapping> map;
+  map.reserve(mappings.size());
+  for (const IdMapping& mapping : mappings)
+    map.push_back({mapping.container_id, mapping.host_id, mapping.size});
+  return map;
+}
+
+unsigned long propagation_flags(Propagation propagation) {
+  switch (propagation) {
+    case Propagation::shared:
+      return MS_SHARED | MS_REC;
+    case Propagation::slave:
+      return MS_SLAVE | MS_REC;
+    case Propagation::private_:
+      return MS_PRIVATE | MS_REC;
+    case Propagation::unbindable:
+      return MS_UNBINDABLE | MS_REC;
+    case Propagation::unset:
+      break;
+  }
+  return 0;
+}
+
+// A path to the caller's own namespace would be joined at no cost and no gain; a new one is what
+// was asked for only where no path is given.
+Status plan_namespaces(const Linux& linux_section, ContainerPlan& plan) {
+  for (const Namespace& entry : linux_section.namespaces) {
+    const std::uint64_t flag = namespace_clone_flag(entry.type);
+    if (entry.path.empty()) {
+      plan.new_namespaces |= flag;
+      continue;
+    }
+    if (entry.type == NamespaceType::user)
+      return fail(host_error("/linux/namespaces",
+                             "joining a user namespace by path is not built yet"));
+    UniqueFd opened(::open(entry.path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!opened.valid()) return fail(errno_error("open namespace", entry.path));
+    plan.joined.push_back({flag, std::move(opened)});
+  }
+  if (linux_section.find_namespace(NamespaceType::mount) == nullptr)
+    return fail(request_error("/linux/namespaces", "has no mount namespace",
+                              "a container's root needs one: add {\"type\": \"mount\"}"));
+  return {};
+}
+
+void plan_sysctls(const Linux& linux_section, ContainerPlan& plan) {
+  for (const auto& [name, value] : linux_section.sysctl) {
+    std::string path = name;
+    if (path.find('/') == std::string::npos) std::ranges::replace(path, '.', '/');
+    plan.sysctls.emplace_back("/proc/sys/" + path, value);
+  }
+}
+
+void plan_time(const Linux& linux_section, ContainerPlan& plan) {
+  for (const auto& [clock, offset] : linux_section.time_offsets)
+    plan.time_offsets.emplace_back(
+        clock, std::to_string(offset.secs) + " " + std::to_string(offset.nanosecs));
+}
+
+}  // namespace
+
+Result<std::string> find_root(const Config& config, const std::string& bundle) {
+  const std::string path =
+      config.root.path.starts_with('/') ? config.root.path : bundle + "/" + config.root.path;
+  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), ::free);
+  if (!real) return fail(errno_error("root filesystem", path));
+  struct stat status{};
+  if (::stat(real.get(), &status) != 0 || !S_ISDIR(status.st_mode))
+    return fail(errno_error(ENOTDIR, "root filesystem", path));
+  return std::string(real.get());
+}
+
+ContainerProcess plan_process(const Process& process) {
+  ContainerProcess planned;
+  planned.argv = process.args;
+  planned.environment = process.env;
+  planned.working_directory = process.cwd;
+  planned.terminal = process.terminal;
+  if (process.console_size) {
+    planned.rows = static_cast<std::uint16_t>(process.console_size->height);
+    planned.columns = static_cast<std::uint16_t>(process.console_size->width);
+  }
+  planned.uid = process.user.uid;
+  planned.gid = process.user.gid;
+  planned.groups = process.user.additional_gids;
+  planned.umask = process.user.umask;
+  if (const auto& sets = process.capabilities)
+    planned.capabilities = {sets->bounding, sets->effective, sets->inheritable, sets->permitted,
+                            sets->ambient};
+  for (const Rlimit& limit : process.rlimits)
+    planned.rlimits.push_back({limit.resource, limit.soft, limit.hard});
+  planned.no_new_privileges = process.no_new_privileges;
+  if (process.oom_score_adj) planned.oom_score_adj = std::to_string(*process.oom_score_adj);
+  if (const auto& asked = process.scheduler)
+    planned.scheduler = {asked->policy,  asked->flags,    asked->nice,
+                         static_cast<std::uint32_t>(asked->priority), asked->runtime,
+                         asked->deadline, asked->period};
+  if (const auto& asked = process.io_priority)
+    planned.io_priority = static_cast<int>(asked->io_class << 13 | asked->priority);
+  planned.apparmor_profile = process.apparmor_profile;
+  planned.selinux_label = process.selinux_label;
+  return planned;
+}
+
+Result<ContainerPlan> plan_container(const Config& config, const PlanInputs& inputs) {
+  ContainerPlan plan;
+  if (!config.process || config.process->args.empty())
+    return fail(request_error("/process/args", "is missing", "name the program to run"));
+  plan.process = plan_process(*config.process);
+  YETT_TRY(plan.root, find_root(config, inputs.bundle));
+  plan.read_only_root = config.root.readonly;
+  const Linux& linux_section = config.linux_;
+  YETT_CHECK(plan_namespaces(linux_section, plan));
+  plan.root_propagation = propagation_flags(linux_section.rootfs_propagation);
+  plan.uid_map = plan_map(linux_section.uid_mappings);
+  plan.gid_map = plan_map(linux_section.gid_mappings);
+  plan.hostname = config.hostname;
+  plan.domainname = config.domainname;
+  plan_sysctls(linux_section, plan);
+  plan_time(linux_section, plan);
+  YETT_CHECK(plan_mounts(config, inputs, plan));
+  plan_devices(config, plan);
+  plan.masked_paths = linux_section.masked_paths;
+  plan.read_only_paths = linux_section.readonly_paths;
+  plan.personality = linux_section.personality;
+  const Hooks& hooks = config.hooks;
+  plan.runtime_hooks =
+      !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();
+  return plan;
+}
+
+}  // namespace yett::oci

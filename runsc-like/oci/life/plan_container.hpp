@@ -1,0 +1,29 @@
+// A checked config.json as the launcher's plan.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+#include "runsc-like/oci/config/config.hpp"
+#include "sandbox/container/container_plan.hpp"
+#include "sandbox/host/kernel_features.hpp"
+
+namespace yett::oci {
+
+struct PlanInputs {
+  std::string bundle;  // absolute
+  std::string cgroup_path;
+  CgroupFeatures cgroups;
+};
+
+// Opens the namespaces that are joined by path, and resolves the root; nothing else of the host is
+// touched. Errors name the JSON path.
+[[nodiscard]] Result<ContainerPlan> plan_container(const Config& config, const PlanInputs& inputs);
+[[nodiscard]] ContainerProcess plan_process(const Process& process);
+// The filters of the configuration's seccomp section.
+[[nodiscard]] Status plan_filters(const Config& config, ContainerPlan& plan);
+
+// The absolute path of the root file system. Error: it is no directory.
+[[nodiscard]] Result<std::string> find_root(const Config& config, const std::string& bundle);
+
+}  // namespace yett::oci

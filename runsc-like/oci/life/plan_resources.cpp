@@ -1,0 +1,186 @@
+#include "runsc-like/oci/life/plan_resources.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace yett::oci {
+namespace {
+
+class Settings {
+ public:
+  explicit Settings(const CgroupFeatures& features) : features_(features) {}
+
+  [[nodiscard]] bool v2(const std::string& controller) const {
+    return controller_is_v2(features_, controller);
+  }
+  void add(const std::string& controller, const std::string& file, std::string value) {
+    list_.push_back({controller, file, std::move(value)});
+  }
+  template <typename Value>
+  void add_number(const std::string& controller, const char* file,
+                  const std::optional<Value>& value) {
+    if (value) add(controller, file, std::to_string(*value));
+  }
+  [[nodiscard]] std::vector<CgroupSetting> take() { return std::move(list_); }
+
+ private:
+  const CgroupFeatures& features_;
+  std::vector<CgroupSetting> list_;
+};
+
+std::string or_max(std::int64_t value) { return value < 0 ? "max" : std::to_string(value); }
+
+Status add_memory_v2(const Memory& memory, Settings& settings) {
+  if (memory.swap && *memory.swap >= 0) {
+    if (!memory.limit || *memory.limit < 0 || *memory.swap < *memory.limit)
+      return fail(request_error("/linux/resources/memory/swap",
+                                "counts memory too, and is less than the limit"));
+    settings.add("memory", "memory.swap.max", std::to_string(*memory.swap - *memory.limit));
+  } else if (memory.swap) {
+    settings.add("memory", "memory.swap.max", "max");
+  }
+  if (memory.limit) settings.add("memory", "memory.max", or_max(*memory.limit));
+  if (memory.reservation) settings.add("memory", "memory.low", or_max(*memory.reservation));
+  return {};
+}
+
+Status add_memory(const Memory& memory, Settings& settings) {
+  if (settings.v2("memory")) return add_memory_v2(memory, settings);
+  settings.add_number("memory", "memory.limit_in_bytes", memory.limit);
+  settings.add_number("memory", "memory.memsw.limit_in_bytes", memory.swap);
+  settings.add_number("memory", "memory.soft_limit_in_bytes", memory.reservation);
+  settings.add_number("memory", "memory.swappiness", memory.swappiness);
+  if (memory.disable_oom_killer && *memory.disable_oom_killer)
+    settings.add("memory", "memory.oom_control", "1");
+  return {};
+}
+
+// 2..262144 shares as a weight of 1..10000, as every runtime converts them.
+std::uint64_t weight_of(std::uint64_t shares) {
+  const std::uint64_t bounded = std::clamp<std::uint64_t>(shares, 2, 262144);
+  return 1 + (bounded - 2) * 9999 / 262142;
+}
+
+void add_cpu_v2(const Cpu& cpu, Settings& settings) {
+  if (cpu.shares && *cpu.shares != 0)
+    settings.add("cpu", "cpu.weight", std::to_string(weight_of(*cpu.shares)));
+  if (cpu.quota || cpu.period) {
+    const std::string quota = cpu.quota && *cpu.quota > 0 ? std::to_string(*cpu.quota) : "max";
+    settings.add("cpu", "cpu.max", quota + " " + std::to_string(cpu.period.value_or(100000)));
+  }
+  settings.add_number("cpu", "cpu.max.burst", cpu.burst);
+}
+
+void add_cpu(const Cpu& cpu, Settings& settings) {
+  if (settings.v2("cpu")) {
+    add_cpu_v2(cpu, settings);
+  } else {
+    if (cpu.shares && *cpu.shares != 0) settings.add_number("cpu", "cpu.shares", cpu.shares);
+    settings.add_number("cpu", "cpu.cfs_period_us", cpu.period);
+    if (cpu.quota)
+      settings.add("cpu", "cpu.cfs_quota_us", std::to_string(*cpu.quota > 0 ? *cpu.quota : -1));
+    settings.add_number("cpu", "cpu.cfs_burst_us", cpu.burst);
+    settings.add_number("cpu", "cpu.rt_period_us", cpu.realtime_period);
+    settings.add_number("cpu", "cpu.rt_runtime_us", cpu.realtime_runtime);
+  }
+  settings.add_number("cpu", "cpu.idle", cpu.idle);
+  if (!cpu.cpus.empty()) settings.add("cpuset", "cpuset.cpus", cpu.cpus);
+  if (!cpu.mems.empty()) settings.add("cpuset", "cpuset.mems", cpu.mems);
+}
+
+std::string device_number(const ThrottleDevice& device) {
+  return std::to_string(device.major) + ":" + std::to_string(device.minor) + " ";
+}
+
+void add_throttle(const std::vector<ThrottleDevice>& devices, const char* v1_file,
+                  const char* v2_key, Settings& settings) {
+  const bool v2 = settings.v2("blkio");
+  for (const ThrottleDevice& device : devices)
+    settings.add(v2 ? "io" : "blkio", v2 ? "io.max" : v1_file,
+                 device_number(device) + (v2 ? v2_key : "") + std::to_string(device.rate));
+}
+
+void add_block_io(const BlockIo& io, Settings& settings) {
+  if (io.weight && *io.weight != 0) {
+    const bool v2 = settings.v2("blkio");
+    settings.add(v2 ? "io" : "blkio", v2 ? "io.weight" : "blkio.weight",
+                 std::to_string(v2 ? 1 + (*io.weight - 10U) * 9999 / 990 : *io.weight));
+  }
+  add_throttle(io.throttle_read_bps_device, "blkio.throttle.read_bps_device", "rbps=", settings);
+  add_throttle(io.throttle_write_bps_device, "blkio.throttle.write_bps_device", "wbps=", settings);
+  add_throttle(io.throttle_read_iops_device, "blkio.throttle.read_iops_device", "riops=", settings);
+  add_throttle(io.throttle_write_iops_device, "blkio.throttle.write_iops_device", "wiops=",
+               settings);
+}
+
+void add_others(const Resources& resources, Settings& settings) {
+  if (resources.pids_limit) {
+    const std::int64_t limit = *resources.pids_limit;
+    settings.add("pids", "pids.max", limit > 0 ? std::to_string(limit) : "max");
+  }
+  for (const HugepageLimit& limit : resources.hugepage_limits)
+    settings.add("hugetlb",
+                 "hugetlb." + limit.page_size +
+                     (settings.v2("hugetlb") ? ".max" : ".limit_in_bytes"),
+                 std::to_string(limit.limit));
+  if (!resources.network) return;
+  settings.add_number("net_cls", "net_cls.classid", resources.network->class_id);
+  for (const InterfacePriority& each : resources.network->priorities)
+    settings.add("net_prio", "net_prio.ifpriomap", each.name + " " + std::to_string(each.priority));
+}
+
+void add_rdma(const Resources& resources, Settings& settings) {
+  for (const auto& [device, limits] : resources.rdma) {
+    std::string line = device;
+    if (limits.hca_handles) line += " hca_handle=" + std::to_string(*limits.hca_handles);
+    if (limits.hca_objects) line += " hca_object=" + std::to_string(*limits.hca_objects);
+    settings.add("rdma", "rdma.max", line);
+  }
+}
+
+std::string number_or_all(const std::optional<std::int64_t>& number) {
+  return number && *number >= 0 ? std::to_string(*number) : "*";
+}
+
+CgroupSetting device_setting(const DeviceRule& rule) {
+  const char* file = rule.allow ? "devices.allow" : "devices.deny";
+  const std::string access = rule.access.empty() ? "rwm" : rule.access;
+  if (rule.type == 'a' && !rule.major && !rule.minor) return {"devices", file, "a"};
+  return {"devices", file,
+          std::string(1, rule.type) + " " + number_or_all(rule.major) + ":" +
+              number_or_all(rule.minor) + " " + access};
+}
+
+}  // namespace
+
+Result<std::vector<CgroupSetting>> plan_resources(const Resources& resources,
+                                                  const CgroupFeatures& features) {
+  Settings settings(features);
+  if (resources.memory) YETT_CHECK(add_memory(*resources.memory, settings));
+  if (resources.cpu) add_cpu(*resources.cpu, settings);
+  if (resources.block_io) add_block_io(*resources.block_io, settings);
+  add_others(resources, settings);
+  add_rdma(resources, settings);
+  for (const auto& [file, value] : resources.unified) {
+    const std::string controller = file.substr(0, file.find('.'));
+    if (!settings.v2(controller))
+      return fail(host_error("/linux/resources/unified/" + file,
+                             "this host has the controller in cgroup v1"));
+    settings.add(controller, file, value);
+  }
+  return settings.take();
+}
+
+std::vector<CgroupSetting> plan_device_rules(const std::vector<DeviceRule>& rules) {
+  std::vector<CgroupSetting> settings;
+  // SECURITY(container-device-rules): nothing that is not listed.
+  if (rules.empty()) settings.push_back({"devices", "devices.deny", "a"});
+  for (const DeviceRule& rule : rules) settings.push_back(device_setting(rule));
+  // null, zero, full, random, urandom, tty, console, ptmx, pts/*; nodes may be made, not opened.
+  for (const char* rule : {"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",
+                           "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm"})
+    settings.push_back({"devices", "devices.allow", rule});
+  return settings;
+}
+
+}  // namespace yett::oci

@@ -1,0 +1,46 @@
+// What is kept of a container between two commands, and what can be said of it. The file is JSON
+// with a version; a command that reads a newer one says so instead of guessing.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace yett::oci {
+
+enum class ContainerStatus { creating, created, running, paused, stopped };
+[[nodiscard]] const char* container_status_name(ContainerStatus status);
+
+struct ContainerState {
+  std::string oci_version = "1.0.2";
+  std::string id;
+  int pid = 0;                  // 0: not there yet
+  std::uint64_t pid_start = 0;  // field 22 of /proc/PID/stat: tells a reused pid
+  std::string bundle;
+  std::string root;
+  std::string created;  // RFC 3339, UTC
+  std::string owner;
+  std::string program;  // argv[0], for errors of `start`
+  std::vector<std::string> cgroups;  // directories, v2 first where there is one
+  bool cgroup_v2 = false;            // the first directory is of v2
+  std::string cgroup_path;           // of all of them, below each hierarchy's mount
+  std::map<std::string, std::string> annotations;
+};
+
+[[nodiscard]] std::string state_file_text(const ContainerState& state);
+[[nodiscard]] Result<ContainerState> parse_state_file(std::string_view text,
+                                                      const std::string& name);
+
+// The state of runtime.md, as hooks get it on stdin and `state` prints it.
+[[nodiscard]] std::string state_document(const ContainerState& state, ContainerStatus status);
+// The same with what runc adds: rootfs, created, owner.
+[[nodiscard]] std::string long_state_document(const ContainerState& state, ContainerStatus status);
+
+// Letters, digits and any of _ + . -, neither "." nor "..", 1024 at most. SECURITY(container-ids)
+[[nodiscard]] Status check_container_id(std::string_view id);
+
+}  // namespace yett::oci

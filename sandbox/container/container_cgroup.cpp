@@ -1,0 +1,193 @@
+#include "sandbox/container/container_cgroup.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/text.hpp"
+#include "sandbox/guard/cgroup_files.hpp"
+#include "sandbox/guard/cgroup_keeper_child.hpp"
+
+namespace yett {
+namespace {
+
+// A cpuset without CPUs or nodes takes no task: a new one begins with its parent's.
+Status inherit_cpuset(const std::string& parent, const std::string& directory) {
+  for (const char* file : {"cpuset.cpus", "cpuset.mems"}) {
+    std::string value = read_cgroup_file(parent, file);
+    while (value.ends_with('\n')) value.pop_back();
+    if (!value.empty()) YETT_CHECK(write_cgroup_file(directory, file, value));
+  }
+  return {};
+}
+
+// Every level of `path` below `mount`.
+Status make_levels(const std::string& mount, const std::string& path, bool is_cpuset) {
+  if (::access((mount + path).c_str(), F_OK) == 0) return {};
+  std::string parent = mount;
+  for (std::size_t begin = 1; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    const std::string directory = mount + path.substr(0, end);
+    begin = end + 1;
+    const bool made = ::mkdir(directory.c_str(), 0755) == 0;
+    if (!made && errno != EEXIST) return fail(errno_error("make cgroup", directory));
+    if (made && is_cpuset) YETT_CHECK(inherit_cpuset(parent, directory));
+    parent = directory;
+  }
+  return {};
+}
+
+// On a pure v2 host, every controller for every level above the container's own.
+Status enable_controllers(const CgroupFeatures& features, const std::string& path) {
+  std::string enable;
+  for (const auto& [controller, usable] : features.v2_controllers)
+    if (usable && !features.v1_mounts.contains(controller)) enable += "+" + controller + " ";
+  if (enable.empty()) return {};
+  for (std::size_t end = 0; end != std::string::npos; end = path.find('/', end + 1))
+    YETT_CHECK(write_cgroup_file(features.v2_mount + path.substr(0, end), "cgroup.subtree_control",
+                                 enable));
+  return {};
+}
+
+std::vector<std::string> distinct_v1_mounts(const CgroupFeatures& features) {
+  std::vector<std::string> mounts;
+  for (const auto& [controller, mount] : features.v1_mounts)
+    if (std::ranges::find(mounts, mount) == mounts.end()) mounts.push_back(mount);
+  return mounts;
+}
+
+bool is_cpuset_mount(const CgroupFeatures& features, const std::string& mount) {
+  const auto found = features.v1_mounts.find("cpuset");
+  return found != features.v1_mounts.end() && found->second == mount;
+}
+
+Status write_setting(const std::string& directory, const CgroupSetting& setting) {
+  return write_cgroup_file(directory, setting.file, setting.value);
+}
+
+bool becomes(const std::string& directory, const char* file, std::string_view wanted) {
+  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 1'000'000};
+  constexpr int kTries = 5000;
+  for (int i = 0; i < kTries; ++i) {
+    if (read_cgroup_file(directory, file).find(wanted) != std::string::npos) return true;
+    ::nanosleep(&kPause, nullptr);
+  }
+  return false;
+}
+
+Status freeze_v2(const std::string& directory, bool frozen) {
+  YETT_CHECK(write_cgroup_file(directory, "cgroup.freeze", frozen ? "1" : "0"));
+  if (becomes(directory, "cgroup.events", frozen ? "frozen 1" : "frozen 0")) return {};
+  return fail(Error{.operation = "freeze cgroup", .subject = directory, .detail = "not in 5 s"});
+}
+
+Status freeze_v1(const std::string& directory, bool frozen) {
+  const char* wanted = frozen ? "FROZEN" : "THAWED";
+  YETT_CHECK(write_cgroup_file(directory, "freezer.state", wanted));
+  if (becomes(directory, "freezer.state", wanted)) return {};
+  return fail(Error{.operation = "freeze cgroup", .subject = directory, .detail = "not in 5 s"});
+}
+
+}  // namespace
+
+std::vector<std::string> container_cgroup_directories(const CgroupFeatures& features,
+                                                      const std::string& path) {
+  std::vector<std::string> directories;
+  if (!features.v2_mount.empty()) directories.push_back(features.v2_mount + path);
+  for (const std::string& mount : distinct_v1_mounts(features)) directories.push_back(mount + path);
+  return directories;
+}
+
+Result<ContainerCgroup> make_container_cgroup(const CgroupFeatures& features,
+                                              const std::string& path) {
+  ContainerCgroup made;
+  made.directories = container_cgroup_directories(features, path);
+  made.has_v2 = !features.v2_mount.empty();
+  if (made.has_v2) {
+    YETT_CHECK(make_levels(features.v2_mount, path, false));
+    YETT_CHECK(enable_controllers(features, path));
+    const std::string& directory = made.directories.front();
+    made.v2.reset(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!made.v2.valid()) return fail(errno_error("open cgroup", directory));
+  }
+  for (const std::string& mount : distinct_v1_mounts(features)) {
+    YETT_CHECK(make_levels(mount, path, is_cpuset_mount(features, mount)));
+    const std::string tasks = mount + path + "/tasks";
+    made.task_files.emplace_back(::open(tasks.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!made.task_files.back().valid()) return fail(errno_error("open", tasks));
+  }
+  return made;
+}
+
+std::string cgroup_directory_of(const CgroupFeatures& features, const std::string& controller,
+                                const std::string& path) {
+  const auto v1 = features.v1_mounts.find(controller);
+  if (v1 != features.v1_mounts.end()) return v1->second + path;
+  const bool core = controller == "cgroup";
+  if (core || features.v2_controllers.contains(controller))
+    return features.v2_mount.empty() ? "" : features.v2_mount + path;
+  return {};
+}
+
+bool controller_is_v2(const CgroupFeatures& features, const std::string& controller) {
+  return !features.v1_mounts.contains(controller);
+}
+
+Status apply_cgroup_settings(const CgroupFeatures& features, const std::string& path,
+                             const std::vector<CgroupSetting>& settings) {
+  for (const CgroupSetting& setting : settings) {
+    const std::string directory = cgroup_directory_of(features, setting.controller, path);
+    if (directory.empty())
+      return fail(host_error(setting.file, "this host has no cgroup controller " +
+                                               setting.controller + " to set it with"));
+    YETT_CHECK(write_setting(directory, setting));
+  }
+  return {};
+}
+
+Status freeze_cgroup(const std::vector<std::string>& directories, bool frozen) {
+  for (const std::string& directory : directories) {
+    if (::access((directory + "/cgroup.freeze").c_str(), F_OK) == 0)
+      return freeze_v2(directory, frozen);
+    if (::access((directory + "/freezer.state").c_str(), F_OK) == 0)
+      return freeze_v1(directory, frozen);
+  }
+  return fail(host_error("pause", "the container has no cgroup that can be frozen"));
+}
+
+std::vector<int> cgroup_processes(const std::vector<std::string>& directories) {
+  std::vector<int> processes;
+  if (directories.empty()) return processes;
+  const std::string text = read_cgroup_file(directories.front(), "cgroup.procs");
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (const auto pid = parse_decimal(line)) processes.push_back(static_cast<int>(*pid));
+  }
+  return processes;
+}
+
+Status remove_container_cgroup(const std::vector<std::string>& directories, bool has_v2) {
+  Status result;
+  bool first = true;
+  for (const std::string& directory : directories) {
+    const bool is_v2 = first && has_v2;
+    const bool kill = first;
+    first = false;
+    if (::rmdir(directory.c_str()) != 0 && errno != ENOENT) {
+      if (kill) static_cast<void>(kill_cgroup_child(directory.c_str(), is_v2));
+      const int removed = remove_cgroup_child(directory.c_str());
+      if (removed != 0 && result) result = fail(errno_error(-removed, "remove cgroup", directory));
+    }
+    // Ours to take away with the last container: fails while others live, as it should.
+    const std::string parent = directory.substr(0, directory.rfind('/'));
+    if (parent.ends_with(kContainersCgroup)) ::rmdir(parent.c_str());
+  }
+  return result;
+}
+
+}  // namespace yett

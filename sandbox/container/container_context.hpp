@@ -1,0 +1,78 @@
+// What a container's first process works on between clone and exec. Made whole by the parent; the
+// child changes only the part below the line.
+#pragma once
+
+#include <span>
+
+#include "ioctl_uapi/container_protocol.hpp"
+#include "sandbox/container/container_plan.hpp"
+
+namespace yett {
+
+struct ContainerContext {
+  const ContainerPlan* plan = nullptr;
+  const ContainerProcess* process = nullptr;
+  int status_socket = -1;  // to `create` or `exec`
+  int start_socket = -1;   // listens for `start`; -1: nobody has to say so
+  int waiting_lock = -1;   // held until exec, which tells `created` from `running`
+  std::span<const int> cgroup_task_files;
+  const char* const* candidates = nullptr;  // paths to try for argv[0]; null-terminated
+  const char* const* argv = nullptr;
+  const char* const* environment = nullptr;
+  // A process that joins a container: its pidfd and the CLONE_NEW* to take from it.
+  int container_process = -1;
+  std::uint64_t joined_namespaces = 0;
+
+  // ---- changed by the child
+  int root = -1;
+  int terminal_master = -1;
+  int terminal_slave = -1;
+  int label_file = -1;  // /proc/self/attr/exec, opened while the host's /proc is in sight
+  int detail = -1;      // of the failed step
+  int report_socket = -1;  // whoever asked last: `create`, then `start`
+};
+
+using ContainerStepFunction = ChildResult (*)(ContainerContext&);
+
+// The steps, by the file that holds them. Each is 0 or an errno.
+namespace container_steps {
+// container_namespaces_child.cpp
+[[nodiscard]] ChildResult join_cgroups(ContainerContext& context);
+[[nodiscard]] ChildResult cgroup_namespace(ContainerContext& context);
+[[nodiscard]] ChildResult join_namespaces(ContainerContext& context);
+[[nodiscard]] ChildResult user_namespace(ContainerContext& context);
+[[nodiscard]] ChildResult hostname(ContainerContext& context);
+[[nodiscard]] ChildResult sysctls(ContainerContext& context);
+[[nodiscard]] ChildResult network(ContainerContext& context);
+[[nodiscard]] ChildResult join_container(ContainerContext& context);
+// container_mounts_child.cpp
+[[nodiscard]] ChildResult propagation(ContainerContext& context);
+[[nodiscard]] ChildResult root(ContainerContext& context);
+[[nodiscard]] ChildResult mounts(ContainerContext& context);
+// container_root_child.cpp
+[[nodiscard]] ChildResult devices(ContainerContext& context);
+[[nodiscard]] ChildResult terminal(ContainerContext& context);
+[[nodiscard]] ChildResult masks(ContainerContext& context);
+[[nodiscard]] ChildResult enter_root(ContainerContext& context);
+// container_process_child.cpp
+[[nodiscard]] ChildResult begin(ContainerContext& context);
+[[nodiscard]] ChildResult session(ContainerContext& context);
+[[nodiscard]] ChildResult limits(ContainerContext& context);
+[[nodiscard]] ChildResult directory(ContainerContext& context);
+[[nodiscard]] ChildResult lookup(ContainerContext& context);
+// container_identity_child.cpp
+[[nodiscard]] ChildResult identity(ContainerContext& context);
+[[nodiscard]] ChildResult confine(ContainerContext& context);
+[[nodiscard]] ChildResult execute(ContainerContext& context);
+}  // namespace container_steps
+
+// The first process of a container. Never returns.
+[[noreturn]] void run_container_child(ContainerContext& context);
+// A process added to a running container. Never returns.
+[[noreturn]] void run_joining_child(ContainerContext& context);
+
+// A bind's source as a detached mount with its attributes, as the caller sees it. fd or -errno.
+// Child-safe.
+[[nodiscard]] int open_bind_source(const ContainerMount& mount);
+
+}  // namespace yett

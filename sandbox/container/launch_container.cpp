@@ -1,0 +1,288 @@
+#include "sandbox/container/launch_container.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "ioctl_uapi/clone.hpp"
+#include "ioctl_uapi/mount_api.hpp"
+#include "sandbox/container/container_context.hpp"
+#include "sandbox/launch/id_maps.hpp"
+
+namespace yett {
+namespace {
+
+constexpr std::string_view kDefaultPath =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+// Everything exec needs, as C arrays: the child may not allocate.
+struct ExecStrings {
+  std::vector<std::string> candidate_texts;
+  std::vector<const char*> candidates;
+  std::vector<const char*> argv;
+  std::vector<const char*> environment;
+};
+
+std::vector<const char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<const char*> result;
+  result.reserve(texts.size() + 1);
+  for (const std::string& text : texts) result.push_back(text.c_str());
+  result.push_back(nullptr);
+  return result;
+}
+
+std::string_view search_path(const std::vector<std::string>& environment) {
+  for (const std::string& entry : environment)
+    if (entry.starts_with("PATH=")) return std::string_view(entry).substr(5);
+  return kDefaultPath;
+}
+
+std::vector<std::string> candidates_for(const std::string& name, std::string_view path) {
+  if (name.find('/') != std::string::npos) return {name};
+  std::vector<std::string> candidates;
+  while (!path.empty()) {
+    const std::size_t end = path.find(':');
+    const std::string_view directory = path.substr(0, end);
+    if (directory.starts_with('/')) candidates.push_back(std::string(directory) + "/" + name);
+    if (end == std::string_view::npos) break;
+    path.remove_prefix(end + 1);
+  }
+  return candidates;
+}
+
+ExecStrings make_exec_strings(const ContainerProcess& process) {
+  ExecStrings strings;
+  strings.candidate_texts = candidates_for(process.argv.front(), search_path(process.environment));
+  strings.candidates = pointers(strings.candidate_texts);
+  strings.argv = pointers(process.argv);
+  strings.environment = pointers(process.environment);
+  return strings;
+}
+
+Result<std::pair<UniqueFd, UniqueFd>> make_status_sockets() {
+  int fds[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
+    return fail(errno_error("socketpair"));
+  return std::pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+Result<UniqueFd> open_own(const char* path) {
+  UniqueFd opened(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!opened.valid()) return fail(errno_error("open", path));
+  return opened;
+}
+
+// pid and time namespaces are entered by the children of whoever joins them. Leaves them again, so
+// that hooks run where the caller does.
+class ChildrensNamespaces {
+ public:
+  [[nodiscard]] Status enter(const ContainerPlan& plan) {
+    for (const JoinedNamespace& joined : plan.joined) {
+      if (joined.flag == CLONE_NEWPID) YETT_CHECK(join_pid(joined.fd.borrow()));
+      if (joined.flag == CLONE_NEWTIME) YETT_CHECK(join_time(joined.fd.borrow()));
+    }
+    if ((plan.new_namespaces & CLONE_NEWTIME) != 0) return make_time(plan);
+    return {};
+  }
+  [[nodiscard]] Status join_pid(BorrowedFd namespace_fd) {
+    YETT_TRY(own_pid_, open_own("/proc/self/ns/pid"));
+    return join(namespace_fd, CLONE_NEWPID);
+  }
+  ~ChildrensNamespaces() {
+    if (own_pid_.valid()) static_cast<void>(join(own_pid_.borrow(), CLONE_NEWPID));
+    if (own_time_.valid()) static_cast<void>(join(own_time_.borrow(), CLONE_NEWTIME));
+  }
+
+ private:
+  static Status join(BorrowedFd namespace_fd, int flag) {
+    if (::setns(namespace_fd.get(), flag) != 0)
+      return fail(errno_error("join namespace", flag == CLONE_NEWPID ? "pid" : "time"));
+    return {};
+  }
+  Status join_time(BorrowedFd namespace_fd) {
+    YETT_TRY(own_time_, open_own("/proc/self/ns/time"));
+    return join(namespace_fd, CLONE_NEWTIME);
+  }
+  Status make_time(const ContainerPlan& plan) {
+    YETT_TRY(own_time_, open_own("/proc/self/ns/time"));
+    if (::unshare(CLONE_NEWTIME) != 0) return fail(errno_error("unshare", "time namespace"));
+    for (const auto& [clock, offset] : plan.time_offsets) {
+      const std::string line = clock + " " + offset + "\n";
+      const UniqueFd file(::open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC));
+      if (::write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+        return fail(errno_error("set time offset", clock));
+    }
+    return {};
+  }
+
+  UniqueFd own_pid_;
+  UniqueFd own_time_;
+};
+
+// As root of a new user namespace the child may not reach what only the host's root may.
+Status open_sources(ContainerPlan& plan) {
+  if ((plan.new_namespaces & CLONE_NEWUSER) == 0) return {};
+  plan.root_mount.reset(sys_open_tree_clone(AT_FDCWD, ".", Subtree::with_submounts));
+  if (!plan.root_mount.valid())
+    return fail(errno_error(-plan.root_mount.get(), "open root filesystem", plan.root));
+  for (ContainerMount& mount : plan.mounts) {
+    if (mount.kind != ContainerMountKind::bind) continue;
+    const int opened = open_bind_source(mount);
+    if (opened == -ENOENT && mount.optional) continue;
+    if (opened < 0) return fail(errno_error(-opened, "mount", mount.source + " at " + mount.target));
+    mount.opened.reset(opened);
+  }
+  return {};
+}
+
+// What is cloned; the time namespace comes by unshare, the cgroup namespace after joining cgroups.
+std::uint64_t clone_flags(const ContainerPlan& plan) {
+  return plan.new_namespaces & ~static_cast<std::uint64_t>(CLONE_NEWTIME | CLONE_NEWCGROUP);
+}
+
+std::string program_failure(const std::string& program, int error) {
+  const std::string quoted = "exec: \"" + program + "\": ";
+  if (error == ENOENT && program.find('/') == std::string::npos)
+    return quoted + "executable file not found in $PATH";
+  std::string text = std::strerror(error);
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] + 32);
+  return quoted + (error == ENOENT ? "stat " + program + ": " : "") + text;
+}
+
+std::string failed_subject(const ContainerPlan& plan, const ContainerMessage& message) {
+  if (message.detail < 0) return {};
+  const auto index = static_cast<std::size_t>(message.detail);
+  const auto at = [index](const auto& list, auto text) {
+    return index < list.size() ? text(list[index]) : std::string();
+  };
+  switch (message.step) {
+    case ContainerStep::mounts:
+      return at(plan.mounts, [](const ContainerMount& mount) {
+        return (mount.source.empty() ? mount.filesystem : mount.source) + " at " + mount.target;
+      });
+    case ContainerStep::devices:
+      return at(plan.devices, [](const ContainerDevice& device) { return device.path; });
+    case ContainerStep::sysctls:
+      return at(plan.sysctls, [](const auto& sysctl) { return sysctl.first; });
+    case ContainerStep::limits:
+      return at(plan.process.rlimits, [](const ContainerRlimit& limit) {
+        return "rlimit " + std::to_string(limit.resource);
+      });
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+Result<StartedContainer> begin_container(ContainerPlan& plan, const ContainerInputs& inputs) {
+  YETT_CHECK(open_sources(plan));
+  YETT_TRY(auto sockets, make_status_sockets());
+  const ExecStrings strings = make_exec_strings(plan.process);
+  ContainerContext context{.plan = &plan,
+                           .process = &plan.process,
+                           .status_socket = sockets.second.get(),
+                           .start_socket = inputs.start_socket.get(),
+                           .waiting_lock = inputs.waiting_lock.get(),
+                           .cgroup_task_files = inputs.cgroup_task_files,
+                           .candidates = strings.candidates.data(),
+                           .argv = strings.argv.data(),
+                           .environment = strings.environment.data()};
+  ChildrensNamespaces childrens;
+  YETT_CHECK(childrens.enter(plan));
+  YETT_TRY(ForkedChild child, fork_with_namespaces(clone_flags(plan), inputs.cgroup_v2));
+  if (child.pid == 0) {
+    sockets.first.reset();  // the parent's end: held here, its closing would never show
+    run_container_child(context);
+  }
+  return StartedContainer{.process = ChildProcess(child.pid, std::move(child.pidfd)),
+                          .status_socket = std::move(sockets.first)};
+}
+
+Result<StartedContainer> begin_joining(const ContainerPlan& plan, const ContainerInputs& inputs,
+                                       const JoinedContainer& container) {
+  YETT_TRY(auto sockets, make_status_sockets());
+  const ExecStrings strings = make_exec_strings(plan.process);
+  ContainerContext context{
+      .plan = &plan,
+      .process = &plan.process,
+      .status_socket = sockets.second.get(),
+      .cgroup_task_files = inputs.cgroup_task_files,
+      .candidates = strings.candidates.data(),
+      .argv = strings.argv.data(),
+      .environment = strings.environment.data(),
+      .container_process = container.pidfd.get(),
+      .joined_namespaces = container.namespaces & ~static_cast<std::uint64_t>(CLONE_NEWPID)};
+  ChildrensNamespaces childrens;
+  if ((container.namespaces & CLONE_NEWPID) != 0) {
+    YETT_TRY(const UniqueFd pids,
+             open_own(("/proc/" + std::to_string(container.pid) + "/ns/pid").c_str()));
+    YETT_CHECK(childrens.join_pid(pids.borrow()));
+  }
+  YETT_TRY(ForkedChild child, fork_with_namespaces(0, inputs.cgroup_v2));
+  if (child.pid == 0) {
+    sockets.first.reset();
+    run_joining_child(context);
+  }
+  return StartedContainer{.process = ChildProcess(child.pid, std::move(child.pidfd)),
+                          .status_socket = std::move(sockets.first)};
+}
+
+Result<ContainerStage> await_stage(BorrowedFd status_socket, int pid, const ContainerPlan& plan) {
+  for (;;) {
+    ContainerMessage message;
+    int passed = -1;
+    const ChildResult received =
+        receive_container_message(status_socket.get(), message, &passed);
+    ContainerStage stage{.kind = message.kind, .terminal = UniqueFd(passed)};
+    if (received == EPIPE)
+      return fail(Error{.kind = ErrorKind::target_gone,
+                        .operation = "start container process",
+                        .detail = "it was killed before it was ready"});
+    if (received != kDone) return fail(errno_error(received, "receive", "status socket"));
+    switch (message.kind) {
+      case ContainerMessageKind::map_me:
+        YETT_CHECK(write_id_maps(pid, plan.uid_map, plan.gid_map));
+        YETT_CHECK(let_go_on(status_socket));
+        break;
+      case ContainerMessageKind::mounted:
+      case ContainerMessageKind::created:
+        return stage;
+      default:
+        return fail(container_failure(plan, message));
+    }
+  }
+}
+
+Status let_go_on(BorrowedFd status_socket) {
+  const ChildResult sent =
+      send_container_message(status_socket.get(), {.kind = ContainerMessageKind::go_on});
+  if (sent != kDone) return fail(errno_error(sent, "send", "status socket"));
+  return {};
+}
+
+Error container_failure(const ContainerPlan& plan, const ContainerMessage& message) {
+  if (message.step == ContainerStep::lookup || message.step == ContainerStep::exec)
+    return start_failure(plan.process.argv.front(), message);
+  Error error = errno_error(message.error, container_step_name(message.step));
+  error.subject = failed_subject(plan, message);
+  if (message.step == ContainerStep::directory) error.subject = plan.process.working_directory;
+  return error;
+}
+
+Error start_failure(const std::string& program, const ContainerMessage& message) {
+  const bool about_program =
+      message.step == ContainerStep::lookup || message.step == ContainerStep::exec;
+  if (!about_program) return errno_error(message.error, container_step_name(message.step));
+  return Error{.kind = ErrorKind::system,
+               .operation = "unable to start container process",
+               .detail = program_failure(program, message.error)};
+}
+
+}  // namespace yett
