@@ -11,30 +11,30 @@ namespace yett {
 
 // Every step of the child, in order (sandbox/container/container_child.cpp is a loop over them).
 enum class ContainerStep : std::uint32_t {
-  begin,              // not dumpable, default signals
-  cgroups,            // moved into its v1 cgroups; v2 was given to clone3
-  cgroup_namespace,   // after joining, so that its root is the container's own cgroup
-  join_namespaces,    // those given by path
-  user_namespace,     // the parent wrote the maps; root of it from here on
+  begin,             // not dumpable, default signals
+  cgroups,           // moved into its v1 cgroups; v2 was given to clone3
+  cgroup_namespace,  // after joining, so that its root is the container's own cgroup
+  join_namespaces,   // those given by path
+  user_namespace,    // the parent wrote the maps; root of it from here on
   hostname,
   sysctls,
-  network,            // lo up in a fresh network namespace
-  propagation,        // of everything inherited
-  root,               // the root filesystem is mounted on itself
-  mounts,             // every mount of the configuration, in order
-  devices,            // nodes and links of /dev
-  runtime_hooks,      // the parent runs prestart, createRuntime and createContainer hooks
-  terminal,           // a pty of the container's own devpts
-  masks,              // masked and read-only paths
+  network,        // lo up in a fresh network namespace
+  propagation,    // of everything inherited
+  root,           // the root filesystem is mounted on itself
+  mounts,         // every mount of the configuration, in order
+  devices,        // nodes and links of /dev
+  runtime_hooks,  // the parent runs prestart, createRuntime and createContainer hooks
+  terminal,       // a pty of the container's own devpts
+  masks,          // masked and read-only paths
   pivot_root,
-  session,            // setsid, controlling terminal, session keyring
-  limits,             // rlimits, oom score, scheduling
-  directory,          // working directory
-  lookup,             // the program exists and may be executed
-  wait,               // created: waits for `start`
-  hooks,              // startContainer hooks
-  identity,           // groups, user, capabilities
-  confine,            // no_new_privs, Landlock, seccomp
+  session,    // setsid, controlling terminal, session keyring
+  limits,     // rlimits, oom score, scheduling
+  directory,  // working directory
+  lookup,     // the program exists and may be executed
+  wait,       // created: waits for `start`
+  hooks,      // startContainer hooks
+  identity,   // groups, user, capabilities
+  confine,    // no_new_privs, Landlock, seccomp
   exec,
   count
 };
@@ -43,7 +43,8 @@ enum class ContainerStep : std::uint32_t {
 enum class ContainerMessageKind : std::uint32_t {
   map_me,   // child -> parent: in a new user namespace, without maps
   mounted,  // child -> parent: runtime hooks may run
-  created,  // child -> parent: ready to wait for `start`; carries the pty's master when there is one
+  created,  // child -> parent: ready to wait for `start`; carries the pty's master when there is
+            // one
   go_on,    // parent -> child
   start,    // start -> child
   failed,   // child -> parent or start: step and errno

@@ -28,10 +28,10 @@ bool OciCommandLine::good(std::size_t fewest, std::size_t most) const {
   const std::size_t count = arguments_.words().size();
   if (count >= fewest && count <= most) return true;
   const std::string synopsis(usage_.synopsis);
-  exit_status_ = fail_with(
-      request_error({}, count < fewest ? "too few arguments" : "too many arguments",
-                    "usage: yett " + std::string(usage_.command) + " " + synopsis),
-      kOciFailure);
+  exit_status_ =
+      fail_with(request_error({}, count < fewest ? "too few arguments" : "too many arguments",
+                              "usage: yett " + std::string(usage_.command) + " " + synopsis),
+                kOciFailure);
   return false;
 }
 

@@ -24,8 +24,7 @@ constexpr OciOption kNoKeyring{"no-new-keyring", '\0', OptionValue::none,
                                "Keep the caller's session keyring"};
 constexpr OciOption kPreserve{"preserve-fds", '\0', OptionValue::required,
                               "How many descriptors from 3 on stay open"};
-constexpr std::array kCreateOptions{kBundle,  kConsole,   kPidFile,
-                                    kNoPivot, kNoKeyring, kPreserve};
+constexpr std::array kCreateOptions{kBundle, kConsole, kPidFile, kNoPivot, kNoKeyring, kPreserve};
 constexpr std::array kRunOptions{
     kBundle,
     kConsole,
@@ -41,8 +40,8 @@ constexpr std::array kRunOptions{
 constexpr OciUsage kCreateUsage{"create", "[OPTIONS] ID",
                                 "Make a container of a bundle; its program waits for `start`.",
                                 "yett create --bundle /srv/app app1", kCreateOptions};
-constexpr OciUsage kStartUsage{"start", "ID", "Run the program of a created container.",
-                               "yett start app1", {}};
+constexpr OciUsage kStartUsage{
+    "start", "ID", "Run the program of a created container.", "yett start app1", {}};
 constexpr OciUsage kRunUsage{"run", "[OPTIONS] ID",
                              "Create a container of a bundle, start it, and wait for its end.",
                              "yett run --bundle /srv/app app1", kRunOptions};
@@ -107,13 +106,14 @@ Result<int> run(const OciArguments& given) {
 }
 
 constexpr std::array<std::string_view, 9> kOnlyRuncs{
-    "--bundle",         "-b",   "--pid-file",     "--console-socket", "--preserve-fds", "--no-pivot",
-    "--no-new-keyring", "--keep", "--no-subreaper"};
+    "--bundle",       "-b",         "--pid-file",       "--console-socket",
+    "--preserve-fds", "--no-pivot", "--no-new-keyring", "--keep",
+    "--no-subreaper"};
 
 bool is_runcs(std::string_view word) {
   return std::ranges::any_of(kOnlyRuncs, [word](std::string_view option) {
-    return word == option || (word.starts_with(option) && word.size() > option.size() &&
-                              word[option.size()] == '=');
+    return word == option ||
+           (word.starts_with(option) && word.size() > option.size() && word[option.size()] == '=');
   });
 }
 

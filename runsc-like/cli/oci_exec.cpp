@@ -114,10 +114,8 @@ Result<int> exec(const OciArguments& given) {
   if (!preserved) return fail(request_error("--preserve-fds", "is no number up to 1024"));
   options.preserved_fds = static_cast<unsigned>(*preserved);
   if (!detach) oci::hold_signals();
-  YETT_TRY(oci::ExecutedProcess executed,
-           oci::exec_in_container(oci_store(), options, process));
-  if (!detach)
-    return oci::stay_in_foreground(executed.process, std::move(executed.terminal));
+  YETT_TRY(oci::ExecutedProcess executed, oci::exec_in_container(oci_store(), options, process));
+  if (!detach) return oci::stay_in_foreground(executed.process, std::move(executed.terminal));
   executed.process.leave();
   return 0;
 }

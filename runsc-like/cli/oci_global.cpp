@@ -48,8 +48,8 @@ std::string log_line(const char* level, const std::string& message) {
 }
 
 void append_log(const std::string& line) {
-  const UniqueFd file(::open(globals.log_file.c_str(),
-                             O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600));
+  const UniqueFd file(
+      ::open(globals.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600));
   if (!file.valid() || ::write(file.get(), line.data(), line.size()) < 0)
     std::fprintf(stderr, "yett: %s: the log file cannot be written\n", globals.log_file.c_str());
 }

@@ -19,18 +19,18 @@ constexpr std::array kUpdateOptions{
     OciOption{"resources", 'r', OptionValue::required,
               "File with the resources as JSON; - is standard input"}};
 
-constexpr OciUsage kStateUsage{"state", "ID", "Print the state of a container as JSON.",
-                               "yett state app1", {}};
+constexpr OciUsage kStateUsage{
+    "state", "ID", "Print the state of a container as JSON.", "yett state app1", {}};
 constexpr OciUsage kKillUsage{"kill", "[OPTIONS] ID [SIGNAL]",
                               "Send a signal (default TERM) to a container's first process.",
                               "yett kill app1 KILL", kKillOptions};
 constexpr OciUsage kDeleteUsage{"delete", "[OPTIONS] ID",
                                 "Remove what is kept of a stopped container.",
                                 "yett delete --force app1", kDeleteOptions};
-constexpr OciUsage kPauseUsage{"pause", "ID", "Let every process of a container stand still.",
-                               "yett pause app1", {}};
-constexpr OciUsage kResumeUsage{"resume", "ID", "Let the processes of a paused container go on.",
-                                "yett resume app1", {}};
+constexpr OciUsage kPauseUsage{
+    "pause", "ID", "Let every process of a container stand still.", "yett pause app1", {}};
+constexpr OciUsage kResumeUsage{
+    "resume", "ID", "Let the processes of a paused container go on.", "yett resume app1", {}};
 constexpr OciUsage kUpdateUsage{"update", "-r FILE ID", "Change the resources of a container.",
                                 "echo '{\"pids\": {\"limit\": 50}}' | yett update -r - app1",
                                 kUpdateOptions};
@@ -48,9 +48,8 @@ Status print_state(const std::string& id) {
 Status kill(const OciArguments& given) {
   const auto& words = given.words();
   YETT_TRY(const int signal_number, oci::parse_signal(words.size() > 1 ? words[1] : "TERM"));
-  return oci::kill_container(
-      oci_store(), words[0], signal_number,
-      given.has("all") ? oci::KillWhom::all : oci::KillWhom::first_process);
+  return oci::kill_container(oci_store(), words[0], signal_number,
+                             given.has("all") ? oci::KillWhom::all : oci::KillWhom::first_process);
 }
 
 Status update(const OciArguments& given) {
@@ -85,8 +84,8 @@ int oci_delete(int argc, char** argv) {
 int oci_pause(int argc, char** argv) {
   const OciCommandLine line(kPauseUsage, argc, argv);
   if (!line.good(1, 1)) return line.exit_status();
-  return line.finish(oci::pause_container(oci_store(), line.arguments().words().front(),
-                                          oci::Pause::freeze));
+  return line.finish(
+      oci::pause_container(oci_store(), line.arguments().words().front(), oci::Pause::freeze));
 }
 
 int oci_resume(int argc, char** argv) {

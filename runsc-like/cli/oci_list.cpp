@@ -59,8 +59,7 @@ std::string as_json(const std::vector<Listed>& listed) {
 }
 
 std::string as_table(const std::vector<Listed>& listed) {
-  std::vector<std::vector<std::string>> rows{
-      {"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"}};
+  std::vector<std::vector<std::string>> rows{{"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"}};
   for (const auto& [state, status] : listed)
     rows.push_back({state.id,
                     std::to_string(status == oci::ContainerStatus::stopped ? 0 : state.pid),
@@ -154,8 +153,7 @@ Status ps(const OciArguments& given) {
     for (const int pid : pids) json.value(pid);
     text = json.end_array().text() + "\n";
   } else {
-    YETT_TRY(const std::string all,
-             host_ps({given.words().begin() + 1, given.words().end()}));
+    YETT_TRY(const std::string all, host_ps({given.words().begin() + 1, given.words().end()}));
     YETT_TRY(text, only_lines_of(all, pids));
   }
   std::fwrite(text.data(), 1, text.size(), stdout);

@@ -48,8 +48,7 @@ Result<OciArguments> parse_oci_arguments(std::span<const OciOption> options,
     text.remove_prefix(one_dash ? 1 : 2);
     const std::size_t equals = text.find('=');
     const OciOption* option = find_option(options, text.substr(0, equals), one_dash);
-    if (option == nullptr)
-      return fail(request_error(arguments[i], "no such option", "see --help"));
+    if (option == nullptr) return fail(request_error(arguments[i], "no such option", "see --help"));
     std::vector<std::string>& values = parsed.values_[std::string(option->name)];
     if (option->value == OptionValue::none) {
       const bool refused = equals != std::string_view::npos && text.substr(equals + 1) == "false";

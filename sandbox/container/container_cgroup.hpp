@@ -1,5 +1,5 @@
-// A container's cgroups, one directory in each mounted hierarchy, at the path that the engine names.
-// They outlive the command that made them: `delete` removes them.
+// A container's cgroups, one directory in each mounted hierarchy, at the path that the engine
+// names. They outlive the command that made them: `delete` removes them.
 #pragma once
 
 #include <string>

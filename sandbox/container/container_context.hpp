@@ -27,8 +27,8 @@ struct ContainerContext {
   int root = -1;
   int terminal_master = -1;
   int terminal_slave = -1;
-  int label_file = -1;  // /proc/self/attr/exec, opened while the host's /proc is in sight
-  int detail = -1;      // of the failed step
+  int label_file = -1;     // /proc/self/attr/exec, opened while the host's /proc is in sight
+  int detail = -1;         // of the failed step
   int report_socket = -1;  // whoever asked last: `create`, then `start`
 };
 

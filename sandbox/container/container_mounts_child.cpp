@@ -91,8 +91,8 @@ ChildResult carry_out(ContainerContext& context, const ContainerMount& entry) {
   if (entry.kind == ContainerMountKind::remount) return change_mount(context.root, entry);
   int mount = entry.opened.get();
   if (mount < 0)
-    mount = entry.kind == ContainerMountKind::bind ? open_bind_source(entry)
-                                                   : make_filesystem(entry);
+    mount =
+        entry.kind == ContainerMountKind::bind ? open_bind_source(entry) : make_filesystem(entry);
   if (mount == -ENOENT && entry.optional) return kDone;
   if (mount < 0) return from_kernel(mount);
   const ChildResult result = attach(context.root, entry, mount);
@@ -118,8 +118,7 @@ namespace container_steps {
 ChildResult propagation(ContainerContext& context) {
   if ((context.plan->new_namespaces & CLONE_NEWNS) == 0) return kDone;
   const unsigned long asked = context.plan->root_propagation;
-  return from_libc(
-      ::mount(nullptr, "/", nullptr, asked != 0 ? asked : MS_REC | MS_SLAVE, nullptr));
+  return from_libc(::mount(nullptr, "/", nullptr, asked != 0 ? asked : MS_REC | MS_SLAVE, nullptr));
 }
 
 // The parent stands in the root filesystem's directory, and so does the child, in its own copy of

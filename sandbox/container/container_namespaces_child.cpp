@@ -72,8 +72,8 @@ ChildResult sysctls(ContainerContext& context) {
   const auto& sysctls = context.plan->sysctls;
   for (std::size_t i = 0; i < sysctls.size(); ++i) {
     context.detail = static_cast<int>(i);
-    YETT_STEP(write_text(sysctls[i].first.c_str(), sysctls[i].second.c_str(),
-                         sysctls[i].second.size()));
+    YETT_STEP(
+        write_text(sysctls[i].first.c_str(), sysctls[i].second.c_str(), sysctls[i].second.size()));
   }
   context.detail = -1;
   return kDone;
@@ -86,8 +86,8 @@ ChildResult network(ContainerContext& context) {
 // All at once, in the order that permissions need: the kernel checks them as one.
 ChildResult join_container(ContainerContext& context) {
   context.label_file = ::open("/proc/self/attr/exec", O_WRONLY | O_CLOEXEC);
-  YETT_STEP(from_libc(
-      ::setns(context.container_process, static_cast<int>(context.joined_namespaces))));
+  YETT_STEP(
+      from_libc(::setns(context.container_process, static_cast<int>(context.joined_namespaces))));
   if ((context.joined_namespaces & CLONE_NEWUSER) != 0) YETT_STEP(set_ids_to_root());
   context.root = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   return context.root < 0 ? errno : kDone;

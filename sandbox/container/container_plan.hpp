@@ -28,20 +28,21 @@ struct ContainerMount {
   std::string filesystem;
   std::string source;
   std::string target;  // inside, absolute
-  std::vector<std::pair<std::string, std::string>> options;  // of the filesystem; value may be empty
-  std::uint64_t set = 0;                                     // MOUNT_ATTR_*
+  std::vector<std::pair<std::string, std::string>>
+      options;            // of the filesystem; value may be empty
+  std::uint64_t set = 0;  // MOUNT_ATTR_*
   std::uint64_t clear = 0;
   std::uint64_t recursive_set = 0;  // "rro" and its like
   std::uint64_t recursive_clear = 0;
   std::vector<unsigned long> propagation;  // MS_PRIVATE, ..., with MS_REC or without, in order
-  bool recursive = false;         // rbind
-  bool optional = false;          // a missing source is no error
-  UniqueFd id_map;                // user namespace to idmap by; invalid: none
+  bool recursive = false;                  // rbind
+  bool optional = false;                   // a missing source is no error
+  UniqueFd id_map;                         // user namespace to idmap by; invalid: none
   UniqueFd opened;  // the source as a detached mount, where the child could not open it itself
 };
 
 struct ContainerDevice {
-  std::string path;  // inside
+  std::string path;        // inside
   std::uint32_t mode = 0;  // S_IFCHR | 0666
   std::uint64_t device = 0;
   std::uint32_t uid = 0;

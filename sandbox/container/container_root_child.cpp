@@ -99,8 +99,8 @@ ChildResult make_path_read_only(int root, const char* path) {
   const int mount = sys_open_tree_clone(place, "", Subtree::with_submounts);
   ChildResult result = from_kernel(mount);
   if (result == kDone)
-    result = from_kernel(sys_mount_setattr(mount, mount_flags::kReadOnly, 0,
-                                           Subtree::with_submounts));
+    result =
+        from_kernel(sys_mount_setattr(mount, mount_flags::kReadOnly, 0, Subtree::with_submounts));
   if (result == kDone) result = from_kernel(sys_move_mount(mount, place, ""));
   if (mount >= 0) ::close(mount);
   ::close(place);
@@ -174,8 +174,8 @@ ChildResult enter_root(ContainerContext& context) {
   const ContainerPlan& plan = *context.plan;
   context.label_file = ::open("/proc/self/attr/exec", O_WRONLY | O_CLOEXEC);
   if (plan.read_only_root)
-    YETT_STEP(from_kernel(sys_mount_setattr(context.root, mount_flags::kReadOnly, 0,
-                                            Subtree::only_this_mount)));
+    YETT_STEP(from_kernel(
+        sys_mount_setattr(context.root, mount_flags::kReadOnly, 0, Subtree::only_this_mount)));
   YETT_STEP(from_libc(::fchdir(context.root)));
   YETT_STEP(plan.pivot ? pivot_root_here() : move_root());
   if (plan.root_propagation == 0) return kDone;

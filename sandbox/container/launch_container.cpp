@@ -135,7 +135,8 @@ Status open_sources(ContainerPlan& plan) {
     if (mount.kind != ContainerMountKind::bind) continue;
     const int opened = open_bind_source(mount);
     if (opened == -ENOENT && mount.optional) continue;
-    if (opened < 0) return fail(errno_error(-opened, "mount", mount.source + " at " + mount.target));
+    if (opened < 0)
+      return fail(errno_error(-opened, "mount", mount.source + " at " + mount.target));
     mount.opened.reset(opened);
   }
   return {};
@@ -238,8 +239,7 @@ Result<ContainerStage> await_stage(BorrowedFd status_socket, int pid, const Cont
   for (;;) {
     ContainerMessage message;
     int passed = -1;
-    const ChildResult received =
-        receive_container_message(status_socket.get(), message, &passed);
+    const ChildResult received = receive_container_message(status_socket.get(), message, &passed);
     ContainerStage stage{.kind = message.kind, .terminal = UniqueFd(passed)};
     if (received == EPIPE)
       return fail(Error{.kind = ErrorKind::target_gone,

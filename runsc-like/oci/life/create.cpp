@@ -91,7 +91,11 @@ Status set_resources(const Config& config, const CgroupFeatures& features,
   const Resources& resources = config.linux_.resources ? *config.linux_.resources : kNone;
   YETT_TRY(const auto settings, plan_resources(resources, features));
   YETT_CHECK(apply_cgroup_settings(features, path, settings));
-  if (!features.v1_mounts.contains("devices")) return {};
+  if (!features.v1_mounts.contains("devices"))
+    return fail(
+        host_error("/linux/resources/devices",
+                   "this host has no device controller of cgroup v1, and device programs of "
+                   "v2 are not built yet"));
   return apply_cgroup_settings(features, path, plan_device_rules(resources.devices));
 }
 
@@ -110,7 +114,8 @@ Status run_create_hooks(const CreatedContainer& container, const ContainerPlan& 
 Status hand_over_terminal(CreatedContainer& container, const CreateOptions& options,
                           UniqueFd terminal) {
   if (!terminal.valid()) return {};
-  if (!options.console_socket.empty()) return send_console(options.console_socket, terminal.borrow());
+  if (!options.console_socket.empty())
+    return send_console(options.console_socket, terminal.borrow());
   container.terminal = std::move(terminal);
   return {};
 }
@@ -145,8 +150,7 @@ Status launch(CreatedContainer& container, ContainerPlan& plan, const CreateOpti
   }
   YETT_CHECK(hand_over_terminal(container, options, std::move(stage.terminal)));
   YETT_CHECK(container.directory.write_state(container.state));
-  if (!options.pid_file.empty())
-    YETT_CHECK(write_pid_file(options.pid_file, container.state.pid));
+  if (!options.pid_file.empty()) YETT_CHECK(write_pid_file(options.pid_file, container.state.pid));
   return let_go_on(socket);
 }
 
@@ -154,10 +158,9 @@ Status build(CreatedContainer& container, const CreateOptions& options) {
   ContainerState& state = container.state;
   const CgroupFeatures features = probe_cgroups();
   YETT_TRY(const std::string cgroup_path, choose_cgroup_path(container.config, options.id));
-  YETT_TRY(ContainerPlan plan,
-           plan_container(container.config, {.bundle = state.bundle,
-                                             .cgroup_path = cgroup_path,
-                                             .cgroups = features}));
+  YETT_TRY(ContainerPlan plan, plan_container(container.config, {.bundle = state.bundle,
+                                                                 .cgroup_path = cgroup_path,
+                                                                 .cgroups = features}));
   YETT_CHECK(plan_filters(container.config, plan));
   YETT_CHECK(check_terminal(options, plan.process.terminal));
   plan.pivot = options.pivot;
@@ -176,8 +179,7 @@ Status build(CreatedContainer& container, const CreateOptions& options) {
 
 }  // namespace
 
-Result<CreatedContainer> create_container(const ContainerStore& store,
-                                          const CreateOptions& asked) {
+Result<CreatedContainer> create_container(const ContainerStore& store, const CreateOptions& asked) {
   CreateOptions options = asked;
   YETT_CHECK(check_container_id(options.id));
   YETT_TRY(const std::string bundle, absolute_path(options.bundle));

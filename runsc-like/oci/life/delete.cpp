@@ -41,8 +41,7 @@ void run_poststop(const ContainerDirectory& directory, const ContainerState& sta
   const auto config = parse_config(*text, "config.json");
   if (!config) return;
   for (const Hook& hook : config->hooks.poststop)
-    static_cast<void>(run_hooks({hook}, "poststop",
-                                state_document(state, ContainerStatus::stopped),
+    static_cast<void>(run_hooks({hook}, "poststop", state_document(state, ContainerStatus::stopped),
                                 {.directory = state.bundle}));
 }
 
@@ -69,8 +68,9 @@ Status delete_container(const ContainerStore& store, const std::string& id, Dele
   const ContainerStatus status = find_status(*directory, *state);
   if (status != ContainerStatus::stopped && status != ContainerStatus::creating) {
     if (!forced && status != ContainerStatus::created)
-      return fail(request_error(id, "cannot delete container that is not stopped: " +
-                                        std::string(container_status_name(status)),
+      return fail(request_error(id,
+                                "cannot delete container that is not stopped: " +
+                                    std::string(container_status_name(status)),
                                 "kill it first, or --force"));
     YETT_CHECK(end_process(*state));
   }

@@ -16,9 +16,9 @@
 namespace yett::oci {
 namespace {
 
-constexpr std::array kNamespaces{NamespaceType::user, NamespaceType::mount, NamespaceType::pid,
-                                 NamespaceType::network, NamespaceType::ipc, NamespaceType::uts,
-                                 NamespaceType::cgroup, NamespaceType::time};
+constexpr std::array kNamespaces{NamespaceType::user,    NamespaceType::mount, NamespaceType::pid,
+                                 NamespaceType::network, NamespaceType::ipc,   NamespaceType::uts,
+                                 NamespaceType::cgroup,  NamespaceType::time};
 
 bool is_same(const std::string& one, const std::string& other) {
   struct stat first{};
@@ -90,8 +90,7 @@ Result<ContainerPlan> plan_joining(const ContainerDirectory& directory, const Pr
 Status await_program(const StartedContainer& started, const ContainerPlan& plan) {
   YETT_CHECK(let_go_on(started.status_socket.borrow()));
   ContainerMessage message;
-  const ChildResult received =
-      receive_container_message(started.status_socket.get(), message);
+  const ChildResult received = receive_container_message(started.status_socket.get(), message);
   if (received == EPIPE) return {};
   if (received != kDone) return fail(errno_error(received, "receive", "status socket"));
   return fail(container_failure(plan, message));
@@ -117,11 +116,10 @@ Result<ExecutedProcess> exec_in_container(const ContainerStore& store, const Exe
   YETT_TRY(const Entrance entrance, open_cgroups(state));
   ContainerInputs inputs{.cgroup_v2 = entrance.v2.borrow(), .cgroup_task_files = {}};
   for (const UniqueFd& file : entrance.task_files) inputs.cgroup_task_files.push_back(file.get());
-  YETT_TRY(StartedContainer started,
-           begin_joining(plan, inputs,
-                         {.pid = state.pid,
-                          .pidfd = pidfd.borrow(),
-                          .namespaces = foreign_namespaces(state.pid)}));
+  YETT_TRY(StartedContainer started, begin_joining(plan, inputs,
+                                                   {.pid = state.pid,
+                                                    .pidfd = pidfd.borrow(),
+                                                    .namespaces = foreign_namespaces(state.pid)}));
   if (plan.process.oom_score_adj)
     YETT_CHECK(write_text_file("/proc/" + std::to_string(started.process.pid()) + "/oom_score_adj",
                                *plan.process.oom_score_adj));

@@ -40,7 +40,7 @@ class RawTerminal {
   }
 
  private:
-  struct termios before_ {};
+  struct termios before_{};
   bool changed_ = false;
 };
 
@@ -49,8 +49,7 @@ bool copy_some(int from, int to) {
   const ssize_t got = ::read(from, piece.data(), piece.size());
   if (got < 0) return errno == EINTR || errno == EAGAIN;
   for (ssize_t done = 0; done < got;) {
-    const ssize_t wrote =
-        ::write(to, piece.data() + done, static_cast<std::size_t>(got - done));
+    const ssize_t wrote = ::write(to, piece.data() + done, static_cast<std::size_t>(got - done));
     if (wrote < 0 && errno != EINTR) return false;
     if (wrote > 0) done += wrote;
   }
@@ -111,10 +110,9 @@ Result<int> stay_in_foreground(ChildProcess& process, UniqueFd terminal) {
   int input = terminal.valid() ? STDIN_FILENO : -1;
   int output = terminal.get();
   while (!status) {
-    std::array<struct pollfd, 3> ready{
-        {{.fd = signals.get(), .events = POLLIN, .revents = 0},
-         {.fd = input, .events = POLLIN, .revents = 0},
-         {.fd = output, .events = POLLIN, .revents = 0}}};
+    std::array<struct pollfd, 3> ready{{{.fd = signals.get(), .events = POLLIN, .revents = 0},
+                                        {.fd = input, .events = POLLIN, .revents = 0},
+                                        {.fd = output, .events = POLLIN, .revents = 0}}};
     if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR)
       return fail(errno_error("poll"));
     if (ready[0].revents != 0) status = take_signal(signals.get(), process, terminal.get());

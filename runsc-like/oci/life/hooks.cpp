@@ -40,10 +40,9 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::dup2(input, STDIN_FILENO);
   ::dup2(errors, STDERR_FILENO);
-  const bool ready =
-      (!place.process.valid() ||
-       ::setns(place.process.get(), static_cast<int>(place.namespaces)) == 0) &&
-      ::chdir(place.directory.empty() ? "/" : place.directory.c_str()) == 0;
+  const bool ready = (!place.process.valid() ||
+                      ::setns(place.process.get(), static_cast<int>(place.namespaces)) == 0) &&
+                     ::chdir(place.directory.empty() ? "/" : place.directory.c_str()) == 0;
   if (ready) ::execve(hook.path.c_str(), arrays.argv.data(), arrays.environment.data());
   ::dprintf(STDERR_FILENO, "cannot execute: %m");
   ::_exit(kNotRun);
@@ -57,9 +56,9 @@ bool converse(int input, int errors, const std::string& state, const Hook& hook,
   std::size_t fed = 0;
   if (state.empty()) ::shutdown(input, SHUT_WR);
   for (;;) {
-    struct pollfd ready[2] = {{.fd = errors, .events = POLLIN, .revents = 0},
-                              {.fd = fed < state.size() ? input : -1, .events = POLLOUT,
-                               .revents = 0}};
+    struct pollfd ready[2] = {
+        {.fd = errors, .events = POLLIN, .revents = 0},
+        {.fd = fed < state.size() ? input : -1, .events = POLLOUT, .revents = 0}};
     int wait = -1;
     if (hook.timeout) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
@@ -68,8 +67,8 @@ bool converse(int input, int errors, const std::string& state, const Hook& hook,
     }
     if (::poll(ready, 2, wait) < 0 && errno != EINTR) return true;
     if (ready[1].revents != 0) {
-      const ssize_t sent = ::send(input, state.data() + fed, state.size() - fed,
-                                  MSG_NOSIGNAL | MSG_DONTWAIT);
+      const ssize_t sent =
+          ::send(input, state.data() + fed, state.size() - fed, MSG_NOSIGNAL | MSG_DONTWAIT);
       fed = sent > 0 ? fed + static_cast<std::size_t>(sent) : state.size();
       if (fed == state.size()) ::shutdown(input, SHUT_WR);
     }
@@ -125,8 +124,8 @@ Status run_hook(const Hook& hook, const std::string& kind, const std::string& st
   std::string said;
   const bool in_time = converse(feed.get(), listen.get(), state, hook, said);
   if (!in_time || !exited_in_time(child.pidfd(), hook))
-    return fail(hook_error(hook, kind,
-                           "not done after " + std::to_string(*hook.timeout) + " s, killed"));
+    return fail(
+        hook_error(hook, kind, "not done after " + std::to_string(*hook.timeout) + " s, killed"));
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }

@@ -1,6 +1,6 @@
-// The life of a container: what `create`, `start`, `kill`, `delete` and the others do. Each function
-// is one command's work, takes and keeps the container's lock where it changes anything, and leaves
-// the state directory true whenever it is killed.
+// The life of a container: what `create`, `start`, `kill`, `delete` and the others do. Each
+// function is one command's work, takes and keeps the container's lock where it changes anything,
+// and leaves the state directory true whenever it is killed.
 #pragma once
 
 #include <optional>

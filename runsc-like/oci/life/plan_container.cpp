@@ -49,8 +49,8 @@ Status plan_namespaces(const Linux& linux_section, ContainerPlan& plan) {
       continue;
     }
     if (entry.type == NamespaceType::user)
-      return fail(host_error("/linux/namespaces",
-                             "joining a user namespace by path is not built yet"));
+      return fail(
+          host_error("/linux/namespaces", "joining a user namespace by path is not built yet"));
     UniqueFd opened(::open(entry.path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!opened.valid()) return fail(errno_error("open namespace", entry.path));
     plan.joined.push_back({flag, std::move(opened)});
@@ -73,6 +73,22 @@ void plan_time(const Linux& linux_section, ContainerPlan& plan) {
   for (const auto& [clock, offset] : linux_section.time_offsets)
     plan.time_offsets.emplace_back(
         clock, std::to_string(offset.secs) + " " + std::to_string(offset.nanosecs));
+}
+
+// Read and checked, but nobody applies it: better no container than one that lacks it.
+Status refuse_unbuilt(const Config& config) {
+  const Linux& linux_section = config.linux_;
+  const auto unbuilt = [](const char* where) {
+    return fail(host_error(where, "is not built yet", "leave it out"));
+  };
+  if (!linux_section.net_devices.empty()) return unbuilt("/linux/netDevices");
+  if (linux_section.intel_rdt) return unbuilt("/linux/intelRdt");
+  if (linux_section.memory_policy) return unbuilt("/linux/memoryPolicy");
+  if (!linux_section.mount_label.empty()) return unbuilt("/linux/mountLabel");
+  if (!config.hooks.start_container.empty()) return unbuilt("/hooks/startContainer");
+  if (linux_section.rootfs_propagation == Propagation::shared)
+    return unbuilt("/linux/rootfsPropagation \"shared\"");
+  return {};
 }
 
 }  // namespace
@@ -110,9 +126,9 @@ ContainerProcess plan_process(const Process& process) {
   planned.no_new_privileges = process.no_new_privileges;
   if (process.oom_score_adj) planned.oom_score_adj = std::to_string(*process.oom_score_adj);
   if (const auto& asked = process.scheduler)
-    planned.scheduler = {asked->policy,  asked->flags,    asked->nice,
-                         static_cast<std::uint32_t>(asked->priority), asked->runtime,
-                         asked->deadline, asked->period};
+    planned.scheduler = {
+        asked->policy,  asked->flags,    asked->nice,  static_cast<std::uint32_t>(asked->priority),
+        asked->runtime, asked->deadline, asked->period};
   if (const auto& asked = process.io_priority)
     planned.io_priority = static_cast<int>(asked->io_class << 13 | asked->priority);
   planned.apparmor_profile = process.apparmor_profile;
@@ -124,6 +140,7 @@ Result<ContainerPlan> plan_container(const Config& config, const PlanInputs& inp
   ContainerPlan plan;
   if (!config.process || config.process->args.empty())
     return fail(request_error("/process/args", "is missing", "name the program to run"));
+  YETT_CHECK(refuse_unbuilt(config));
   plan.process = plan_process(*config.process);
   YETT_TRY(plan.root, find_root(config, inputs.bundle));
   plan.read_only_root = config.root.readonly;

@@ -1,7 +1,42 @@
+// The system-call filters of a container: Yett's own policy, and the configuration's section on
+// top. The kernel obeys the stricter of the two for each call.
 #include "runsc-like/oci/life/plan_container.hpp"
+#include "sandbox/guard/seccomp_filter.hpp"
+#include "sandbox/policy/parse_policy.hpp"
+#include "sandbox/seccomp/compile_section.hpp"
 
 namespace yett::oci {
+namespace {
 
-Status plan_filters(const Config&, ContainerPlan&) { return {}; }
+constexpr const char* kPolicyAnnotation = "dev.yett.policy";
+
+Status add_policy(const Config& config, ContainerPlan& plan) {
+  const auto named = config.annotations.find(kPolicyAnnotation);
+  const std::string name = named == config.annotations.end() ? "container" : named->second;
+  if (name == "none") return {};
+  if (name != "container")
+    return fail(host_error(std::string("/annotations/") + kPolicyAnnotation,
+                           "names a policy that containers cannot have yet",
+                           "container (the default) or none"));
+  FilterPlan filter;
+  filter.rules = make_container_policy(plan.process.capabilities.bounding).syscalls.rules;
+  filter.audited_refusals = false;  // nobody supervises a container
+  YETT_TRY(CompiledFilter compiled, compile_filter(filter));
+  plan.filters.push_back(std::move(compiled.program));
+  return {};
+}
+
+}  // namespace
+
+Status plan_filters(const Config& config, ContainerPlan& plan) {
+  YETT_CHECK(add_policy(config, plan));
+  if (!config.linux_.seccomp) return {};
+  if (section_notifies(*config.linux_.seccomp))
+    return fail(host_error("/linux/seccomp/listenerPath", "agents are not built yet"));
+  YETT_TRY(CompiledSection section, compile_section(*config.linux_.seccomp));
+  plan.filters.push_back(std::move(section.program));
+  plan.filter_flags = section.flags;
+  return {};
+}
 
 }  // namespace yett::oci

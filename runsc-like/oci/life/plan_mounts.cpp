@@ -138,9 +138,8 @@ constexpr std::array<std::pair<const char*, unsigned>, 6> kDefaultDevices{{{"/de
 
 ContainerDevice default_device(const char* path, unsigned minor_number) {
   const bool is_tty = minor_number == 0;
-  return {.path = path,
-          .mode = S_IFCHR | 0666,
-          .device = ::makedev(is_tty ? 5U : 1U, minor_number)};
+  return {
+      .path = path, .mode = S_IFCHR | 0666, .device = ::makedev(is_tty ? 5U : 1U, minor_number)};
 }
 
 std::uint32_t node_type(char type) {

@@ -109,8 +109,8 @@ void add_block_io(const BlockIo& io, Settings& settings) {
   add_throttle(io.throttle_read_bps_device, "blkio.throttle.read_bps_device", "rbps=", settings);
   add_throttle(io.throttle_write_bps_device, "blkio.throttle.write_bps_device", "wbps=", settings);
   add_throttle(io.throttle_read_iops_device, "blkio.throttle.read_iops_device", "riops=", settings);
-  add_throttle(io.throttle_write_iops_device, "blkio.throttle.write_iops_device", "wiops=",
-               settings);
+  add_throttle(io.throttle_write_iops_device, "blkio.throttle.write_iops_device",
+               "wiops=", settings);
 }
 
 void add_others(const Resources& resources, Settings& settings) {
@@ -119,10 +119,10 @@ void add_others(const Resources& resources, Settings& settings) {
     settings.add("pids", "pids.max", limit > 0 ? std::to_string(limit) : "max");
   }
   for (const HugepageLimit& limit : resources.hugepage_limits)
-    settings.add("hugetlb",
-                 "hugetlb." + limit.page_size +
-                     (settings.v2("hugetlb") ? ".max" : ".limit_in_bytes"),
-                 std::to_string(limit.limit));
+    settings.add(
+        "hugetlb",
+        "hugetlb." + limit.page_size + (settings.v2("hugetlb") ? ".max" : ".limit_in_bytes"),
+        std::to_string(limit.limit));
   if (!resources.network) return;
   settings.add_number("net_cls", "net_cls.classid", resources.network->class_id);
   for (const InterfacePriority& each : resources.network->priorities)

@@ -13,8 +13,7 @@ namespace yett::oci {
 namespace {
 
 Error not_running(const std::string& id) {
-  return Error{
-      .kind = ErrorKind::target_gone, .subject = id, .detail = "container not running"};
+  return Error{.kind = ErrorKind::target_gone, .subject = id, .detail = "container not running"};
 }
 
 std::optional<int> real_time_signal(std::string_view name) {
@@ -24,7 +23,8 @@ std::optional<int> real_time_signal(std::string_view name) {
   name.remove_prefix(5);
   if (name.empty()) return base;
   if (name.front() != (from_end ? '-' : '+')) return std::nullopt;
-  const auto offset = parse_decimal(name.substr(1), static_cast<std::uint64_t>(SIGRTMAX - SIGRTMIN));
+  const auto offset =
+      parse_decimal(name.substr(1), static_cast<std::uint64_t>(SIGRTMAX - SIGRTMIN));
   if (!offset) return std::nullopt;
   return from_end ? base - static_cast<int>(*offset) : base + static_cast<int>(*offset);
 }
@@ -81,11 +81,12 @@ Status pause_container(const ContainerStore& store, const std::string& id, Pause
   YETT_TRY(const ContainerState state, directory.read_state());
   const ContainerStatus status = find_status(directory, state);
   const bool freeze = pause == Pause::freeze;
-  const bool right = freeze ? status == ContainerStatus::running || status == ContainerStatus::created
-                            : status == ContainerStatus::paused;
+  const bool right = freeze
+                         ? status == ContainerStatus::running || status == ContainerStatus::created
+                         : status == ContainerStatus::paused;
   if (!right)
-    return fail(request_error(id, freeze ? "container not running or created"
-                                         : "container not paused"));
+    return fail(
+        request_error(id, freeze ? "container not running or created" : "container not paused"));
   return freeze_cgroup(state.cgroups, freeze);
 }
 

@@ -24,7 +24,7 @@ struct ContainerState {
   std::string root;
   std::string created;  // RFC 3339, UTC
   std::string owner;
-  std::string program;  // argv[0], for errors of `start`
+  std::string program;               // argv[0], for errors of `start`
   std::vector<std::string> cgroups;  // directories, v2 first where there is one
   bool cgroup_v2 = false;            // the first directory is of v2
   std::string cgroup_path;           // of all of them, below each hierarchy's mount

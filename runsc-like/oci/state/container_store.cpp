@@ -22,9 +22,7 @@ namespace {
 constexpr char kHidden = '~';
 
 Error absent(const std::string& id) {
-  return Error{.kind = ErrorKind::target_gone,
-               .subject = id,
-               .detail = "container does not exist"};
+  return Error{.kind = ErrorKind::target_gone, .subject = id, .detail = "container does not exist"};
 }
 
 Status write_whole(int directory, const char* name, std::string_view text) {
@@ -63,16 +61,14 @@ Result<UniqueFd> open_lock(int directory) {
 }
 
 void remove_files(int directory) {
-  static constexpr const char* kFiles[] = {"state.json", "state.json.new", "config.json",
-                                           "config.json.new", "waiting",    "start",
-                                           "lock"};
+  static constexpr const char* kFiles[] = {
+      "state.json", "state.json.new", "config.json", "config.json.new", "waiting", "start", "lock"};
   for (const char* name : kFiles) ::unlinkat(directory, name, 0);
 }
 
 // A name that only we use, so that nothing else has to be followed or asked.
 void remove_hidden(const std::string& path) {
-  const UniqueFd directory(
-      ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory.valid()) return;
   remove_files(directory.get());
   ::rmdir(path.c_str());
@@ -294,9 +290,8 @@ std::optional<std::uint64_t> process_start_time(int pid) {
 }
 
 Result<UniqueFd> open_container_process(const ContainerState& state) {
-  const Error gone{.kind = ErrorKind::target_gone,
-                   .subject = state.id,
-                   .detail = "container not running"};
+  const Error gone{
+      .kind = ErrorKind::target_gone, .subject = state.id, .detail = "container not running"};
   if (state.pid == 0) return fail(gone);
   auto process = open_pidfd(state.pid);
   if (!process || process_start_time(state.pid) != state.pid_start) return fail(gone);
