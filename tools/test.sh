@@ -17,6 +17,7 @@ uapi         layouts against kernel headers and BTF
 bpf          BPF programs as objects, and what this kernel lets load
 integration  each guard by itself, and `yett run` with real programs
 adversarial  hostile programs, each with its permitted twin
+oci          containers by runc's command line, clause by clause
 soak         many sandboxes at once, then nothing left of them
 vm           the same in QEMU with BPF LSM and pure cgroup v2 (beside the next ones)
 asan         unit and integration cases under AddressSanitizer and UBSan
@@ -138,6 +139,7 @@ stage_bpf() { ctest_stage bpf release -L '^bpf$'; }
 stage_integration() { ctest_stage integration release -L '^integration$'; }
 stage_adversarial() { ctest_stage adversarial release -L '^adversarial$'; }
 stage_workload() { ctest_stage workload release -L "^workload$"; }
+stage_oci() { ctest_stage oci release -L "^oci$"; }
 stage_soak() { counted soak tests/soak/run.sh --smoke; }
 # 77: no QEMU or no kernel to be had here, which is one case that did not run.
 stage_vm() {
@@ -191,7 +193,7 @@ run_all() {
   tests/support/host_snapshot.sh > $results/host.before
   stage build
   [ "$all_passed" = yes ] || { summarise; return; }
-  for name in style unit uapi bpf integration adversarial workload; do
+  for name in style unit uapi bpf integration adversarial workload oci; do
     ! have_label $name || stage $name
   done
   [ ! -x tests/soak/run.sh ] || stage soak

@@ -36,6 +36,7 @@ int unknown_command(std::string_view name) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  yett::keep_command_line(argv);
   if (argc > 1 && yett::begins_with_oci_globals(argv[1])) {
     const auto words = yett::read_oci_globals({argv + 1, static_cast<std::size_t>(argc - 1)});
     if (!words) return yett::print_error("global options", words.error(), 1);

@@ -9,6 +9,7 @@
 #include "runsc-like/cli/oci_command.hpp"
 #include "runsc-like/oci/life/foreground.hpp"
 #include "runsc-like/oci/life/lifecycle.hpp"
+#include "runsc-like/oci/life/own_executable.hpp"
 
 namespace yett {
 namespace {
@@ -71,6 +72,7 @@ void tell_warnings(const oci::CreatedContainer& container) {
 }
 
 Status create(const OciArguments& given) {
+  YETT_CHECK(oci::leave_writable_executable(oci_globals().command_line));
   YETT_TRY(const oci::CreateOptions options, take_options(given));
   YETT_TRY(oci::CreatedContainer container, oci::create_container(oci_store(), options));
   tell_warnings(container);
@@ -84,6 +86,7 @@ Status forget(const OciArguments& given, oci::CreatedContainer& container) {
 }
 
 Result<int> run(const OciArguments& given) {
+  YETT_CHECK(oci::leave_writable_executable(oci_globals().command_line));
   YETT_TRY(oci::CreateOptions options, take_options(given));
   const bool detach = given.has("detach");
   options.foreground_terminal = !detach && options.console_socket.empty();

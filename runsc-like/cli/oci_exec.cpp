@@ -11,6 +11,7 @@
 #include "runsc-like/oci/config/read_config.hpp"
 #include "runsc-like/oci/life/exec.hpp"
 #include "runsc-like/oci/life/foreground.hpp"
+#include "runsc-like/oci/life/own_executable.hpp"
 
 namespace yett {
 namespace {
@@ -102,6 +103,7 @@ Result<oci::Process> choose_process(const OciArguments& given) {
 }
 
 Result<int> exec(const OciArguments& given) {
+  YETT_CHECK(oci::leave_writable_executable(oci_globals().command_line));
   YETT_TRY(const oci::Process process, choose_process(given));
   const bool detach = given.has("detach");
   oci::ExecOptions options{.id = given.words().front(),

@@ -69,6 +69,8 @@ std::size_t words_before_command(std::span<char* const> arguments) {
 
 const OciGlobals& oci_globals() { return globals; }
 
+void keep_command_line(char** argv) { globals.command_line = argv; }
+
 bool begins_with_oci_globals(std::string_view word) {
   return std::ranges::any_of(kGlobalOptions, [word](const OciOption& option) {
     const std::size_t at = word.find_first_not_of('-');

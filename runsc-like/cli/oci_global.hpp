@@ -16,10 +16,12 @@ struct OciGlobals {
   bool log_json = false;
   bool debug = false;
   bool systemd_cgroup = false;
-  bool given = false;  // any of them was: the caller speaks runc's language
+  char** command_line = nullptr;  // all of it, from the program's name on
+  bool given = false;             // any of them was: the caller speaks runc's language
 };
 
 [[nodiscard]] const OciGlobals& oci_globals();
+void keep_command_line(char** argv);
 // Is the first word one of them, and not --help or --version?
 [[nodiscard]] bool begins_with_oci_globals(std::string_view word);
 // Reads what stands before the command; returns how many words it was.
