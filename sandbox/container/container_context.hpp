@@ -74,5 +74,7 @@ namespace container_steps {
 // A bind's source as a detached mount with its attributes, as the caller sees it. fd or -errno.
 // Child-safe.
 [[nodiscard]] int open_bind_source(const ContainerMount& mount);
+// A new filesystem as a detached mount. fd or -errno. Child-safe.
+[[nodiscard]] int make_container_filesystem(const ContainerMount& mount);
 
 }  // namespace yett

@@ -41,16 +41,6 @@ int configure(int context, const ContainerMount& entry) {
   return sys_fsconfig_create(context);
 }
 
-// fd of the detached mount, or -errno.
-int make_filesystem(const ContainerMount& entry) {
-  const int context = sys_fsopen(entry.filesystem.c_str());
-  if (context < 0) return context;
-  int result = configure(context, entry);
-  if (result >= 0) result = sys_fsmount(context, entry.set);
-  ::close(context);
-  return result;
-}
-
 bool is_directory(int fd) {
   struct stat status{};
   return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
@@ -91,8 +81,8 @@ ChildResult carry_out(ContainerContext& context, const ContainerMount& entry) {
   if (entry.kind == ContainerMountKind::remount) return change_mount(context.root, entry);
   int mount = entry.opened.get();
   if (mount < 0)
-    mount =
-        entry.kind == ContainerMountKind::bind ? open_bind_source(entry) : make_filesystem(entry);
+    mount = entry.kind == ContainerMountKind::bind ? open_bind_source(entry)
+                                                   : make_container_filesystem(entry);
   if (mount == -ENOENT && entry.optional) return kDone;
   if (mount < 0) return from_kernel(mount);
   const ChildResult result = attach(context.root, entry, mount);
@@ -101,6 +91,15 @@ ChildResult carry_out(ContainerContext& context, const ContainerMount& entry) {
 }
 
 }  // namespace
+
+int make_container_filesystem(const ContainerMount& entry) {
+  const int context = sys_fsopen(entry.filesystem.c_str());
+  if (context < 0) return context;
+  int result = configure(context, entry);
+  if (result >= 0) result = sys_fsmount(context, entry.set);
+  ::close(context);
+  return result;
+}
 
 int open_bind_source(const ContainerMount& entry) {
   const int mount = sys_open_tree_clone(AT_FDCWD, entry.source.c_str(), subtree_of(entry));

@@ -430,6 +430,20 @@ def case_tmpfs_with_options(box):
     assert done.out.startswith("1777\n") and "noexec" in done.out and "size=1024k" in done.out, done
 
 
+def case_tmpfs_that_begins_with_a_copy(box):
+    bundle = box.bundle("cat /t/d/file; readlink /t/link; touch /t/x && echo wrote")
+    (bundle / "rootfs/t/d").mkdir(parents=True)
+    (bundle / "rootfs/t/d/file").write_text("kept\n")
+    (bundle / "rootfs/t/link").symlink_to("/etc")
+    config = json.loads((bundle / "config.json").read_text())
+    config["mounts"].append({"destination": "/t", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]})
+    (bundle / "config.json").write_text(json.dumps(config))
+    done = box.run("run", "--bundle", bundle, box.new_id())
+    if "crun" in box.runtime or box.is_yett():
+        assert done.out == "kept\n/etc\nwrote\n", done
+    assert not (bundle / "rootfs/t/x").exists()
+
+
 def case_read_only_root(box):
     done = box.once("touch /x || echo refused", lambda config: config["root"].update(readonly=True))
     assert done.out == "refused\n", done

@@ -16,8 +16,8 @@ struct PlanInputs {
   CgroupFeatures cgroups;
 };
 
-// Opens the namespaces that are joined by path, and resolves the root; nothing else of the host is
-// touched. Errors name the JSON path.
+// Opens the namespaces that are joined by path, resolves the root, and makes the filesystems that
+// begin with a copy; nothing of the host is changed. Errors name the JSON path.
 [[nodiscard]] Result<ContainerPlan> plan_container(const Config& config, const PlanInputs& inputs);
 [[nodiscard]] ContainerProcess plan_process(const Process& process);
 // The filters of the configuration's seccomp section.

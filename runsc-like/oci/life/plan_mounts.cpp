@@ -11,6 +11,7 @@
 
 #include "ioctl_uapi/mount_api.hpp"
 #include "runsc-like/oci/config/mount_options.hpp"
+#include "runsc-like/oci/life/copy_up.hpp"
 
 namespace yett::oci {
 namespace {
@@ -182,8 +183,8 @@ Status plan_mounts(const Config& config, const PlanInputs& inputs, ContainerPlan
     const std::string where = "/mounts/" + std::to_string(i);
     if (options.idmap != IdMap::none || !mount.uid_mappings.empty())
       return fail(host_error(where, "idmapped mounts are not built yet"));
-    if (options.copy_up) return fail(host_error(where, "tmpcopyup is not built yet"));
     ContainerMount planned = plan_mount(mount, options, inputs.bundle);
+    if (options.copy_up && mount.type == "tmpfs") YETT_CHECK(make_copied_tmpfs(plan.root, planned));
     if (mount.type == "cgroup" && planned.kind == ContainerMountKind::filesystem)
       add_cgroup(planned, inputs, plan);
     else
