@@ -74,7 +74,7 @@ TEST(ContainerPolicy, EveryRuleHasItsReason) {
     EXPECT_FALSE(rule.reason.empty()) << rule.name;
 }
 
-// Seen with strace: apt-get and dpkg, nginx, redis-server, su, sshd.
+// What apt-get and dpkg, nginx, redis-server, su and sshd cannot do without, by their manuals.
 TEST(ContainerPolicy, ServicesAndPackageManagersFindTheirCalls) {
   const auto rules = make_container_syscalls(default_container_capabilities());
   for (const char* name : {"execve",
