@@ -22,9 +22,6 @@ yett_static_library(third_party_md md)  # SHA-256 of policies and packages
 
 add_library(third_party_toml INTERFACE)  # policies and package manifests; toml++, headers only
 target_compile_definitions(third_party_toml INTERFACE TOML_EXCEPTIONS=0 TOML_ENABLE_FORMATTERS=0)
-# toml++ 3.3 asserts of a stranger's text what only its own checks a line later make sure of: without
-# the assertions it reports the error, with them it ends the program.
-target_compile_options(third_party_toml INTERFACE "-DTOML_ASSERT(expr)=static_assert(true)")
 yett_static_library(third_party_zstd zstd)
 yett_static_library(third_party_lzma lzma)
 yett_static_library(third_party_lz4 lz4)

@@ -189,7 +189,7 @@ prepare() { # PURPOSE...
 }
 
 run_all() {
-  prepare build test lint fuzz
+  prepare build test lint fuzz vm
   tests/support/host_snapshot.sh > $results/host.before
   stage build
   [ "$all_passed" = yes ] || { summarise; return; }
@@ -197,6 +197,7 @@ run_all() {
     ! have_label $name || stage $name
   done
   [ ! -x tests/soak/run.sh ] || stage soak
+  [ ! -x tests/vm/run.sh ] || start_beside vm
   stage asan
   stage tsan
   [ ! -x tests/fuzz/run.sh ] || stage fuzz

@@ -7,9 +7,8 @@
 #include <optional>
 #include <utility>
 
-#include <toml++/toml.h>
-
 #include "base/text.hpp"
+#include "base/toml.hpp"
 #include "base/toml_text.hpp"
 #include "sandbox/package/policy_text.hpp"
 

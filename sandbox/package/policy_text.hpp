@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include <toml++/toml.h>
+#include "base/toml.hpp"
 
 namespace yett {
 

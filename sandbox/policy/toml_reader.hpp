@@ -1,5 +1,5 @@
 // Typed, strict reading of TOML that gathers every mistake with its place, instead of stopping at
-// the first. Internal to this room; the only place that knows toml++.
+// the first. Internal to this room; toml++ shows nowhere else of it.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include <toml++/toml.h>
-
 #include "base/result.hpp"
 #include "base/source_location.hpp"
+#include "base/toml.hpp"
 
 namespace yett {
 

@@ -1,11 +1,12 @@
 #!/bin/sh
 # ./dev fuzz [TARGET] [SECONDS] | --smoke | --list: builds the fuzzers and runs one or all of them,
 # each on its seeds (tests/fuzz/corpus/TARGET) and on what earlier runs kept (build/fuzz/corpus).
-# A finding is written to build/fuzz/findings and ends the run with status 1.
+# A finding is written to build/fuzz/findings and ends the run with status 1. The smoke is the same
+# inputs each time, so that it fails for what changed and not by chance.
 set -eu
 cd "$(dirname "$0")/../.."
 
-smoke_seconds=5
+smoke_runs=20000
 
 usage() {
   sed -n '2,4s/^# //p' "$0" >&2
@@ -19,15 +20,20 @@ build_fuzzers() {
 
 fuzzers() { find build/fuzz/bin -name 'fuzz_*' -type f -perm -u+x | sed 's|.*/fuzz_||' | sort; }
 
-fuzz_one() { # TARGET SECONDS
+fuzz_one() { # TARGET
   kept=build/fuzz/corpus/$1 seeds=tests/fuzz/corpus/$1 findings=build/fuzz/findings
+  bounds="-max_total_time=$seconds"
+  if [ "$smoke" = yes ]; then
+    kept=build/fuzz/smoke/$1 bounds="-seed=1 -runs=$smoke_runs"
+    rm -rf "$kept"
+  fi
   mkdir -p "$kept" "$findings"
   [ -d "$seeds" ] || seeds=
   log=build/fuzz/$1.log
-  # shellcheck disable=SC2086 # no seeds, no argument
-  if build/fuzz/bin/fuzz_"$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+  # shellcheck disable=SC2086 # several words, or none
+  if build/fuzz/bin/fuzz_"$1" $bounds -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="$findings/$1-" "$kept" $seeds > "$log" 2>&1; then
-    echo "$1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs in $2 s, no finding"
+    echo "$1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs, no finding"
   else
     tail -n 60 "$log"
     echo "$1: a finding, kept in $findings"
@@ -35,9 +41,9 @@ fuzz_one() { # TARGET SECONDS
   fi
 }
 
-target=all seconds=60
+target=all seconds=60 smoke=no
 case ${1:-} in
-  --smoke) seconds=$smoke_seconds ;;
+  --smoke) smoke=yes ;;
   --list) target=list ;;
   -*) usage ;;
   *[!0-9]*) target=$1 seconds=${2:-60} ;;
@@ -58,7 +64,7 @@ fi
 status=0 passed=0 failed=0
 for name in $(fuzzers); do
   [ "$target" = all ] || [ "$target" = "$name" ] || continue
-  if fuzz_one "$name" "$seconds"; then passed=$((passed + 1)); else failed=$((failed + 1)) status=1; fi
+  if fuzz_one "$name"; then passed=$((passed + 1)); else failed=$((failed + 1)) status=1; fi
 done
 echo "fuzz: $passed passed, $failed failed"
 exit $status

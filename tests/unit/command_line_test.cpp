@@ -44,7 +44,7 @@ TEST(CommandLine, EachWayOfGivingAValue) {
            {"--value", "x"}, {"--value=x"}, {"-v", "x"}, {"-vx"}, {"-v=x"}, {"-fvx"}})
     EXPECT_EQ(parse(words).given.value, "x") << words[0];
   EXPECT_EQ(parse({}).given.value, "default");
-  EXPECT_EQ(parse({"--value="}).given.value, "");
+  EXPECT_EQ(parse({"--value="}).problem, "--value: its value is empty");
   EXPECT_EQ(parse({"--value=-x"}).given.value, "-x");
   EXPECT_EQ(parse({"-v", "-"}).given.value, "-");
 }
