@@ -278,6 +278,8 @@ def case_json_log_lines(box):
 
 
 def case_death_of_create_leaves_what_delete_takes(box):
+    if not box.is_yett():
+        raise CannotRun("the others leave a process behind")
     bundle = box.bundle("exec sleep 1000")
     for delay in range(0, 40, 4):
         container = box.new_id()
@@ -287,8 +289,6 @@ def case_death_of_create_leaves_what_delete_takes(box):
             time.sleep(delay / 1000)
             process.kill()
             process.wait()
-        if not box.is_yett():
-            continue
         done = box.run("delete", "--force", container)
         assert done.status == 0, done
 

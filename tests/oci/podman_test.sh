@@ -15,7 +15,14 @@ for program in podman conmon busybox; do
 done
 
 place=$(mktemp -d "$build/podman.XXXXXX")
-trap 'podman rm --force --all > /dev/null 2>&1 || true; podman rmi --force --all > /dev/null 2>&1 || true; rm -rf "$place"' EXIT
+clean() {
+  podman rm --force --all > /dev/null 2>&1 || true
+  podman rmi --force --all > /dev/null 2>&1 || true
+  # conmon's cgroups, which nobody else takes away; those in use stay.
+  find /sys/fs/cgroup/*/libpod_parent -depth -type d -exec rmdir {} \; 2> /dev/null || true
+  rm -rf "$place"
+}
+trap clean EXIT
 cat > "$place/storage.conf" << TEXT
 [storage]
 driver = "vfs"
