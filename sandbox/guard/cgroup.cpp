@@ -4,10 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -143,10 +140,19 @@ std::vector<std::string> hierarchies(const CgroupFeatures& features) {
   return mounts;
 }
 
-std::vector<const char*> pointers(const std::vector<std::string>& texts) {
-  std::vector<const char*> result;
-  for (const std::string& text : texts) result.push_back(text.c_str());
-  return result;
+// In the order in which they are made; v2 first where there is one.
+std::vector<std::string> planned_directories(const CgroupPlan& plan,
+                                             const CgroupFeatures& features) {
+  std::vector<std::string> directories;
+  if (!features.v2_mount.empty()) directories.push_back(features.v2_mount + "/" + plan.name);
+  for (const CgroupLimitFile& limit : cgroup_limit_files(plan, CgroupVersion::v1)) {
+    const auto mount = features.v1_mounts.find(limit.controller);
+    if (mount == features.v1_mounts.end()) continue;
+    std::string directory = mount->second + "/" + plan.name;
+    if (std::ranges::find(directories, directory) == directories.end())
+      directories.push_back(std::move(directory));
+  }
+  return directories;
 }
 
 // Looks at `at_most` sandboxes, so that a host with many living ones does not pay for it.
@@ -177,7 +183,6 @@ CgroupDir& CgroupDir::operator=(CgroupDir&& other) noexcept {
   std::swap(v2_, other.v2_);
   std::swap(hold_, other.hold_);
   std::swap(v1_task_files_, other.v1_task_files_);
-  std::swap(keeper_gate_, other.keeper_gate_);
   std::swap(keeper_, other.keeper_);
   return *this;
 }
@@ -191,67 +196,37 @@ Result<CgroupDir> CgroupDir::make(const CgroupPlan& plan, const CgroupFeatures& 
                            "mount -t cgroup2 cgroup2 /sys/fs/cgroup"));
   constexpr int kSweptInPassing = 8;
   sweep(hierarchies(features), kSweptInPassing);
+  const std::vector<std::string> planned = planned_directories(plan, features);
+  if (!planned.empty()) {
+    YETT_TRY(made.keeper_, CgroupKeeper::start(planned, !features.v2_mount.empty()));
+  }
   if (!features.v2_mount.empty()) YETT_CHECK(made.make_v2(plan, features));
   YETT_CHECK(made.make_v1(plan, features));
-  if (!made.directories_.empty()) YETT_CHECK(made.start_keeper());
   return made;
 }
 
-Status CgroupDir::start_keeper() {
-  int ends[2] = {-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-    return fail(errno_error("socketpair"));
-  const UniqueFd gate(ends[0]);
-  keeper_gate_.reset(ends[1]);
-  const UniqueFd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
-  if (!self.valid()) return fail(errno_error("pidfd_open"));
-  std::vector<std::string> parents;
-  for (const std::string& directory : directories_) parents.push_back(parent_of(directory));
-  const std::vector<const char*> directory_pointers = pointers(directories_);
-  const std::vector<const char*> parent_pointers = pointers(parents);
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  keeper_ = ::fork();
-  if (keeper_ == 0)
-    run_cgroup_keeper_child({.directories = directory_pointers,
-                             .parents = parent_pointers,
-                             .first_is_v2 = v2_first_,
-                             .gate = gate.get(),
-                             .hold = hold_.get(),
-                             .supervisor = self.get()});
-  const int error = errno;
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return keeper_ > 0 ? Status{} : fail(errno_error(error, "fork", "cgroup keeper"));
-}
-
-void CgroupDir::dismiss_keeper() {
-  open_keeper_gate();
-  if (keeper_ > 0)
-    while (::waitpid(keeper_, nullptr, 0) < 0 && errno == EINTR) {
-    }
-  keeper_ = -1;
-}
-
-// A byte, for a child of ours may still hold a copy of the gate. Nobody reads it when the keeper
-// was killed: that must not end us by SIGPIPE.
-void CgroupDir::open_keeper_gate() {
-  if (!keeper_gate_.valid()) return;
-  static_cast<void>(::send(keeper_gate_.get(), "x", 1, MSG_NOSIGNAL));
-  keeper_gate_.reset();
-}
-
 void CgroupDir::leave_to_keeper() {
-  open_keeper_gate();
-  keeper_ = -1;
+  keeper_.let_go();
+  keeper_ = {};
   directories_.clear();
+}
+
+Status CgroupDir::hold_first(const std::string& directory) {
+  YETT_TRY(hold_, make_held_directory(directory));
+  directories_.push_back(directory);
+  return keeper_.share(hold_.borrow());
+}
+
+// Beside the first one, whose hold is good for all.
+Status CgroupDir::add(const std::string& directory) {
+  YETT_CHECK(make_held_directory(directory));
+  directories_.push_back(directory);
+  return {};
 }
 
 Status CgroupDir::make_v2(const CgroupPlan& plan, const CgroupFeatures& features) {
   const std::string directory = features.v2_mount + "/" + plan.name;
-  YETT_TRY(hold_, make_held_directory(directory));
-  directories_.push_back(directory);
+  YETT_CHECK(hold_first(directory));
   v2_first_ = true;
   v2_ = UniqueFd(::fcntl(hold_.get(), F_DUPFD_CLOEXEC, 0));
   if (!v2_.valid()) return fail(errno_error("duplicate", directory));
@@ -281,9 +256,7 @@ Status CgroupDir::make_v1(const CgroupPlan& plan, const CgroupFeatures& features
     }
     const std::string directory = mount->second + "/" + plan.name;
     if (std::ranges::find(directories_, directory) == directories_.end()) {
-      YETT_TRY(UniqueFd held, make_held_directory(directory));
-      directories_.push_back(directory);
-      if (!hold_.valid()) hold_ = std::move(held);
+      YETT_CHECK(directories_.empty() ? hold_first(directory) : add(directory));
       v1_task_files_.emplace_back(::open((directory + "/tasks").c_str(), O_WRONLY | O_CLOEXEC));
       if (!v1_task_files_.back().valid()) return fail(errno_error("open", directory + "/tasks"));
     }
@@ -329,8 +302,8 @@ Status CgroupDir::kill() const {
 }
 
 Status CgroupDir::remove() {
+  keeper_.dismiss();
   if (directories_.empty()) return {};
-  dismiss_keeper();
   // It has done all this, unless somebody killed it.
   Status result = ::access(directories_.front().c_str(), F_OK) == 0 ? kill() : Status{};
   for (const std::string& directory : directories_) {

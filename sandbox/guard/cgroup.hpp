@@ -20,6 +20,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "sandbox/guard/cgroup_keeper.hpp"
 #include "sandbox/host/kernel_features.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 
@@ -69,9 +70,8 @@ class CgroupDir {
  private:
   CgroupDir() = default;
   [[nodiscard]] std::optional<std::uint64_t> figure(const char* file, std::string_view key) const;
-  [[nodiscard]] Status start_keeper();
-  void open_keeper_gate();
-  void dismiss_keeper();  // lets it go to work, and waits until it has ended
+  [[nodiscard]] Status hold_first(const std::string& directory);
+  [[nodiscard]] Status add(const std::string& directory);
   [[nodiscard]] Status make_v1(const CgroupPlan& plan, const CgroupFeatures& features);
   [[nodiscard]] Status make_v2(const CgroupPlan& plan, const CgroupFeatures& features);
 
@@ -80,8 +80,7 @@ class CgroupDir {
   UniqueFd v2_;
   UniqueFd hold_;  // flock on the first directory: tells the sweep that its owner lives
   std::vector<UniqueFd> v1_task_files_;
-  UniqueFd keeper_gate_;  // the keeper's signal is its closing, also by our death
-  pid_t keeper_ = -1;
+  CgroupKeeper keeper_;
 };
 
 // In the child, at once after clone: moves the calling (single-threaded) process into each v1

@@ -3,7 +3,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -63,31 +66,58 @@ int kill_in_rounds(const char* directory) {
   return -EBUSY;
 }
 
-// Nothing stays open but the three, as 0, 1 and 2: a pipe of the caller's held open here would
-// outlive its other holders.
+// Nothing stays open but the two, as 0 and 1: a pipe of the caller's held open here would outlive
+// its other holders.
 struct Kept {
   static constexpr int kGate = 0;
-  static constexpr int kHold = 1;
-  static constexpr int kSupervisor = 2;
+  static constexpr int kSupervisor = 1;
 };
 
 void keep_only(const KeeperInputs& inputs) {
   const int gate = ::fcntl(inputs.gate, F_DUPFD_CLOEXEC, 3);
-  const int hold = ::fcntl(inputs.hold, F_DUPFD_CLOEXEC, 3);
   const int supervisor = ::fcntl(inputs.supervisor, F_DUPFD_CLOEXEC, 3);
   ::dup2(gate, Kept::kGate);
-  ::dup2(hold, Kept::kHold);
   ::dup2(supervisor, Kept::kSupervisor);
-  ::syscall(SYS_close_range, 3U, ~0U, 0U);
+  ::syscall(SYS_close_range, 2U, ~0U, 0U);
 }
 
 // A word through the gate, its closing, or the supervisor's death: the last shows even while some
 // child of the supervisor's still holds the gate's other end.
-void wait_for_the_end() {
+void wait_for_a_word() {
   struct pollfd watched[2] = {{.fd = Kept::kGate, .events = POLLIN, .revents = 0},
                               {.fd = Kept::kSupervisor, .events = POLLIN, .revents = 0}};
   while (::poll(watched, 2, -1) < 0 && errno == EINTR) {
   }
+}
+
+// -1: the word was another one, or there was none.
+int receive_hold() {
+  char byte = 0;
+  iovec data{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  if (::recvmsg(Kept::kGate, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1) return -1;
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  int hold = -1;
+  if (header != nullptr) std::memcpy(&hold, CMSG_DATA(header), sizeof hold);
+  return hold;
+}
+
+bool still_named(int directory, const char* path) {
+  struct stat held{};
+  struct stat named{};
+  return ::fstat(directory, &held) == 0 && ::stat(path, &named) == 0 && held.st_ino == named.st_ino;
+}
+
+// Nobody's, or never made: only then is what bears the name ours to remove.
+bool take_hold(const char* path) {
+  const int directory = ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return false;
+  return ::flock(directory, LOCK_EX | LOCK_NB) == 0 && still_named(directory, path);
 }
 
 }  // namespace
@@ -118,10 +148,15 @@ void run_cgroup_keeper_child(const KeeperInputs& inputs) {
   ::prctl(PR_SET_NAME, "yett-keeper", 0, 0, 0);
   ::setsid();
   keep_only(inputs);
-  wait_for_the_end();
-  static_cast<void>(kill_cgroup_child(inputs.directories[0], inputs.first_is_v2));
+  wait_for_a_word();
+  bool held = receive_hold() >= 0;
+  if (held)
+    wait_for_a_word();
+  else
+    held = take_hold(inputs.directories[0]);
+  if (held) static_cast<void>(kill_cgroup_child(inputs.directories[0], inputs.first_is_v2));
   for (std::size_t i = 0; i < inputs.directories.size(); ++i) {
-    static_cast<void>(remove_cgroup_child(inputs.directories[i]));
+    if (held) static_cast<void>(remove_cgroup_child(inputs.directories[i]));
     ::rmdir(inputs.parents[i]);
   }
   ::_exit(0);

@@ -1,6 +1,10 @@
 // A small process beside the supervisor that outlives it: when the supervisor lets go, or dies in
 // whatever way, it ends everything in the cgroup and removes the directories. So a killed
 // supervisor leaves none, and an orderly one need not wait 1.4 ms for PID 1's namespaces to go.
+//
+// It starts before they are made. The hold on the first of them comes through the gate; without it
+// (the supervisor died, or gave up, in between) the keeper takes the hold if nobody has it, and
+// else leaves them alone: they are another sandbox's.
 #pragma once
 
 #include <span>
@@ -11,8 +15,7 @@ struct KeeperInputs {
   std::span<const char* const> directories;  // in the order of removal
   std::span<const char* const> parents;      // of each: removed when empty
   bool first_is_v2 = false;
-  int gate = -1;        // read end; a byte, or its closing at the other side, is the signal to go
-  int hold = -1;        // keeps the directories from being swept meanwhile
+  int gate = -1;  // the hold; then a byte, or its closing at the other side, is the signal to go
   int supervisor = -1;  // its pidfd
 };
 

@@ -1,0 +1,240 @@
+// security.md, "Supervisor": kill -9 at every step, by name. The start and the end are walked
+// system call by system call (traced_run.hpp), and the supervisor dies at each. Then no forbidden
+// act has succeeded, and within a second all is gone: processes, mounts, loop devices, cgroups.
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <thread>
+
+#include "tests/adversarial/host_unchanged.hpp"
+#include "tests/adversarial/layers.hpp"
+#include "tests/adversarial/traced_run.hpp"
+
+namespace yett::test {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+class DeathSteps : public HostUnchanged {
+ protected:
+  void SetUp() override {
+    HostUnchanged::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    volume_ = work() + "/volume";
+    ASSERT_EQ(::mkdir(volume_.c_str(), 0777), 0);
+    ASSERT_EQ(::chmod(volume_.c_str(), 0777), 0);
+    fs::create_directories(work() + "/tree");
+    fs::copy(kAttacks + "/forbidden_first", work() + "/tree/forbidden_first");
+    for (const char* directory : {"data", "tmp", "proc", "dev"})
+      fs::create_directory(work() + "/tree/" + directory);
+    package_ = work() + "/package.sqfs";
+    const RunResult packed = run_yett({"pack", work() + "/tree", package_});
+    ASSERT_EQ(packed.exit_status, 0) << packed.text();
+    loops_before_ = photograph_host(work())["loop devices"];
+  }
+
+  // From a package, under limits: with a loop device, mounts and cgroups to lose.
+  [[nodiscard]] std::vector<std::string> from_package() const {
+    return yett_command({"run", "-m", "64M", "--pids", "32", "-v", volume_ + ":/data", package_,
+                         "--", "/forbidden_first"});
+  }
+  [[nodiscard]] std::vector<std::string> from_host(const std::vector<std::string>& command) const {
+    std::vector<std::string> arguments{"run", "-m",          "64M", "--pids",           "32",
+                                       "-v",  kAttackVolume, "-v",  volume_ + ":/data", "--"};
+    arguments.insert(arguments.end(), command.begin(), command.end());
+    return yett_command(std::move(arguments));
+  }
+
+  // What is left; empty when nothing is.
+  [[nodiscard]] std::string left_over() const {
+    auto host = photograph_host(work());
+    std::string left = living_sandbox_processes();
+    if (host["loop devices"] != loops_before_) left += "a loop device ";
+    if (!host["cgroups"].empty()) left += "a cgroup ";
+    return left;
+  }
+
+  void expect_all_gone(TracedRun& run, const std::string& where) {
+    const auto until = std::chrono::steady_clock::now() + milliseconds(1000);
+    std::string left = left_over();
+    while (!left.empty() && std::chrono::steady_clock::now() < until) {
+      run.let_go();
+      std::this_thread::sleep_for(milliseconds(2));
+      left = left_over();
+    }
+    EXPECT_EQ(left, "") << where;
+    for (const auto& entry : fs::directory_iterator(volume_)) {
+      const std::string name = entry.path().filename();
+      EXPECT_EQ(name, "started") << name << " succeeded, " << where;
+      fs::remove(entry.path());
+    }
+    ++kills_;
+  }
+
+  // Walks go on until every place had its turns or the time is up; each place has a few.
+  [[nodiscard]] bool time_left() const {
+    return std::chrono::steady_clock::now() - began_ < std::chrono::seconds(20);
+  }
+  void TearDown() override {
+    std::printf("%d kills\n", kills_);
+    HostUnchanged::TearDown();
+  }
+
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::string volume_;
+  std::string package_;
+  std::string loops_before_;
+  int kills_ = 0;
+};
+
+std::string place_of(const Stop& stop) {
+  return (stop.entry ? "before call " + std::to_string(stop.call)
+                     : "after a call with result " + std::to_string(stop.result));
+}
+
+// The child stands in the named step: at its first stop there in the first round, at its second in
+// the second, and so on, round and round.
+TEST_F(DeathSteps, AtEachStepOfTheChild) {
+  std::map<ChildStep, int> stops;
+  {
+    TracedRun run(from_host({"/usr/bin/true"}), Follow::child_too);
+    while (const auto stop = run.next())
+      if (!stop->in_supervisor)
+        if (const auto step = run.step_of(stop->task)) ++stops[*step];
+  }
+  for (unsigned i = 0; i < static_cast<unsigned>(ChildStep::count); ++i) {
+    const auto step = static_cast<ChildStep>(i);
+    // Without a terminal there is nothing to ask the kernel for.
+    EXPECT_TRUE(stops.contains(step) || step == ChildStep::terminal) << child_step_name(step);
+  }
+  std::map<ChildStep, int> hits;
+  for (int round = 0; round < 20 && (round < 2 || time_left()); ++round)
+    for (const auto& [step, count] : stops) {
+      TracedRun run(from_host({"/attacks/forbidden_first"}), Follow::child_too);
+      int left = round % count;
+      std::string place;
+      while (const auto stop = run.next()) {
+        if (stop->in_supervisor || run.step_of(stop->task) != step || left-- > 0) continue;
+        place = place_of(*stop);
+        ++hits[step];
+        break;
+      }
+      run.kill_supervisor();
+      expect_all_gone(run, std::string("child at ") + child_step_name(step) + ", " + place);
+      if (HasFailure()) return;
+    }
+  for (const auto& [step, count] : stops) EXPECT_GT(hits[step], 0) << child_step_name(step);
+}
+
+bool is_receive(const Stop& stop) {
+  return stop.entry && stop.call == SYS_ioctl && stop.arguments[1] == SECCOMP_IOCTL_NOTIF_RECV;
+}
+bool is_send(const Stop& stop) {
+  return stop.entry && stop.call == SYS_ioctl && stop.arguments[1] == SECCOMP_IOCTL_NOTIF_SEND;
+}
+
+// Every call that the supervisor makes from its exec to the first refusal.
+TEST_F(DeathSteps, AtEachCallOfTheSupervisor) {
+  int calls = 0;
+  {
+    TracedRun run(from_package(), Follow::supervisor);
+    for (auto stop = run.next(); stop && !is_receive(*stop); stop = run.next()) ++calls;
+  }
+  EXPECT_GT(calls, 200) << "that is not a whole start";
+  constexpr int kStride = 37;  // prime: all over the start early on, everywhere in the end
+  for (int i = 0; i < calls && (i < 40 || time_left()); ++i) {
+    const int at = i * kStride % calls;
+    TracedRun run(from_package(), Follow::supervisor);
+    std::string place;
+    for (int k = 0; k <= at; ++k)
+      if (const auto stop = run.next()) place = place_of(*stop);
+    run.kill_supervisor();
+    expect_all_gone(run, "supervisor at stop " + std::to_string(at) + ", " + place);
+    if (HasFailure()) return;
+  }
+}
+
+// The moments of an answer: before and after it was fetched, before and after it was given.
+TEST_F(DeathSteps, AtEachMomentOfAnAnswer) {
+  struct Moment {
+    const char* name;
+    bool (*call)(const Stop&);
+    bool before;
+  };
+  constexpr Moment kMoments[] = {{"before RECV", is_receive, true},
+                                 {"after RECV", is_receive, false},
+                                 {"before SEND", is_send, true},
+                                 {"after SEND", is_send, false}};
+  for (int i = 0; i < 20 && (i < 3 || time_left()); ++i)
+    for (const Moment& moment : kMoments) {
+      TracedRun run(from_host({"/attacks/forbidden_first"}), Follow::supervisor);
+      int left = i;
+      while (const auto stop = run.next())
+        if (moment.call(*stop) && left-- == 0) break;
+      if (!moment.before) static_cast<void>(run.next());
+      run.kill_supervisor();
+      expect_all_gone(run, moment.name);
+      if (HasFailure()) return;
+    }
+}
+
+// The program has ended, one that it left behind has not: every call from the report of its end.
+TEST_F(DeathSteps, AtEachCallOfTheEnd) {
+  const auto command = from_host({"/bin/sh", "-c", "/attacks/forbidden_first & sleep 0.05"});
+  const auto run_to_the_end = [](TracedRun& run) {
+    std::uint64_t buffer = 0;
+    while (const auto stop = run.next()) {
+      if (stop->entry) {
+        buffer = stop->call == SYS_recvfrom ? stop->arguments[1] : 0;
+        continue;
+      }
+      LaunchMessage message;
+      if (buffer != 0 && stop->result == sizeof message &&
+          run.read_memory(stop->task, buffer, &message, sizeof message) &&
+          message.kind == LaunchMessageKind::exited)
+        return true;
+    }
+    return false;
+  };
+  int calls = 0;
+  {
+    TracedRun run(command, Follow::supervisor);
+    ASSERT_TRUE(run_to_the_end(run));
+    while (run.next()) ++calls;
+  }
+  EXPECT_GT(calls, 5);
+  constexpr int kStride = 7;
+  for (int i = 0; i < calls && (i < 12 || time_left()); ++i) {
+    const int at = i * kStride % calls;
+    TracedRun run(command, Follow::supervisor);
+    ASSERT_TRUE(run_to_the_end(run));
+    for (int k = 0; k < at; ++k) static_cast<void>(run.next());
+    run.kill_supervisor();
+    expect_all_gone(run, "the end, call " + std::to_string(at));
+    if (HasFailure()) return;
+  }
+}
+
+// The twin: a process that nobody ties to its parent outlives it, and is seen to.
+TEST_F(DeathSteps, WithoutAGuardItLivesOn) {
+  RunningProgram parent({"sh", "-c", kAttacks + "/forbidden_first " + volume_ + " & echo $!; wait"},
+                        {});
+  ASSERT_TRUE(parent.wait_for_output("\n", milliseconds(5000)));
+  const int orphan = std::stoi(parent.output());
+  parent.kill(SIGKILL);
+  std::this_thread::sleep_for(milliseconds(200));
+  EXPECT_EQ(::kill(orphan, 0), 0);
+  EXPECT_TRUE(fs::exists(volume_ + "/unshare"));
+  ::kill(orphan, SIGKILL);
+}
+
+}  // namespace
+}  // namespace yett::test
