@@ -485,6 +485,23 @@ def case_a_failing_hook_ends_create(box):
     assert box.run("state", container).status != 0
 
 
+def case_what_is_not_built_is_refused_by_name(box):
+    """Better no container than one that lacks what was asked for. Yett's own promise: docs/oci.md."""
+    if not box.is_yett():
+        return
+    sections = {
+        "/process/execCPUAffinity": lambda config: config["process"].update(execCPUAffinity={"initial": "0"}),
+        "/linux/intelRdt": lambda config: config["linux"].update(intelRdt={"closID": "guests"}),
+        "/hooks/startContainer": lambda config: config.update(hooks={"startContainer": [{"path": "/bin/true"}]}),
+        "/linux/rootfsPropagation": lambda config: config["linux"].update(rootfsPropagation="shared"),
+    }
+    for where, change in sections.items():
+        container = box.new_id()
+        done = box.run("create", "--bundle", box.bundle(change=change), container)
+        assert done.status != 0 and where in done.err and "not built" in done.err, (where, done)
+        assert box.run("state", container).status != 0, where
+
+
 # ---- resources ------------------------------------------------------------------------------------
 
 

@@ -79,7 +79,7 @@ Result<ContainerPlan> plan_joining(const ContainerDirectory& directory, const Pr
   YETT_TRY(const std::string text, directory.read_config());
   YETT_TRY(const Config config, parse_config(text, "config.json"));
   ContainerPlan plan;
-  plan.process = plan_process(process);
+  YETT_TRY(plan.process, plan_process(process));
   plan.process.preserved_fds = options.preserved_fds;
   plan.personality = config.linux_.personality;
   YETT_CHECK(plan_filters(config, plan));

@@ -76,11 +76,12 @@ void plan_time(const Linux& linux_section, ContainerPlan& plan) {
 }
 
 // Read and checked, but nobody applies it: better no container than one that lacks it.
+std::unexpected<Error> unbuilt(const char* where) {
+  return fail(host_error(where, "is not built yet", "leave it out"));
+}
+
 Status refuse_unbuilt(const Config& config) {
   const Linux& linux_section = config.linux_;
-  const auto unbuilt = [](const char* where) {
-    return fail(host_error(where, "is not built yet", "leave it out"));
-  };
   if (!linux_section.net_devices.empty()) return unbuilt("/linux/netDevices");
   if (linux_section.intel_rdt) return unbuilt("/linux/intelRdt");
   if (linux_section.memory_policy) return unbuilt("/linux/memoryPolicy");
@@ -104,7 +105,8 @@ Result<std::string> find_root(const Config& config, const std::string& bundle) {
   return std::string(real.get());
 }
 
-ContainerProcess plan_process(const Process& process) {
+Result<ContainerProcess> plan_process(const Process& process) {
+  if (process.exec_cpu_affinity) return unbuilt("/process/execCPUAffinity");
   ContainerProcess planned;
   planned.argv = process.args;
   planned.environment = process.env;
@@ -141,7 +143,7 @@ Result<ContainerPlan> plan_container(const Config& config, const PlanInputs& inp
   if (!config.process || config.process->args.empty())
     return fail(request_error("/process/args", "is missing", "name the program to run"));
   YETT_CHECK(refuse_unbuilt(config));
-  plan.process = plan_process(*config.process);
+  YETT_TRY(plan.process, plan_process(*config.process));
   YETT_TRY(plan.root, find_root(config, inputs.bundle));
   plan.read_only_root = config.root.readonly;
   const Linux& linux_section = config.linux_;

@@ -19,7 +19,7 @@ struct PlanInputs {
 // Opens the namespaces that are joined by path, resolves the root, and makes the filesystems that
 // begin with a copy; nothing of the host is changed. Errors name the JSON path.
 [[nodiscard]] Result<ContainerPlan> plan_container(const Config& config, const PlanInputs& inputs);
-[[nodiscard]] ContainerProcess plan_process(const Process& process);
+[[nodiscard]] Result<ContainerProcess> plan_process(const Process& process);
 // The filters of the configuration's seccomp section.
 [[nodiscard]] Status plan_filters(const Config& config, ContainerPlan& plan);
 
