@@ -19,7 +19,7 @@ integration  each guard by itself, and `yett run` with real programs
 adversarial  hostile programs, each with its permitted twin
 oci          containers by runc's command line, clause by clause
 soak         many sandboxes at once, then nothing left of them
-vm           the same in QEMU with BPF LSM and pure cgroup v2 (beside the next ones)
+vm           with --guests: the same in QEMU with BPF LSM and pure cgroup v2, beside the next ones
 asan         unit and integration cases under AddressSanitizer and UBSan
 tsan         unit and integration cases under ThreadSanitizer
 fuzz         each fuzzer for a few seconds: policy, manifest, images, filter, text
@@ -188,8 +188,9 @@ prepare() { # PURPOSE...
   if [ ! -t 1 ]; then echo "yett: $(uname -sr), $(nproc) processors; logs in $results/"; fi
 }
 
-run_all() {
-  prepare build test lint fuzz vm
+# The guests take about as long as all the rest together, so they are asked for by name.
+run_all() { # [beside]
+  prepare build test lint fuzz ${1:+vm}
   tests/support/host_snapshot.sh > $results/host.before
   stage build
   [ "$all_passed" = yes ] || { summarise; return; }
@@ -197,7 +198,7 @@ run_all() {
     ! have_label $name || stage $name
   done
   [ ! -x tests/soak/run.sh ] || stage soak
-  [ ! -x tests/vm/run.sh ] || start_beside vm
+  [ -z "${1:-}" ] || start_beside vm
   stage asan
   stage tsan
   [ ! -x tests/fuzz/run.sh ] || stage fuzz
@@ -226,6 +227,7 @@ run_matching() { # REGEX
 run_tests() {
   case ${1:-} in
     '') run_all ;;
+    --guests) run_all beside ;;
     --quick) run_quick ;;
     --list) list_stages ;;
     -*)

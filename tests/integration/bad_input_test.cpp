@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -236,10 +237,6 @@ const std::vector<BadInput>& cases() {
       {"VolumeOption", {"run", "-v", "/tmp:/x:rx", "--", "true"}, 125, {"-v /tmp:/x:rx"}},
       {"VolumeRoot", {"run", "-v", "/tmp:/", "--", "true"}, 125, {"-v /tmp:/"}},
       {"VolumeDots", {"run", "-v", "/tmp:/a/../b", "--", "true"}, 125, {"-v /tmp:/a/../b"}},
-      {"VolumeInAVolume",
-       {"run", "-v", "@directory:/data", "-v", "@directory:/data/inner", "--", "true"},
-       125,
-       {"/data/inner", "does not exist", "make it on the host"}},
       {"VolumeInAReadOnlyVolume",
        {"run", "-v", "@directory:/data:ro", "-v", "@directory:/data/inner", "--", "true"},
        125,
@@ -394,7 +391,20 @@ const std::vector<BadInput>& cases() {
   return kCases;
 }
 
-INSTANTIATE_TEST_SUITE_P(Case, BadInputTest, ::testing::ValuesIn(cases()),
+// An overlay takes no id map: on one (in the guests, say) the mount point is simply made.
+std::vector<BadInput> all_cases() {
+  std::vector<BadInput> all = cases();
+  struct statfs status{};
+  constexpr long kOverlay = 0x794C7630;
+  if (::statfs(YETT_BUILD_DIR, &status) == 0 && status.f_type != kOverlay)
+    all.push_back({"VolumeInAVolume",
+                   {"run", "-v", "@directory:/data", "-v", "@directory:/data/inner", "--", "true"},
+                   125,
+                   {"/data/inner", "does not exist", "make it on the host"}});
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Case, BadInputTest, ::testing::ValuesIn(all_cases()),
                          [](const auto& chosen) { return std::string(chosen.param.name); });
 
 }  // namespace
