@@ -59,7 +59,9 @@ class Walk {
     while (at_ < text_.size() && fault_ == nullptr) {
       if (text_[at_] == '\\' && quote == '"') {
         step_over_escape();
-      } else if (!many_lines && (text_[at_] == quote || text_[at_] == '\n')) {
+      } else if (!many_lines && text_[at_] == '\n') {
+        return;  // without its end; the next line begins all the same
+      } else if (!many_lines && text_[at_] == quote) {
         ++at_;
         return;
       } else if (many_lines && text_.substr(at_).starts_with(three)) {
