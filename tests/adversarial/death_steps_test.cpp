@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +17,7 @@
 #include "tests/adversarial/host_unchanged.hpp"
 #include "tests/adversarial/layers.hpp"
 #include "tests/adversarial/traced_run.hpp"
+#include "tests/support/pace.hpp"
 
 namespace yett::test {
 namespace {
@@ -63,7 +65,8 @@ class DeathSteps : public HostUnchanged {
   }
 
   void expect_all_gone(TracedRun& run, const std::string& where) {
-    const auto until = std::chrono::steady_clock::now() + milliseconds(1000);
+    const auto killed = std::chrono::steady_clock::now();
+    const auto until = killed + milliseconds(is_emulated_guest() ? 5000 : 1000);
     std::string left = left_over();
     while (!left.empty() && std::chrono::steady_clock::now() < until) {
       run.let_go();
@@ -71,6 +74,7 @@ class DeathSteps : public HostUnchanged {
       left = left_over();
     }
     EXPECT_EQ(left, "") << where;
+    slowest_ = std::max(slowest_, std::chrono::steady_clock::now() - killed);
     for (const auto& entry : fs::directory_iterator(volume_)) {
       const std::string name = entry.path().filename();
       EXPECT_EQ(name, "started") << name << " succeeded, " << where;
@@ -84,7 +88,8 @@ class DeathSteps : public HostUnchanged {
     return std::chrono::steady_clock::now() - began_ < std::chrono::seconds(20);
   }
   void TearDown() override {
-    std::printf("%d kills\n", kills_);
+    const std::chrono::duration<double, std::milli> slowest = slowest_;
+    std::printf("%d kills; the slowest was over after %.0f ms\n", kills_, slowest.count());
     HostUnchanged::TearDown();
   }
 
@@ -93,6 +98,7 @@ class DeathSteps : public HostUnchanged {
   std::string package_;
   std::string loops_before_;
   int kills_ = 0;
+  std::chrono::steady_clock::duration slowest_{};
 };
 
 std::string place_of(const Stop& stop) {
