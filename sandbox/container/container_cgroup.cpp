@@ -15,27 +15,33 @@
 namespace yett {
 namespace {
 
-// A cpuset without CPUs or nodes takes no task: a new one begins with its parent's.
+std::string read_cpuset(const std::string& directory, const char* file) {
+  std::string value = read_cgroup_file(directory, file);
+  while (value.ends_with('\n')) value.pop_back();
+  return value;
+}
+
+// A cpuset without CPUs or nodes takes no task: a new one begins with its parent's. So does one
+// that another process has made and not yet filled.
 Status inherit_cpuset(const std::string& parent, const std::string& directory) {
   for (const char* file : {"cpuset.cpus", "cpuset.mems"}) {
-    std::string value = read_cgroup_file(parent, file);
-    while (value.ends_with('\n')) value.pop_back();
-    if (!value.empty()) YETT_CHECK(write_cgroup_file(directory, file, value));
+    const std::string value = read_cpuset(parent, file);
+    if (value.empty() || !read_cpuset(directory, file).empty()) continue;
+    YETT_CHECK(write_cgroup_file(directory, file, value));
   }
   return {};
 }
 
 // Every level of `path` below `mount`.
 Status make_levels(const std::string& mount, const std::string& path, bool is_cpuset) {
-  if (::access((mount + path).c_str(), F_OK) == 0) return {};
   std::string parent = mount;
   for (std::size_t begin = 1; begin <= path.size();) {
     const std::size_t end = std::min(path.find('/', begin), path.size());
     const std::string directory = mount + path.substr(0, end);
     begin = end + 1;
-    const bool made = ::mkdir(directory.c_str(), 0755) == 0;
-    if (!made && errno != EEXIST) return fail(errno_error("make cgroup", directory));
-    if (made && is_cpuset) YETT_CHECK(inherit_cpuset(parent, directory));
+    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
+      return fail(errno_error("make cgroup", directory));
+    if (is_cpuset) YETT_CHECK(inherit_cpuset(parent, directory));
     parent = directory;
   }
   return {};

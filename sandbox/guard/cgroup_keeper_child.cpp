@@ -90,8 +90,10 @@ void wait_for_a_word() {
   }
 }
 
-// -1: the word was another one, or there was none.
-int receive_hold() {
+enum class Word { hold, go, none };
+
+// None: the supervisor has died without one.
+Word receive_word(int& hold) {
   char byte = 0;
   iovec data{&byte, 1};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
@@ -100,11 +102,18 @@ int receive_hold() {
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  if (::recvmsg(Kept::kGate, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1) return -1;
+  if (::recvmsg(Kept::kGate, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1) return Word::none;
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  int hold = -1;
-  if (header != nullptr) std::memcpy(&hold, CMSG_DATA(header), sizeof hold);
-  return hold;
+  if (header == nullptr) return Word::go;
+  std::memcpy(&hold, CMSG_DATA(header), sizeof hold);
+  return Word::hold;
+}
+
+// A dying process closes its end of the gate a little before it lets go of its locks.
+void wait_for_its_death() {
+  struct pollfd supervisor{.fd = Kept::kSupervisor, .events = POLLIN, .revents = 0};
+  while (::poll(&supervisor, 1, -1) < 0 && errno == EINTR) {
+  }
 }
 
 bool still_named(int directory, const char* path) {
@@ -118,6 +127,24 @@ bool take_hold(const char* path) {
   const int directory = ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0) return false;
   return ::flock(directory, LOCK_EX | LOCK_NB) == 0 && still_named(directory, path);
+}
+
+// Waits until it is time to go to work. False: the directories are not ours, or the supervisor
+// gave up before it had the hold, and removes what it made.
+bool come_to_hold(const char* first_directory) {
+  wait_for_a_word();
+  int hold = -1;
+  switch (receive_word(hold)) {
+    case Word::hold:
+      wait_for_a_word();
+      return true;
+    case Word::go:
+      return false;
+    case Word::none:
+      wait_for_its_death();
+      return take_hold(first_directory);
+  }
+  return false;
 }
 
 }  // namespace
@@ -148,12 +175,7 @@ void run_cgroup_keeper_child(const KeeperInputs& inputs) {
   ::prctl(PR_SET_NAME, "yett-keeper", 0, 0, 0);
   ::setsid();
   keep_only(inputs);
-  wait_for_a_word();
-  bool held = receive_hold() >= 0;
-  if (held)
-    wait_for_a_word();
-  else
-    held = take_hold(inputs.directories[0]);
+  const bool held = come_to_hold(inputs.directories[0]);
   if (held) static_cast<void>(kill_cgroup_child(inputs.directories[0], inputs.first_is_v2));
   for (std::size_t i = 0; i < inputs.directories.size(); ++i) {
     if (held) static_cast<void>(remove_cgroup_child(inputs.directories[i]));

@@ -1,5 +1,5 @@
-// security.md, "Supervisor": kill -9 at every step, by name. The start and the end are walked
-// system call by system call (traced_run.hpp), and the supervisor dies at each. Then no forbidden
+// security.md, "Supervisor": kill -9 at every step. The start and the end are walked system call by
+// system call (traced_run.hpp), and the supervisor dies at each. Then no forbidden
 // act has succeeded, and within a second all is gone: processes, mounts, loop devices, cgroups.
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
@@ -11,9 +11,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <thread>
 
+#include "ioctl_uapi/launch_protocol.hpp"
 #include "tests/adversarial/host_unchanged.hpp"
 #include "tests/adversarial/layers.hpp"
 #include "tests/adversarial/traced_run.hpp"
@@ -64,12 +64,11 @@ class DeathSteps : public HostUnchanged {
     return left;
   }
 
-  void expect_all_gone(TracedRun& run, const std::string& where) {
+  void expect_all_gone(const std::string& where) {
     const auto killed = std::chrono::steady_clock::now();
     const auto until = killed + milliseconds(is_emulated_guest() ? 5000 : 1000);
     std::string left = left_over();
     while (!left.empty() && std::chrono::steady_clock::now() < until) {
-      run.let_go();
       std::this_thread::sleep_for(milliseconds(2));
       left = left_over();
     }
@@ -106,40 +105,6 @@ std::string place_of(const Stop& stop) {
                      : "after a call with result " + std::to_string(stop.result));
 }
 
-// The child stands in the named step: at its first stop there in the first round, at its second in
-// the second, and so on, round and round.
-TEST_F(DeathSteps, AtEachStepOfTheChild) {
-  std::map<ChildStep, int> stops;
-  {
-    TracedRun run(from_host({"/usr/bin/true"}), Follow::child_too);
-    while (const auto stop = run.next())
-      if (!stop->in_supervisor)
-        if (const auto step = run.step_of(stop->task)) ++stops[*step];
-  }
-  for (unsigned i = 0; i < static_cast<unsigned>(ChildStep::count); ++i) {
-    const auto step = static_cast<ChildStep>(i);
-    // Without a terminal there is nothing to ask the kernel for.
-    EXPECT_TRUE(stops.contains(step) || step == ChildStep::terminal) << child_step_name(step);
-  }
-  std::map<ChildStep, int> hits;
-  for (int round = 0; round < 20 && (round < 2 || time_left()); ++round)
-    for (const auto& [step, count] : stops) {
-      TracedRun run(from_host({"/attacks/forbidden_first"}), Follow::child_too);
-      int left = round % count;
-      std::string place;
-      while (const auto stop = run.next()) {
-        if (stop->in_supervisor || run.step_of(stop->task) != step || left-- > 0) continue;
-        place = place_of(*stop);
-        ++hits[step];
-        break;
-      }
-      run.kill_supervisor();
-      expect_all_gone(run, std::string("child at ") + child_step_name(step) + ", " + place);
-      if (HasFailure()) return;
-    }
-  for (const auto& [step, count] : stops) EXPECT_GT(hits[step], 0) << child_step_name(step);
-}
-
 bool is_receive(const Stop& stop) {
   return stop.entry && stop.call == SYS_ioctl && stop.arguments[1] == SECCOMP_IOCTL_NOTIF_RECV;
 }
@@ -151,19 +116,19 @@ bool is_send(const Stop& stop) {
 TEST_F(DeathSteps, AtEachCallOfTheSupervisor) {
   int calls = 0;
   {
-    TracedRun run(from_package(), Follow::supervisor);
+    TracedRun run(from_package());
     for (auto stop = run.next(); stop && !is_receive(*stop); stop = run.next()) ++calls;
   }
   EXPECT_GT(calls, 200) << "that is not a whole start";
   constexpr int kStride = 37;  // prime: all over the start early on, everywhere in the end
   for (int i = 0; i < calls && (i < 40 || time_left()); ++i) {
     const int at = i * kStride % calls;
-    TracedRun run(from_package(), Follow::supervisor);
+    TracedRun run(from_package());
     std::string place;
     for (int k = 0; k <= at; ++k)
       if (const auto stop = run.next()) place = place_of(*stop);
     run.kill_supervisor();
-    expect_all_gone(run, "supervisor at stop " + std::to_string(at) + ", " + place);
+    expect_all_gone("supervisor at stop " + std::to_string(at) + ", " + place);
     if (HasFailure()) return;
   }
 }
@@ -181,13 +146,13 @@ TEST_F(DeathSteps, AtEachMomentOfAnAnswer) {
                                  {"after SEND", is_send, false}};
   for (int i = 0; i < 20 && (i < 3 || time_left()); ++i)
     for (const Moment& moment : kMoments) {
-      TracedRun run(from_host({"/attacks/forbidden_first"}), Follow::supervisor);
+      TracedRun run(from_host({"/attacks/forbidden_first"}));
       int left = i;
       while (const auto stop = run.next())
         if (moment.call(*stop) && left-- == 0) break;
       if (!moment.before) static_cast<void>(run.next());
       run.kill_supervisor();
-      expect_all_gone(run, moment.name);
+      expect_all_gone(moment.name);
       if (HasFailure()) return;
     }
 }
@@ -204,7 +169,7 @@ TEST_F(DeathSteps, AtEachCallOfTheEnd) {
       }
       LaunchMessage message;
       if (buffer != 0 && stop->result == sizeof message &&
-          run.read_memory(stop->task, buffer, &message, sizeof message) &&
+          run.read_memory(buffer, &message, sizeof message) &&
           message.kind == LaunchMessageKind::exited)
         return true;
     }
@@ -212,7 +177,7 @@ TEST_F(DeathSteps, AtEachCallOfTheEnd) {
   };
   int calls = 0;
   {
-    TracedRun run(command, Follow::supervisor);
+    TracedRun run(command);
     ASSERT_TRUE(run_to_the_end(run));
     while (run.next()) ++calls;
   }
@@ -220,11 +185,11 @@ TEST_F(DeathSteps, AtEachCallOfTheEnd) {
   constexpr int kStride = 7;
   for (int i = 0; i < calls && (i < 12 || time_left()); ++i) {
     const int at = i * kStride % calls;
-    TracedRun run(command, Follow::supervisor);
+    TracedRun run(command);
     ASSERT_TRUE(run_to_the_end(run));
     for (int k = 0; k < at; ++k) static_cast<void>(run.next());
     run.kill_supervisor();
-    expect_all_gone(run, "the end, call " + std::to_string(at));
+    expect_all_gone("the end, call " + std::to_string(at));
     if (HasFailure()) return;
   }
 }
