@@ -29,12 +29,16 @@ driver = "vfs"
 runroot = "$place/run"
 graphroot = "$place/graph"
 TEXT
+# Nothing outside of $place: no locks in /dev/shm, none in /etc/cni.
 # Limits as this process has them: raising one takes CAP_SYS_RESOURCE, which a test may lack.
 cat > "$place/containers.conf" << TEXT
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 tmp_dir = "$place/tmp"
+lock_type = "file"
+[network]
+network_config_dir = "$place/networks"
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 pids_limit = 0
