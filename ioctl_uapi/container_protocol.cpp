@@ -4,6 +4,9 @@
 
 #include <array>
 #include <cstring>
+#include <span>
+
+#include "ioctl_uapi/send_fds.hpp"
 
 namespace yett {
 namespace {
@@ -48,27 +51,8 @@ const char* container_step_name(ContainerStep step) {
 }
 
 ChildResult send_container_message(int socket, const ContainerMessage& message, int passed_fd) {
-  ContainerMessage frame = message;
-  struct iovec bytes{.iov_base = &frame, .iov_len = sizeof frame};
-  ControlBuffer control{};
-  struct msghdr header{};
-  header.msg_iov = &bytes;
-  header.msg_iovlen = 1;
-  if (passed_fd >= 0) {
-    header.msg_control = control.bytes.data();
-    header.msg_controllen = control.bytes.size();
-    struct cmsghdr* rights = CMSG_FIRSTHDR(&header);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(rights), &passed_fd, sizeof(int));
-  }
-  for (;;) {
-    const ssize_t sent = ::sendmsg(socket, &header, MSG_NOSIGNAL);
-    if (sent == static_cast<ssize_t>(sizeof frame)) return kDone;
-    if (sent < 0 && errno == EINTR) continue;
-    return sent < 0 ? errno : EIO;
-  }
+  const std::span<const int> fds(&passed_fd, passed_fd >= 0 ? 1 : 0);
+  return send_with_fds(socket, &message, sizeof message, fds);
 }
 
 ChildResult receive_container_message(int socket, ContainerMessage& message, int* passed_fd) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <span>
 
 namespace yett {
 namespace {
@@ -26,26 +27,7 @@ ChildResult send_launch_message(int socket, const LaunchMessage& message, int li
     frame.passed_fds |= 1ULL << i;
     fds[count++] = offered[i];
   }
-  struct iovec bytes{.iov_base = &frame, .iov_len = sizeof frame};
-  ControlBuffer control{};
-  struct msghdr header{};
-  header.msg_iov = &bytes;
-  header.msg_iovlen = 1;
-  if (count > 0) {
-    header.msg_control = control.bytes.data();
-    header.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-    struct cmsghdr* rights = CMSG_FIRSTHDR(&header);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof(int) * count);
-    std::memcpy(CMSG_DATA(rights), fds.data(), sizeof(int) * count);
-  }
-  for (;;) {
-    const ssize_t sent = ::sendmsg(socket, &header, MSG_NOSIGNAL);
-    if (sent == static_cast<ssize_t>(sizeof frame)) return kDone;
-    if (sent < 0 && errno == EINTR) continue;
-    return sent < 0 ? errno : EIO;
-  }
+  return send_with_fds(socket, &frame, sizeof frame, std::span(fds.data(), count));
 }
 
 Result<ReceivedMessage> receive_launch_message(BorrowedFd socket) {

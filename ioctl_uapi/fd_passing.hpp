@@ -8,10 +8,10 @@
 #include "base/unique_fd.hpp"
 #include "ioctl_uapi/child_result.hpp"
 #include "ioctl_uapi/launch_protocol.hpp"
+#include "ioctl_uapi/send_fds.hpp"
 
 namespace yett {
 
-inline constexpr std::size_t kMaxPassedFds = 2;
 inline constexpr std::size_t kPassedListener = 0;
 inline constexpr std::size_t kPassedTerminal = 1;
 

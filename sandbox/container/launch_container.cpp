@@ -13,6 +13,7 @@
 #include "ioctl_uapi/clone.hpp"
 #include "ioctl_uapi/mount_api.hpp"
 #include "sandbox/container/container_context.hpp"
+#include "sandbox/launch/exec_strings.hpp"
 #include "sandbox/launch/id_maps.hpp"
 
 namespace yett {
@@ -20,50 +21,6 @@ namespace {
 
 constexpr std::string_view kDefaultPath =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-// Everything exec needs, as C arrays: the child may not allocate.
-struct ExecStrings {
-  std::vector<std::string> candidate_texts;
-  std::vector<const char*> candidates;
-  std::vector<const char*> argv;
-  std::vector<const char*> environment;
-};
-
-std::vector<const char*> pointers(const std::vector<std::string>& texts) {
-  std::vector<const char*> result;
-  result.reserve(texts.size() + 1);
-  for (const std::string& text : texts) result.push_back(text.c_str());
-  result.push_back(nullptr);
-  return result;
-}
-
-std::string_view search_path(const std::vector<std::string>& environment) {
-  for (const std::string& entry : environment)
-    if (entry.starts_with("PATH=")) return std::string_view(entry).substr(5);
-  return kDefaultPath;
-}
-
-std::vector<std::string> candidates_for(const std::string& name, std::string_view path) {
-  if (name.find('/') != std::string::npos) return {name};
-  std::vector<std::string> candidates;
-  while (!path.empty()) {
-    const std::size_t end = path.find(':');
-    const std::string_view directory = path.substr(0, end);
-    if (directory.starts_with('/')) candidates.push_back(std::string(directory) + "/" + name);
-    if (end == std::string_view::npos) break;
-    path.remove_prefix(end + 1);
-  }
-  return candidates;
-}
-
-ExecStrings make_exec_strings(const ContainerProcess& process) {
-  ExecStrings strings;
-  strings.candidate_texts = candidates_for(process.argv.front(), search_path(process.environment));
-  strings.candidates = pointers(strings.candidate_texts);
-  strings.argv = pointers(process.argv);
-  strings.environment = pointers(process.environment);
-  return strings;
-}
 
 Result<std::pair<UniqueFd, UniqueFd>> make_status_sockets() {
   int fds[2] = {-1, -1};
@@ -185,7 +142,8 @@ std::string failed_subject(const ContainerPlan& plan, const ContainerMessage& me
 Result<StartedContainer> begin_container(ContainerPlan& plan, const ContainerInputs& inputs) {
   YETT_CHECK(open_sources(plan));
   YETT_TRY(auto sockets, make_status_sockets());
-  const ExecStrings strings = make_exec_strings(plan.process);
+  const ExecStrings strings =
+      make_exec_strings(plan.process.argv, plan.process.environment, kDefaultPath);
   ContainerContext context{.plan = &plan,
                            .process = &plan.process,
                            .status_socket = sockets.second.get(),
@@ -209,7 +167,8 @@ Result<StartedContainer> begin_container(ContainerPlan& plan, const ContainerInp
 Result<StartedContainer> begin_joining(const ContainerPlan& plan, const ContainerInputs& inputs,
                                        const JoinedContainer& container) {
   YETT_TRY(auto sockets, make_status_sockets());
-  const ExecStrings strings = make_exec_strings(plan.process);
+  const ExecStrings strings =
+      make_exec_strings(plan.process.argv, plan.process.environment, kDefaultPath);
   ContainerContext context{
       .plan = &plan,
       .process = &plan.process,

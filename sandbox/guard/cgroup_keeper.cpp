@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
+#include "ioctl_uapi/send_fds.hpp"
 #include "sandbox/guard/cgroup_keeper_child.hpp"
 
 namespace yett {
@@ -59,22 +59,10 @@ Result<CgroupKeeper> CgroupKeeper::start(const std::vector<std::string>& directo
 }
 
 Status CgroupKeeper::share(BorrowedFd hold) {
-  char byte = 'h';
-  iovec data{&byte, 1};
   const int shared = hold.get();
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof shared)]{};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof shared);
-  std::memcpy(CMSG_DATA(header), &shared, sizeof shared);
-  if (::sendmsg(gate_.get(), &message, MSG_NOSIGNAL) == 1) return {};
-  return fail(errno_error("sendmsg", "cgroup keeper"));
+  const ChildResult sent = send_with_fds(gate_.get(), "h", 1, {&shared, 1});
+  if (sent == kDone) return {};
+  return fail(errno_error(sent, "sendmsg", "cgroup keeper"));
 }
 
 // A byte, for a child of ours may still hold a copy of the gate. Nobody reads it when the keeper

@@ -13,6 +13,7 @@
 #include "ioctl_uapi/clone.hpp"
 #include "ioctl_uapi/fd_passing.hpp"
 #include "sandbox/launch/child_context.hpp"
+#include "sandbox/launch/exec_strings.hpp"
 #include "sandbox/launch/id_maps.hpp"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -26,50 +27,6 @@ constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 
 std::unexpected<LaunchFailure> failed(Error error, ChildStep step = ChildStep::start) {
   return std::unexpected<LaunchFailure>(LaunchFailure{.error = std::move(error), .step = step});
-}
-
-// Everything exec needs, as C arrays: the child may not allocate.
-struct ExecStrings {
-  std::vector<std::string> candidate_texts;
-  std::vector<const char*> candidates;
-  std::vector<const char*> argv;
-  std::vector<const char*> environment;
-};
-
-std::vector<const char*> pointers(const std::vector<std::string>& texts) {
-  std::vector<const char*> result;
-  result.reserve(texts.size() + 1);
-  for (const std::string& text : texts) result.push_back(text.c_str());
-  result.push_back(nullptr);
-  return result;
-}
-
-std::string_view search_path(const std::vector<std::string>& environment) {
-  for (const std::string& entry : environment)
-    if (entry.starts_with("PATH=")) return std::string_view(entry).substr(5);
-  return kDefaultPath;
-}
-
-std::vector<std::string> candidates_for(const std::string& name, std::string_view path) {
-  if (name.find('/') != std::string::npos) return {name};
-  std::vector<std::string> candidates;
-  while (!path.empty()) {
-    const std::size_t end = path.find(':');
-    const std::string_view directory = path.substr(0, end);
-    if (directory.starts_with('/')) candidates.push_back(std::string(directory) + "/" + name);
-    if (end == std::string_view::npos) break;
-    path.remove_prefix(end + 1);
-  }
-  return candidates;
-}
-
-ExecStrings make_exec_strings(const ProcessPlan& process) {
-  ExecStrings strings;
-  strings.candidate_texts = candidates_for(process.argv.front(), search_path(process.environment));
-  strings.candidates = pointers(strings.candidate_texts);
-  strings.argv = pointers(process.argv);
-  strings.environment = pointers(process.environment);
-  return strings;
 }
 
 unsigned filter_flags(const FilterPlan& plan) {
@@ -180,7 +137,8 @@ LaunchResult<StartedSandbox> begin_sandbox(const SandboxPlan& plan, const Launch
   if (!id_maps) return failed(std::move(id_maps).error(), ChildStep::mounts);
   auto sockets = make_status_sockets();
   if (!sockets) return failed(std::move(sockets).error());
-  const ExecStrings strings = make_exec_strings(plan.process);
+  const ExecStrings strings =
+      make_exec_strings(plan.process.argv, plan.process.environment, kDefaultPath);
   ChildContext context{.plan = &plan,
                        .rootfs = {.plan = &plan,
                                   .staging = inputs.staging_directory.c_str(),

@@ -23,25 +23,18 @@
 // asm/ioctls.h by its own header: sys/ioctl.h brings a struct termios that clashes with termbits.h.
 #include <asm/ioctls.h>
 
+#include "sandbox/profiles/argument_checks.hpp"
 #include "sandbox/profiles/fingerprint.hpp"
 
 namespace yett {
 namespace {
 
-constexpr std::uint64_t k32Bits = 0xFFFFFFFF;
+using checks::all_of;
+using checks::is;
+using checks::k32Bits;
+using checks::kOneOf;
 
-// Checks and conditions as static arrays, written as values.
-template <ArgumentCheck... Checks>
-inline constexpr std::array<ArgumentCheck, sizeof...(Checks)> kChecks{Checks...};
-template <ArgumentCheck... Checks>
-constexpr ArgumentChecks all_of() {
-  return kChecks<Checks...>;
-}
-
-// An int argument with exactly this value; and one with no bits but those in `allowed`.
-consteval ArgumentCheck is(std::uint8_t index, std::uint64_t value) {
-  return {.index = index, .mask = k32Bits, .value = value & k32Bits};
-}
+// An int argument with no bits but those in `allowed`; and one without those in `refused`.
 consteval ArgumentCheck only_bits(std::uint8_t index, std::uint64_t allowed) {
   return {.index = index, .mask = k32Bits & ~allowed, .value = 0};
 }
@@ -53,11 +46,6 @@ consteval ArgumentCheck socket_type(std::uint64_t type) {
   return {
       .index = 1, .mask = k32Bits & ~std::uint64_t{SOCK_CLOEXEC | SOCK_NONBLOCK}, .value = type};
 }
-
-// An int argument with one of these values.
-template <std::uint8_t Index, std::uint64_t... Values>
-inline constexpr std::array<ArgumentChecks, sizeof...(Values)> kOneOf{
-    all_of<is(Index, Values)>()...};
 
 // Terminals, non-blocking and close-on-exec flags. TIOCSTI and TIOCLINUX (typing into another's
 // terminal) and TIOCCONS are what this list is for. SECURITY(terminal-injection)

@@ -10,26 +10,15 @@
 #include <array>
 #include <cerrno>
 
+#include "sandbox/profiles/argument_checks.hpp"
 #include "sandbox/profiles/builtin_syscalls.hpp"
 #include "sandbox/profiles/syscall_table.hpp"
 
 namespace yett {
 namespace {
 
-constexpr std::uint64_t k32Bits = 0xFFFFFFFF;
-
-template <ArgumentCheck... Checks>
-inline constexpr std::array<ArgumentCheck, sizeof...(Checks)> kChecks{Checks...};
-template <ArgumentCheck... Checks>
-constexpr ArgumentChecks all_of() {
-  return kChecks<Checks...>;
-}
-consteval ArgumentCheck is(std::uint8_t index, std::uint64_t value) {
-  return {.index = index, .mask = k32Bits, .value = value & k32Bits};
-}
-template <std::uint8_t Index, std::uint64_t... Values>
-inline constexpr std::array<ArgumentChecks, sizeof...(Values)> kOneOf{
-    all_of<is(Index, Values)>()...};
+using checks::all_of;
+using checks::kOneOf;
 
 // "Not this value" of an int argument: one of its bits differs.
 template <std::uint8_t Index, std::uint64_t Value, std::uint64_t Bit>

@@ -1,0 +1,17 @@
+// One message of a socket, with descriptors by SCM_RIGHTS (unix(7)). Child-safe.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "ioctl_uapi/child_result.hpp"
+
+namespace yett {
+
+inline constexpr std::size_t kMaxPassedFds = 2;
+
+// Sends all of `size` bytes, or none, and at most kMaxPassedFds fds. Never SIGPIPE.
+[[nodiscard]] ChildResult send_with_fds(int socket, const void* bytes, std::size_t size,
+                                        std::span<const int> fds);
+
+}  // namespace yett
