@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <span>
 #include <string_view>
 #include <thread>
 
@@ -56,7 +57,8 @@ std::vector<Option> options_into(RawLine& raw, PackCommand& command) {
       {'f', "force", "", "overwrite OUT", &raw.force},
       {'q', "quiet", "", "no progress and no summary", &command.quiet},
       {0, "format", "FORMAT", "squashfs or erofs, instead of by OUT's name", &raw.format},
-      {0, "compressor", "NAME", "of squashfs: zstd (default), xz, gzip, lz4",
+      {0, "compressor", "NAME",
+       "squashfs: zstd (default), xz, gzip, lz4; EROFS: lz4 (default), lzma",
        &command.options.compressor},
       {0, "level", "1..22", "of the compressor", &raw.level},
       {0, "block-size", "SIZE", "of squashfs, 4K to 1M (default: 128K)", &raw.block_size},
@@ -116,18 +118,6 @@ std::string take_additions(const RawLine& raw, PackCommand& command) {
   return {};
 }
 
-std::string take_compressor(const RawLine& raw, PackCommand& command) {
-  static constexpr std::array<std::string_view, 4> kCompressors{"zstd", "xz", "gzip", "lz4"};
-  const std::string& compressor = command.options.compressor;
-  if (std::ranges::find(kCompressors, compressor) == kCompressors.end())
-    return "--compressor " + compressor + ": must be zstd, xz, gzip or lz4";
-  if (raw.level.empty()) return {};
-  const auto level = parse_decimal(raw.level, 22);
-  if (!level || *level == 0) return "--level " + raw.level + ": must be a number from 1 to 22";
-  command.options.level = static_cast<std::uint32_t>(*level);
-  return {};
-}
-
 std::string take_format(const RawLine& raw, PackCommand& command) {
   if (!raw.format.empty() && raw.format != "squashfs" && raw.format != "erofs")
     return "--format " + raw.format + ": must be squashfs or erofs";
@@ -146,6 +136,23 @@ std::string take_format(const RawLine& raw, PackCommand& command) {
   return {};
 }
 
+std::string take_compressor(const RawLine& raw, PackCommand& command) {
+  static constexpr std::array<std::string_view, 4> kSquashfs{"zstd", "xz", "gzip", "lz4"};
+  static constexpr std::array<std::string_view, 2> kErofs{"lz4", "lzma"};
+  const bool squashfs = command.options.kind == ImageKind::squashfs;
+  const std::span<const std::string_view> known =
+      squashfs ? std::span<const std::string_view>(kSquashfs) : kErofs;
+  const std::string& compressor = command.options.compressor;
+  if (!compressor.empty() && std::ranges::find(known, compressor) == known.end())
+    return "--compressor " + compressor + ": must be " +
+           (squashfs ? "zstd, xz, gzip or lz4 for squashfs" : "lz4 or lzma for EROFS");
+  if (raw.level.empty()) return {};
+  const auto level = parse_decimal(raw.level, 22);
+  if (!level || *level == 0) return "--level " + raw.level + ": must be a number from 1 to 22";
+  command.options.level = static_cast<std::uint32_t>(*level);
+  return {};
+}
+
 }  // namespace
 
 PackLine read_pack_options(int argc, char** argv) {
@@ -160,10 +167,11 @@ PackLine read_pack_options(int argc, char** argv) {
     return line;
   }
   raw.places = std::move(given->places);
-  for (const auto step : {+[](RawLine& from, PackCommand& to) { return take_places(from, to); },
-                          +[](RawLine& from, PackCommand& to) { return take_additions(from, to); },
-                          +[](RawLine& from, PackCommand& to) { return take_compressor(from, to); },
-                          +[](RawLine& from, PackCommand& to) { return take_format(from, to); }})
+  for (const auto step :
+       {+[](RawLine& from, PackCommand& to) { return take_places(from, to); },
+        +[](RawLine& from, PackCommand& to) { return take_additions(from, to); },
+        +[](RawLine& from, PackCommand& to) { return take_format(from, to); },
+        +[](RawLine& from, PackCommand& to) { return take_compressor(from, to); }})
     if (const std::string problem = step(raw, line.command); !problem.empty())
       return wrong(problem);
   return line;

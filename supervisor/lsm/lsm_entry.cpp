@@ -78,14 +78,23 @@ Result<LsmEntry> LsmEntry::make(const LsmPlan& plan, LsmMaps maps) {
   return entry;
 }
 
-// Any free slot; none free is no error, only a quieter audit log.
-Status LsmEntry::claim_slot() {
-  for (std::uint32_t i = 0; i < YETT_EVENT_SLOTS && !slot_; ++i) {
+Result<std::optional<std::uint32_t>> LsmEntry::take_free_slot() {
+  for (std::uint32_t i = 0; i < YETT_EVENT_SLOTS; ++i) {
     const std::uint32_t slot = (label_.policy + i) % YETT_EVENT_SLOTS;
     if (bpf_map_update_elem(maps_.slots.get(), &slot, &label_.policy, BPF_NOEXIST) == 0)
-      slot_ = slot;
-    else if (errno != EEXIST)
-      return fail(bpf_error(-errno, "claim BPF event ring", "yett_slots"));
+      return slot;
+    if (errno != EEXIST) return fail(bpf_error(-errno, "claim BPF event ring", "yett_slots"));
+  }
+  return std::nullopt;
+}
+
+// Any free slot, after those of killed supervisors where there is none; all in use is no error:
+// what is refused is then counted as lost instead of listed.
+Status LsmEntry::claim_slot() {
+  YETT_TRY(slot_, take_free_slot());
+  if (!slot_) {
+    sweep_dead_entries(maps_);
+    YETT_TRY(slot_, take_free_slot());
   }
   if (!slot_) return {};
   std::uint32_t ring_id = 0;

@@ -33,6 +33,7 @@ class LsmEntry {
 
  private:
   LsmEntry(LsmPlan plan, LsmMaps maps);
+  [[nodiscard]] Result<std::optional<std::uint32_t>> take_free_slot();
   [[nodiscard]] Status claim_slot();
   [[nodiscard]] Status insert_policy();
   [[nodiscard]] Status insert_endpoints();

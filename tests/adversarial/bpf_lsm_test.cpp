@@ -81,7 +81,7 @@ TEST_F(BpfLsm, ItsRefusalsAreTold) {
   EXPECT_EQ(run.exit_status, 126) << run.text();
   const std::string told = read_file(log);
   for (const char* part : {"\"plane\":\"bpf-lsm\"", "exec.written_files", "/shown/mine"})
-    EXPECT_NE(told.find(part), std::string::npos) << part << " is missing:\n" << told;
+    EXPECT_NE(told.find(part), std::string::npos) << part << " is missing:\n" << told << run.text();
 }
 
 // SECURITY(exec_of_written), SECURITY(memfd_exec)

@@ -16,6 +16,10 @@ struct Answer {
 
 bool is_refusal(const std::string& golden) { return golden != "allow" && golden != "notify"; }
 
+// Each number on the host; in an emulated guest, where a call takes a process and much time, every
+// fifth.
+unsigned stride() { return is_emulated_guest() ? 5U : 1U; }
+
 // Columns of the golden table: number name zeros ones i386 x32 audited.
 std::vector<Answer> read_golden(const std::string& policy) {
   std::ifstream file(YETT_SOURCE_DIR "/tests/unit/golden/" + policy + ".txt");
@@ -25,6 +29,7 @@ std::vector<Answer> read_golden(const std::string& policy) {
     std::istringstream columns(line);
     std::string number, name, zeros, ones, i386, x32;
     columns >> number >> name >> zeros >> ones >> i386 >> x32;
+    if (std::stoul(number) % stride() != 0) continue;
     const auto add = [&](const std::string& call, const std::string& golden) {
       if (is_refusal(golden)) answers.push_back({call, golden == "kill" ? "SIGSYS" : golden});
     };
@@ -58,7 +63,7 @@ class Sweep : public HostUnchanged {
  protected:
   static void expect_golden(const std::string& policy) {
     const std::vector<Answer> golden = read_golden(policy);
-    ASSERT_GT(golden.size(), 2048U + 600U);
+    ASSERT_GT(golden.size(), (2048U + 600U) / stride());
     const RunResult run = run_attack({"sweep"}, {"--policy", policy}, {.input = input_of(golden)});
     const Results live = answers_of(run);
     EXPECT_EQ(live.size(), golden.size()) << run.err;
@@ -82,19 +87,20 @@ TEST_F(Sweep, WithoutTheFilterTheAnswersDiffer) {
   });
   const RunResult run =
       run_without(without_filter(),
-                  {.command = {"/attacks/sweep", "20"}, .volumes = {{kAttacks, "/attacks", true}}},
+                  {.command = {"/attacks/sweep", is_emulated_guest() ? "100" : "20"},
+                   .volumes = {{kAttacks, "/attacks", true}}},
                   {.input = input_of(golden)});
   const Results live = answers_of(run);
-  int different = 0;
+  unsigned different = 0;
   for (const Answer& answer : golden) {
     const auto found = live.find(answer.call);
     if (found != live.end() && found->second != answer.expected && answer.call.starts_with("x86"))
       ++different;
   }
-  EXPECT_GT(different, 300) << run.text();
+  EXPECT_GT(different, 300 / stride()) << run.text();
   // Where this kernel has the second ABI, the call works; where not, the processor faults.
   EXPECT_TRUE(is_one_of(live.at("i386 20 zeros"), "ok|SIGSEGV|ENOSYS")) << live.at("i386 20 zeros");
-  EXPECT_NE(live.at("x32 39 zeros"), "SIGSYS");
+  EXPECT_NE(live.at("x32 20 zeros"), "SIGSYS");
 }
 
 }  // namespace

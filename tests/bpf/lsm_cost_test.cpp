@@ -16,8 +16,8 @@
 namespace yett::test {
 namespace {
 
-constexpr int kRounds = 5;
-constexpr int kCalls = 2000;
+constexpr int kRounds = 3;
+constexpr int kCalls = 1000;
 
 double now_ns() {
   timespec now{};

@@ -233,6 +233,20 @@ TEST_F(LsmLife, FullMapsAreSweptAndElseSaidToBeFull) {
   for (std::uint32_t id = 1000; id < 20000; ++id) bpf_map_delete_elem(maps->policies.get(), &id);
 }
 
+// Killed supervisors leave their event rings claimed: the next sandbox takes them back, else its
+// refusals would be counted and not told.
+TEST_F(LsmLife, RingsOfTheDeadAreTakenBack) {
+  auto maps = open_lsm_programs();
+  ASSERT_TRUE(maps) << maps.error().message();
+  maps->lock.reset();
+  const std::uint32_t dead = 1000;
+  for (std::uint32_t slot = 0; slot < YETT_EVENT_SLOTS; ++slot)
+    ASSERT_EQ(bpf_map_update_elem(maps->slots.get(), &slot, &dead, BPF_NOEXIST), 0);
+  const auto planes = KernelPlanes::make(labelled_sandbox(), BorrowedFd());
+  ASSERT_TRUE(planes) << planes.error().message();
+  EXPECT_TRUE(planes->events().valid());
+}
+
 TEST_F(LsmLife, AnEntryLeavesNothingBehind) {
   auto maps = open_lsm_programs();
   ASSERT_TRUE(maps) << maps.error().message();

@@ -16,7 +16,6 @@
 namespace yett {
 namespace {
 
-constexpr std::uint32_t kDefaultLevel = 12;
 // One for all: an image's identity is its content, and two runs must give the same bytes.
 constexpr const char* kUuid = "79657474-7061-636b-8000-000000000000";
 
@@ -27,17 +26,16 @@ std::size_t count_of(std::string_view text, std::string_view word) {
   return count;
 }
 
-// What mkfs.erofs said last that was no progress, on one line.
-std::string last_words(const std::string& output) {
-  std::string said;
+// The first complaint of mkfs.erofs, on one line: those behind it say that it gave up.
+std::string complaint(const std::string& output) {
   std::string_view rest = output;
   while (!rest.empty()) {
     const auto end = std::min(rest.find_first_of("\r\n"), rest.size());
     const std::string_view line = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (line.starts_with("<E>")) said = line;
+    if (line.starts_with("<E>")) return escape_for_terminal(line);
   }
-  return escape_for_terminal(said);
+  return {};
 }
 
 // mkfs.erofs reads how to compress which file from a file.
@@ -51,11 +49,21 @@ Result<std::string> write_hints(const std::string& directory) {
   return path;
 }
 
+bool is_lz4(const PackOptions& options) {
+  return options.compressor.empty() || options.compressor == "lz4";
+}
+
+// The compressor of lz4 that takes its time is called lz4hc; 12 is its highest level.
+std::string compressor_for(const PackOptions& options) {
+  const std::string level = options.level != 0 ? "," + std::to_string(options.level) : "";
+  if (is_lz4(options)) return "-zlz4hc" + (level.empty() ? ",12" : level);
+  return "-z" + options.compressor + level;
+}
+
 std::vector<std::string> arguments_for(const PackOptions& options, const std::string& hints,
                                        const std::string& partial, const std::string& tree) {
-  const std::uint32_t level = options.level != 0 ? options.level : kDefaultLevel;
   return {"mkfs.erofs",
-          "-zlz4hc," + std::to_string(level),
+          compressor_for(options),
           "-C65536",
           "-Eztailpacking",
           "-x-1",  // no extended attributes: no file capabilities, no access lists
@@ -86,7 +94,9 @@ Status write_erofs(const PackTree& tree, const PackOptions& options, const std::
            run_tool(arguments_for(options, hints, partial, staging.path() + "/tree"),
                     "install it: apt install erofs-utils; or make a .sqfs package", on_output));
   if (outcome.exit_status == 0) return {};
-  Error error = request_error(options.output, last_words(outcome.last_lines));
+  Error error = request_error(options.output, complaint(outcome.last_lines));
+  if (!is_lz4(options))
+    error.mend = "Debian 12's mkfs.erofs is built with lz4 only; erofs-utils 1.7 knows lzma too";
   error.kind = ErrorKind::system;
   error.operation = "mkfs.erofs ended with " + std::to_string(outcome.exit_status);
   return fail(std::move(error));

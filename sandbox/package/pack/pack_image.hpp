@@ -21,8 +21,8 @@ struct PackOptions {
   ImageKind kind = ImageKind::squashfs;
   std::string output;
   Overwrite overwrite = Overwrite::no;
-  std::string compressor = "zstd";        // squashfs: zstd, xz, gzip, lz4; EROFS is lz4 always
-  std::uint32_t level = 0;                // 0: the default of the compressor
+  std::string compressor;   // squashfs: zstd (default), xz, gzip, lz4; EROFS: lz4 (default), lzma
+  std::uint32_t level = 0;  // 0: the default of the compressor
   std::uint32_t block_size = 128U << 10;  // squashfs
   std::uint32_t workers = 2;              // threads that compress squashfs blocks
   std::int64_t image_time = 0;            // written into the superblock; seconds since 1970

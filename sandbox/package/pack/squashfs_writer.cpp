@@ -76,8 +76,9 @@ class SquashfsWriter {
   }
 
   Status start() {
-    const int id = sqfs_compressor_id_from_name(options_.compressor.c_str());
-    if (id < 0) return fail(request_error(options_.compressor, "is no compressor of squashfs"));
+    const std::string name = options_.compressor.empty() ? "zstd" : options_.compressor;
+    const int id = sqfs_compressor_id_from_name(name.c_str());
+    if (id < 0) return fail(request_error(name, "is no compressor of squashfs"));
     const auto compressor = static_cast<SQFS_COMPRESSOR>(id);
     YETT_CHECK(library(sqfs_super_init(&super_, options_.block_size,
                                        static_cast<sqfs_u32>(options_.image_time), compressor),
