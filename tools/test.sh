@@ -19,7 +19,7 @@ integration  each guard by itself, and `yett run` with real programs
 adversarial  hostile programs, each with its permitted twin
 oci          containers by runc's command line, clause by clause
 soak         many sandboxes at once, then nothing left of them
-vm           with --guests: the same in QEMU with BPF LSM and pure cgroup v2, beside the next ones
+vm           the same in QEMU with BPF LSM and pure cgroup v2, beside the next ones
 asan         unit and integration cases under AddressSanitizer and UBSan
 tsan         unit and integration cases under ThreadSanitizer
 fuzz         each fuzzer for a few seconds: policy, manifest, images, filter, text
@@ -144,7 +144,7 @@ stage_soak() { counted soak tests/soak/run.sh --smoke; }
 # 77: no QEMU or no kernel to be had here, which is one case that did not run.
 stage_vm() {
   status=0
-  tests/vm/run.sh --deadline 1500 --count $results/vm.count || status=$?
+  tests/vm/run.sh --deadline 2100 --count $results/vm.count || status=$?
   if [ $status -eq 77 ]; then
     status=0
     echo 0 0 1 > $results/vm.count
@@ -188,9 +188,8 @@ prepare() { # PURPOSE...
   if [ ! -t 1 ]; then echo "yett: $(uname -sr), $(nproc) processors; logs in $results/"; fi
 }
 
-# The guests take about as long as all the rest together, so they are asked for by name.
-run_all() { # [beside]
-  prepare build test lint fuzz ${1:+vm}
+run_all() { # [vm]
+  prepare build test lint fuzz "$@"
   tests/support/host_snapshot.sh > $results/host.before
   stage build
   [ "$all_passed" = yes ] || { summarise; return; }
@@ -198,7 +197,7 @@ run_all() { # [beside]
     ! have_label $name || stage $name
   done
   [ ! -x tests/soak/run.sh ] || stage soak
-  [ -z "${1:-}" ] || start_beside vm
+  [ $# -eq 0 ] || start_beside vm
   stage asan
   stage tsan
   [ ! -x tests/fuzz/run.sh ] || stage fuzz
@@ -226,8 +225,8 @@ run_matching() { # REGEX
 
 run_tests() {
   case ${1:-} in
-    '') run_all ;;
-    --guests) run_all beside ;;
+    '') run_all vm ;;
+    --no-guests) run_all ;;
     --quick) run_quick ;;
     --list) list_stages ;;
     -*)
