@@ -32,7 +32,7 @@ void check_mappings(const Config& config) {
 
 void check_seccomp(const Config& config) {
   if (!config.linux_.seccomp) return;
-  const auto compiled = yett::compile_section(*config.linux_.seccomp);
+  const auto compiled = yett::compile_section(*config.linux_.seccomp, yett::OtherAbis::by_section);
   if (!compiled && compiled.error().message().empty()) std::abort();
   if (compiled && compiled->program.empty()) std::abort();
 }

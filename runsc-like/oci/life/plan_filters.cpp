@@ -33,7 +33,9 @@ Status plan_filters(const Config& config, ContainerPlan& plan) {
   if (!config.linux_.seccomp) return {};
   if (section_notifies(*config.linux_.seccomp))
     return fail(host_error("/linux/seccomp/listenerPath", "agents are not built yet"));
-  YETT_TRY(CompiledSection section, compile_section(*config.linux_.seccomp));
+  // The policy's filter, where there is one, kills what is not of this machine's own ABI.
+  const OtherAbis others = plan.filters.empty() ? OtherAbis::by_section : OtherAbis::killed_below;
+  YETT_TRY(CompiledSection section, compile_section(*config.linux_.seccomp, others));
   plan.filters.push_back(std::move(section.program));
   plan.filter_flags = section.flags;
   return {};

@@ -31,7 +31,7 @@ std::uint32_t answer(const CompiledSection& compiled, const Call& call) {
 }
 
 CompiledSection compiled(const SeccompSection& section) {
-  auto result = compile_section(section);
+  auto result = compile_section(section, OtherAbis::by_section);
   EXPECT_TRUE(result) << result.error().message();
   return result ? *result : CompiledSection{};
 }
@@ -48,6 +48,7 @@ TEST(SeccompSection, TheDefaultIsForTheRest) {
   SeccompSection section = only({.names = {"read", "write"}, .action = SectionAction::allow});
   EXPECT_EQ(answer(compiled(section), {SYS_read}), SECCOMP_RET_ALLOW);
   EXPECT_EQ(answer(compiled(section), {SYS_write}), SECCOMP_RET_ALLOW);
+  section.syscalls.push_back({.names = {"process_mrelease"}, .action = SectionAction::allow});
   EXPECT_EQ(answer(compiled(section), {SYS_open}), kRefused);
   section.default_errno_ret = ENOSYS;
   EXPECT_EQ(answer(compiled(section), {SYS_open}), SECCOMP_RET_ERRNO | ENOSYS);
@@ -70,7 +71,8 @@ TEST(SeccompSection, EveryActionIsTheKernels) {
     EXPECT_EQ(answer(compiled(section), {SYS_rmdir}), SECCOMP_RET_ALLOW);
     EXPECT_EQ(compiled(section).notifies, action == SectionAction::notify);
     if (action == SectionAction::notify) continue;
-    SeccompSection other = only({.names = {"mkdir"}, .action = SectionAction::allow});
+    SeccompSection other =
+        only({.names = {"mkdir", "process_mrelease"}, .action = SectionAction::allow});
     other.default_action = action;
     EXPECT_EQ(answer(compiled(other), {SYS_rmdir}), expected) << section_action_name(action);
   }
@@ -158,6 +160,38 @@ TEST(SeccompSection, ArchitecturesThatAreNotNamedAreKilled) {
   EXPECT_EQ(answer(compiled(section), {4, {}, AUDIT_ARCH_I386}), kRefused) << "write";
 }
 
+TEST(SeccompSection, NumbersThatASectionCannotKnowAreENOSYS) {
+  SeccompSection section = only({.names = {"openat2", "mkdir"}, .action = SectionAction::allow});
+  const auto expect = [&section](std::uint32_t beyond) {
+    for (const char* architecture : {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86"}) {  // ours, libseccomp's
+      section.architectures = {architecture};
+      const CompiledSection program = compiled(section);
+      EXPECT_EQ(program.by_library, architecture == std::string("SCMP_ARCH_X86"));
+      EXPECT_EQ(answer(program, {SYS_openat2 + 1}), beyond);
+      EXPECT_EQ(answer(program, {1000}), beyond);
+      EXPECT_EQ(answer(program, {SYS_openat2}), SECCOMP_RET_ALLOW);
+      EXPECT_NE(answer(program, {SYS_openat2 - 1}), SECCOMP_RET_ERRNO | ENOSYS);
+      EXPECT_EQ(answer(program, {SYS_mkdir | 0x40000000}), SECCOMP_RET_KILL_THREAD) << "x32";
+    }
+  };
+  expect(SECCOMP_RET_ERRNO | ENOSYS);
+  section.default_action = SectionAction::kill_process;
+  expect(SECCOMP_RET_ERRNO | ENOSYS);
+  section.default_action = SectionAction::log;
+  section.syscalls[0].action = SectionAction::allow;
+  expect(SECCOMP_RET_LOG);
+}
+
+TEST(SeccompSection, OtherAbisMayBeNobodysBusiness) {
+  SeccompSection section = only({.names = {"read"}, .action = SectionAction::allow});
+  section.architectures = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"};
+  EXPECT_TRUE(compiled(section).by_library);
+  const auto ours = compile_section(section, OtherAbis::killed_below);
+  ASSERT_TRUE(ours);
+  EXPECT_FALSE(ours->by_library);
+  EXPECT_EQ(answer(*ours, {SYS_read}), SECCOMP_RET_ALLOW);
+}
+
 TEST(SeccompSection, FlagsAreTheKernels) {
   SeccompSection section = only({.names = {"read"}, .action = SectionAction::notify});
   section.flags = {"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG",
@@ -166,7 +200,7 @@ TEST(SeccompSection, FlagsAreTheKernels) {
   section.syscalls.clear();
   EXPECT_EQ(compiled(section).flags, 1U | 2U | 4U) << "no listener, nobody to wait for";
   section.flags = {"SECCOMP_FILTER_FLAG_NEVER"};
-  EXPECT_FALSE(compile_section(section));
+  EXPECT_FALSE(compile_section(section, OtherAbis::by_section));
 }
 
 TEST(SeccompSection, ARealSectionAnswersAsItsRulesSay) {
