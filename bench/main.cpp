@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/text.hpp"
+#include "bench/oci.hpp"
 #include "bench/report.hpp"
 
 namespace {
@@ -17,9 +18,12 @@ using namespace yett;         // NOLINT(google-build-using-namespace): literals 
 using namespace yett::bench;  // NOLINT(google-build-using-namespace): literals and one tool
 
 constexpr char kHelp[] =
-    "Usage: yett-bench [OPTIONS]\n\n"
+    "Usage: yett-bench [OPTIONS]\n"
+    "       yett-bench oci [--rounds N] [--json FILE] [--realtime] [--strict]\n\n"
     "Compares native, bubblewrap and yett: start-up of /bin/true and single operations, in\n"
-    "interleaved rounds. Prints medians and ratios, marks the goals, writes JSON beside.\n\n"
+    "interleaved rounds. Prints medians and ratios, marks the goals, writes JSON beside.\n"
+    "With oci: create, start and delete of a container by yett, crun and runc, with the\n"
+    "configuration that Docker writes, its seccomp section with it (needs root).\n\n"
     "  --rounds N       how many rounds (11); below 5 no ratio is given\n"
     "  --starts N       starts of /bin/true per round (20)\n"
     "  --only PART      start-up or operations\n"
@@ -31,6 +35,7 @@ constexpr char kHelp[] =
 
 struct Options {
   Plan plan;
+  bool containers = false;
   std::string json;
   std::string without;
   bool strict = false;
@@ -64,6 +69,10 @@ int parse(int argc, char** argv, Options& options) {
     if (flag == "--help" || flag == "-h") return std::fputs(kHelp, stdout), 0;
     if (flag == "--strict" || flag == "--realtime") {
       (flag == "--strict" ? options.strict : options.realtime) = true;
+      continue;
+    }
+    if (flag == "oci" && i == 1) {
+      options.containers = true;
       continue;
     }
     if (i + 1 >= argc) return wrong_use(std::string(flag) + ": no such flag, or no value");
@@ -100,12 +109,26 @@ bool take_the_processor() {
   return ::sched_setscheduler(0, SCHED_FIFO, &priority) == 0;
 }
 
+int run_containers(const Options& options, const std::string& binaries) {
+  auto result = measure_containers(binaries, options.plan.rounds);
+  if (!result) {
+    std::fprintf(stderr, "yett-bench: %s\n", result.error().message().c_str());
+    return 1;
+  }
+  result->machine.realtime = options.realtime;
+  std::fputs(oci_table(*result).c_str(), stdout);
+  write_json(options.json.empty() ? binaries + "/bench-oci.json" : options.json, oci_json(*result));
+  const auto ratio = over_crun(*result, "yett", kOciSum);
+  return options.strict && ratio && ratio->median > kOciGoal ? 1 : 0;
+}
+
 int run(const Options& options) {
   if (options.realtime && !take_the_processor()) {
     std::fputs("yett-bench: --realtime: not permitted (run it as root)\n", stderr);
     return 1;
   }
   const std::string binaries = own_directory();
+  if (options.containers) return run_containers(options, binaries);
   const Paths paths{.binaries = binaries, .policy = binaries + "/bench-policy.toml"};
   std::vector<Runner> runners = find_runners(paths);
   std::erase_if(runners, [&](const Runner& runner) { return runner.name == options.without; });

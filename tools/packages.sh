@@ -25,7 +25,7 @@ packages_for() { # PURPOSE
         autoconf automake libtool uuid-dev
       ;;
     demo) printf '%s\n' python3 squashfs-tools bubblewrap 'runc|crun' ;;
-    bench) printf '%s\n' bubblewrap python3 redis-server redis-tools 'nginx-light|nginx' wrk sqlite3 gcc ;;
+    bench) printf '%s\n' bubblewrap crun runc python3 redis-server redis-tools 'nginx-light|nginx' wrk sqlite3 gcc ;;
     lint) printf '%s\n' clang-tidy-19 clang-format-19 shellcheck python3 ;;
     fuzz) printf '%s\n' clang-19 libclang-rt-19-dev ;;
     vm) printf '%s\n' qemu-system-x86 cpio squashfs-tools busybox-static kmod xz-utils e2fsprogs ;;
