@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 
+import terminal_cases
+
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("YETT_BUILD_DIR", HERE.parent.parent / "build/release"))
 DOCKER_CAPABILITIES = ["CAP_" + name for name in (
@@ -56,6 +58,9 @@ class Box:
 
     def is_yett(self):
         return os.path.basename(self.runtime) == "yett"
+
+    def cannot_run(self, reason):
+        raise CannotRun(reason)
 
     def new_id(self):
         self.ids.append(f"case-{os.getpid()}-{len(self.ids)}")
@@ -665,7 +670,9 @@ def case_container_device_rules(box):
 
 # ---- the program ----------------------------------------------------------------------------------
 
-CASES = {name.removeprefix("case_"): function for name, function in globals().items() if name.startswith("case_")}
+CASES = {name.removeprefix("case_"): function
+         for module in (globals(), vars(terminal_cases))
+         for name, function in module.items() if name.startswith("case_")}
 
 
 def run_case(name, runtime):
