@@ -72,7 +72,8 @@ bool is_cpuset_mount(const CgroupFeatures& features, const std::string& mount) {
 }
 
 Status write_setting(const std::string& directory, const CgroupSetting& setting) {
-  return write_cgroup_file(directory, setting.file, setting.value);
+  const Status written = write_cgroup_file(directory, setting.file, setting.value);
+  return setting.failure == SettingFailure::ignored ? Status{} : written;
 }
 
 bool becomes(const std::string& directory, const char* file, std::string_view wanted) {

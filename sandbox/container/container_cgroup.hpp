@@ -14,11 +14,14 @@ namespace yett {
 // Where containers go whose engine names no path.
 inline constexpr const char* kContainersCgroup = "/yett.oci";
 
+enum class SettingFailure { error, ignored };
+
 // One file to write; `file` without a directory. Lists are written in order.
 struct CgroupSetting {
   std::string controller;
   std::string file;
   std::string value;
+  SettingFailure failure = SettingFailure::error;  // of the writing
 };
 
 struct ContainerCgroup {

@@ -29,13 +29,6 @@ Attempt try_user_namespace() {
   return {};
 }
 
-std::uint64_t effective_capabilities() {
-  std::array<__user_cap_data_struct, 2> data{};
-  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  if (::syscall(SYS_capget, &header, data.data()) != 0) return 0;
-  return data[0].effective | (static_cast<std::uint64_t>(data[1].effective) << 32);
-}
-
 // Only the initial namespace maps every id to itself.
 bool in_initial_user_namespace() {
   const std::string map = read_file("/proc/self/uid_map").value_or("");
@@ -55,6 +48,13 @@ Feature probe_memfd_noexec() {
 }
 
 }  // namespace
+
+std::uint64_t probe_capabilities() {
+  std::array<__user_cap_data_struct, 2> data{};
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  if (::syscall(SYS_capget, &header, data.data()) != 0) return 0;
+  return data[0].effective | (static_cast<std::uint64_t>(data[1].effective) << 32);
+}
 
 Feature probe_user_namespaces() { return feature_of(attempt_in_child(try_user_namespace)); }
 
@@ -82,7 +82,7 @@ KernelFeatures probe_kernel_features(const BpfProbes& bpf) {
   if (::uname(&name) == 0) features.release = name.release;
   features.boot_id = read_line_file("/proc/sys/kernel/random/boot_id").value_or("");
   features.is_root = ::geteuid() == 0 && in_initial_user_namespace();
-  features.capabilities = effective_capabilities();
+  features.capabilities = probe_capabilities();
   features.landlock_abi = probe_landlock_abi();
   features.user_namespaces = probe_user_namespaces();
   probe_seccomp(features);

@@ -2,6 +2,7 @@
 // process.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "base/result.hpp"
@@ -13,6 +14,8 @@ namespace yett {
 void probe_seccomp(KernelFeatures& features);
 void probe_filesystems(KernelFeatures& features);
 [[nodiscard]] Feature probe_user_namespaces();
+// This process's effective ones: bit n is capability n.
+[[nodiscard]] std::uint64_t probe_capabilities();
 [[nodiscard]] Feature probe_loop_devices();
 [[nodiscard]] int probe_landlock_abi();
 

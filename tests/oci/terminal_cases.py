@@ -71,11 +71,11 @@ def with_terminal(rows=0, columns=0):
 class Shell:
     """A person's terminal with the runtime in it."""
 
-    def __init__(self, box, *words):
+    def __init__(self, command, environment=None):
         self.master, slave = pty.openpty()
         set_window_size(self.master, 31, 97)
         self.before = termios.tcgetattr(slave)
-        self.process = subprocess.Popen(box.command(*words), stdin=slave, stdout=slave, stderr=slave,
+        self.process = subprocess.Popen(command, env=environment, stdin=slave, stdout=slave, stderr=slave,
                                         preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)))
         self.slave = slave
 
@@ -142,7 +142,7 @@ def case_terminal_without_a_socket_is_refused(box):
 
 def case_terminal_in_the_foreground(box):
     script = "tty; read line; echo got $line; read line; trap '' INT; kill -s WINCH $$; exit 5"
-    shell = Shell(box, "run", "--bundle", box.bundle(script, with_terminal()), box.new_id())
+    shell = Shell(box.command("run", "--bundle", box.bundle(script, with_terminal()), box.new_id()))
     read_until(shell.master, "/dev/")
     shell.type("words\n")
     read_until(shell.master, "got words")
@@ -166,7 +166,7 @@ def case_terminal_window_size_follows(box):
     script = "while read line; do stty size; done"
     bundle = box.bundle(script, with_terminal())
     (bundle / "rootfs/bin/stty").symlink_to("busybox")
-    shell = Shell(box, "run", "--bundle", bundle, box.new_id())
+    shell = Shell(box.command("run", "--bundle", bundle, box.new_id()))
     await_size(shell, "31 97")
     set_window_size(shell.master, 40, 111)
     await_size(shell, "40 111")
@@ -176,7 +176,7 @@ def case_terminal_window_size_follows(box):
 
 def case_terminal_interrupt_key(box):
     script = "trap 'echo caught; exit 6' INT; echo ready; while :; do sleep 0.1; done"
-    shell = Shell(box, "run", "--bundle", box.bundle(script, with_terminal()), box.new_id())
+    shell = Shell(box.command("run", "--bundle", box.bundle(script, with_terminal()), box.new_id()))
     read_until(shell.master, "ready")
     shell.type("\x03")
     read_until(shell.master, "caught")
@@ -185,7 +185,7 @@ def case_terminal_interrupt_key(box):
 
 def case_terminal_of_exec(box):
     container = box.start(box.bundle("exec sleep 1000"))
-    shell = Shell(box, "exec", "--tty", container, "sh", "-c", "tty; read line; echo got $line; exit 3")
+    shell = Shell(box.command("exec", "--tty", container, "sh", "-c", "tty; read line; echo got $line; exit 3"))
     read_until(shell.master, "/dev/pts/0")
     shell.type("words\n")
     read_until(shell.master, "got words")

@@ -92,7 +92,7 @@ struct Resources {
   std::vector<DeviceRule> devices;
   std::optional<Memory> memory;
   std::optional<Cpu> cpu;
-  std::optional<std::int64_t> pids_limit;  // `pids.limit`; at most 0: unlimited
+  std::optional<std::int64_t> pids_limit;  // `pids.limit`; below 0: unlimited, 0: left
   std::optional<BlockIo> block_io;
   std::vector<HugepageLimit> hugepage_limits;
   std::optional<Network> network;

@@ -161,6 +161,8 @@ Status build(CreatedContainer& container, const CreateOptions& options) {
   YETT_TRY(ContainerPlan plan, plan_container(container.config, {.bundle = state.bundle,
                                                                  .cgroup_path = cgroup_path,
                                                                  .cgroups = features}));
+  if ((plan.new_namespaces & CLONE_NEWUSER) == 0)
+    YETT_CHECK(check_capabilities(plan.process.capabilities, probe_capabilities()));
   YETT_CHECK(plan_filters(container.config, plan));
   YETT_CHECK(check_terminal(options, plan.process.terminal));
   plan.pivot = options.pivot;

@@ -12,6 +12,7 @@
 #include "runsc-like/oci/life/write_file.hpp"
 #include "sandbox/container/container_cgroup.hpp"
 #include "sandbox/container/launch_container.hpp"
+#include "sandbox/host/probe_parts.hpp"
 
 namespace yett::oci {
 namespace {
@@ -112,6 +113,9 @@ Result<ExecutedProcess> exec_in_container(const ContainerStore& store, const Exe
   YETT_TRY(const ContainerState state, directory.read_state());
   YETT_CHECK(check_running(directory, state, options));
   YETT_TRY(const ContainerPlan plan, plan_joining(directory, process, options));
+  const std::uint64_t namespaces = foreign_namespaces(state.pid);
+  if ((namespaces & CLONE_NEWUSER) == 0)
+    YETT_CHECK(check_capabilities(plan.process.capabilities, probe_capabilities()));
   YETT_TRY(const UniqueFd pidfd, open_container_process(state));
   YETT_TRY(const Entrance entrance, open_cgroups(state));
   ContainerInputs inputs{.cgroup_v2 = entrance.v2.borrow(), .cgroup_task_files = {}};
@@ -119,7 +123,7 @@ Result<ExecutedProcess> exec_in_container(const ContainerStore& store, const Exe
   YETT_TRY(StartedContainer started, begin_joining(plan, inputs,
                                                    {.pid = state.pid,
                                                     .pidfd = pidfd.borrow(),
-                                                    .namespaces = foreign_namespaces(state.pid)}));
+                                                    .namespaces = namespaces}));
   if (plan.process.oom_score_adj)
     YETT_CHECK(write_text_file("/proc/" + std::to_string(started.process.pid()) + "/oom_score_adj",
                                *plan.process.oom_score_adj));

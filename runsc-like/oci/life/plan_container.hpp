@@ -23,6 +23,9 @@ struct PlanInputs {
 // The filters of the configuration's seccomp section.
 [[nodiscard]] Status plan_filters(const Config& config, ContainerPlan& plan);
 
+// `held`: the caller's own, in the user namespace that the process will have. Pure.
+[[nodiscard]] Status check_capabilities(const ContainerCapabilities& asked, std::uint64_t held);
+
 // The absolute path of the root file system. Error: it is no directory.
 [[nodiscard]] Result<std::string> find_root(const Config& config, const std::string& bundle);
 

@@ -6,6 +6,11 @@
 namespace yett::oci {
 namespace {
 
+template <typename Value>
+bool is_asked(const std::optional<Value>& value) {
+  return value && *value != 0;
+}
+
 class Settings {
  public:
   explicit Settings(const CgroupFeatures& features) : features_(features) {}
@@ -21,6 +26,17 @@ class Settings {
                   const std::optional<Value>& value) {
     if (value) add(controller, file, std::to_string(*value));
   }
+  // For what has no meaning as 0: engines write that for what they do not ask for.
+  template <typename Value>
+  void add_asked(const std::string& controller, const char* file,
+                 const std::optional<Value>& value) {
+    if (is_asked(value)) add_number(controller, file, value);
+  }
+  // A first attempt at what is written again after the value it depends on: whether the one or the
+  // other has to go first depends on what both are now.
+  void add_early(const std::string& controller, const std::string& file, std::string value) {
+    list_.push_back({controller, file, std::move(value), SettingFailure::ignored});
+  }
   [[nodiscard]] std::vector<CgroupSetting> take() { return std::move(list_); }
 
  private:
@@ -31,25 +47,39 @@ class Settings {
 std::string or_max(std::int64_t value) { return value < 0 ? "max" : std::to_string(value); }
 
 Status add_memory_v2(const Memory& memory, Settings& settings) {
-  if (memory.swap && *memory.swap >= 0) {
-    if (!memory.limit || *memory.limit < 0 || *memory.swap < *memory.limit)
+  if (is_asked(memory.swap) && *memory.swap > 0) {
+    if (!memory.limit || *memory.limit <= 0 || *memory.swap < *memory.limit)
       return fail(request_error("/linux/resources/memory/swap",
                                 "counts memory too, and is less than the limit"));
     settings.add("memory", "memory.swap.max", std::to_string(*memory.swap - *memory.limit));
-  } else if (memory.swap) {
+  } else if (is_asked(memory.swap)) {
     settings.add("memory", "memory.swap.max", "max");
   }
-  if (memory.limit) settings.add("memory", "memory.max", or_max(*memory.limit));
-  if (memory.reservation) settings.add("memory", "memory.low", or_max(*memory.reservation));
+  if (is_asked(memory.limit)) settings.add("memory", "memory.max", or_max(*memory.limit));
+  if (is_asked(memory.reservation))
+    settings.add("memory", "memory.low", or_max(*memory.reservation));
   return {};
+}
+
+// Memory may never be above memory and swap together, at no moment of a change.
+void add_limits_v1(const Memory& memory, Settings& settings) {
+  constexpr const char* kBoth = "memory.memsw.limit_in_bytes";
+  std::optional<std::int64_t> both = memory.swap;
+  if (!is_asked(both) && memory.limit && *memory.limit < 0) both = -1;
+  if (is_asked(both) && is_asked(memory.limit))
+    settings.add_early("memory", kBoth, std::to_string(*both));
+  settings.add_asked("memory", "memory.limit_in_bytes", memory.limit);
+  if (is_asked(memory.swap))
+    settings.add_number("memory", kBoth, both);
 }
 
 Status add_memory(const Memory& memory, Settings& settings) {
   if (settings.v2("memory")) return add_memory_v2(memory, settings);
-  settings.add_number("memory", "memory.limit_in_bytes", memory.limit);
-  settings.add_number("memory", "memory.memsw.limit_in_bytes", memory.swap);
-  settings.add_number("memory", "memory.soft_limit_in_bytes", memory.reservation);
-  settings.add_number("memory", "memory.swappiness", memory.swappiness);
+  add_limits_v1(memory, settings);
+  settings.add_asked("memory", "memory.soft_limit_in_bytes", memory.reservation);
+  constexpr std::uint64_t kAsItIs = UINT64_MAX;  // -1 where it was signed
+  if (memory.swappiness != kAsItIs)
+    settings.add_number("memory", "memory.swappiness", memory.swappiness);
   if (memory.disable_oom_killer && *memory.disable_oom_killer)
     settings.add("memory", "memory.oom_control", "1");
   return {};
@@ -62,11 +92,13 @@ std::uint64_t weight_of(std::uint64_t shares) {
 }
 
 void add_cpu_v2(const Cpu& cpu, Settings& settings) {
-  if (cpu.shares && *cpu.shares != 0)
+  if (is_asked(cpu.shares))
     settings.add("cpu", "cpu.weight", std::to_string(weight_of(*cpu.shares)));
-  if (cpu.quota || cpu.period) {
+  if (is_asked(cpu.quota) || is_asked(cpu.period)) {
+    constexpr std::uint64_t kUsualPeriod = 100000;
     const std::string quota = cpu.quota && *cpu.quota > 0 ? std::to_string(*cpu.quota) : "max";
-    settings.add("cpu", "cpu.max", quota + " " + std::to_string(cpu.period.value_or(100000)));
+    const std::uint64_t period = is_asked(cpu.period) ? *cpu.period : kUsualPeriod;
+    settings.add("cpu", "cpu.max", quota + " " + std::to_string(period));
   }
   settings.add_number("cpu", "cpu.max.burst", cpu.burst);
 }
@@ -75,13 +107,15 @@ void add_cpu(const Cpu& cpu, Settings& settings) {
   if (settings.v2("cpu")) {
     add_cpu_v2(cpu, settings);
   } else {
-    if (cpu.shares && *cpu.shares != 0) settings.add_number("cpu", "cpu.shares", cpu.shares);
-    settings.add_number("cpu", "cpu.cfs_period_us", cpu.period);
-    if (cpu.quota)
+    settings.add_asked("cpu", "cpu.shares", cpu.shares);
+    if (is_asked(cpu.period))
+      settings.add_early("cpu", "cpu.cfs_period_us", std::to_string(*cpu.period));
+    if (is_asked(cpu.quota))
       settings.add("cpu", "cpu.cfs_quota_us", std::to_string(*cpu.quota > 0 ? *cpu.quota : -1));
+    settings.add_asked("cpu", "cpu.cfs_period_us", cpu.period);
     settings.add_number("cpu", "cpu.cfs_burst_us", cpu.burst);
-    settings.add_number("cpu", "cpu.rt_period_us", cpu.realtime_period);
-    settings.add_number("cpu", "cpu.rt_runtime_us", cpu.realtime_runtime);
+    settings.add_asked("cpu", "cpu.rt_period_us", cpu.realtime_period);
+    settings.add_asked("cpu", "cpu.rt_runtime_us", cpu.realtime_runtime);
   }
   settings.add_number("cpu", "cpu.idle", cpu.idle);
   if (!cpu.cpus.empty()) settings.add("cpuset", "cpuset.cpus", cpu.cpus);
@@ -101,7 +135,7 @@ void add_throttle(const std::vector<ThrottleDevice>& devices, const char* v1_fil
 }
 
 void add_block_io(const BlockIo& io, Settings& settings) {
-  if (io.weight && *io.weight != 0) {
+  if (is_asked(io.weight)) {
     const bool v2 = settings.v2("blkio");
     settings.add(v2 ? "io" : "blkio", v2 ? "io.weight" : "blkio.weight",
                  std::to_string(v2 ? 1 + (*io.weight - 10U) * 9999 / 990 : *io.weight));
@@ -114,7 +148,7 @@ void add_block_io(const BlockIo& io, Settings& settings) {
 }
 
 void add_others(const Resources& resources, Settings& settings) {
-  if (resources.pids_limit) {
+  if (is_asked(resources.pids_limit)) {
     const std::int64_t limit = *resources.pids_limit;
     settings.add("pids", "pids.max", limit > 0 ? std::to_string(limit) : "max");
   }

@@ -1,0 +1,164 @@
+"""What the tests of container engines share: a place of their own, daemons that end with the test, an
+image made here, and expectations.
+
+A test runs in mount and pid namespaces of its own: however it ends, its daemons, shims, containers
+and mounts end with it, and /run is its own. What it makes elsewhere is below the build directory.
+"""
+import atexit
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+SECONDS = 60
+APPLETS = ("sh cat echo id sleep ls grep touch mkdir stat readlink head tty stty env pwd ps true false test kill "
+           "mount umount hostname dd rm wget nc httpd od wc mknod tr seq yes uname").split()
+
+
+def cannot_run(reason):
+    print(f"cannot run: {reason}")
+    sys.exit(1 if os.environ.get("YETT_REQUIRE_FULL") == "1" else 77)
+
+
+def enter_own_namespaces():
+    """Runs this script again in namespaces of its own; returns inside them."""
+    if os.getpid() == 1:
+        return
+    if os.geteuid() != 0:
+        cannot_run("an engine's containers need root here")
+    os.execvp("unshare", ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation",
+                          "private", sys.executable, *sys.argv])
+
+
+def need(*programs):
+    for program in programs:
+        if shutil.which(program) is None:
+            cannot_run(f"{program} is not installed")
+
+
+class Place:
+    """A directory below the build tree, and the cgroups named like it; gone at the end."""
+
+    def __init__(self, name):
+        self.build = pathlib.Path(sys.argv[1]).resolve()
+        self.yett = os.environ.get("YETT_BIN", str(self.build / "bin/yett"))
+        # Sockets below it have to fit into 108 bytes.
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix=f"{name[0]}.", dir=self.build))
+        self.cgroup = f"yett-{name}-{self.path.name}"
+        self.daemons = []
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+        atexit.register(self.clean)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+    def __truediv__(self, name):
+        return self.path / name
+
+    def daemon(self, *command, ready):
+        """Runs until the test ends; `ready` says when it serves."""
+        log = open(self.path / f"{os.path.basename(command[0])}.log", "w")
+        process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.daemons.append((process, log.name))
+        end = time.monotonic() + SECONDS
+        while not ready():
+            if process.poll() is not None or time.monotonic() > end:
+                print(pathlib.Path(log.name).read_text()[-4000:])
+                sys.exit(f"{command[0]} does not serve")
+            time.sleep(0.1)
+        return process
+
+    def clean(self):
+        for process, _ in reversed(self.daemons):
+            process.terminate()
+            try:
+                process.wait(SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        for pid in [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in (1, os.getpid())]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
+        for mount in reversed(mounts):
+            if mount.startswith(f"{self.path}/"):
+                subprocess.run(["umount", "--lazy", mount], check=False)
+        left = self.remove_cgroups()
+        shutil.rmtree(self.path, ignore_errors=True)
+        if left:
+            print(f"left behind: {left}", flush=True)
+            os._exit(1)
+
+    def remove_cgroups(self):
+        end = time.monotonic() + 10
+        while True:
+            found = []
+            for hierarchy in pathlib.Path("/sys/fs/cgroup").iterdir():
+                top = hierarchy / self.cgroup
+                found += [pathlib.Path(path) for path, _, _ in os.walk(top, topdown=False)]
+            for directory in found:
+                try:
+                    directory.rmdir()
+                except OSError:
+                    pass
+            left = [str(directory) for directory in found if directory.exists()]
+            if not left or time.monotonic() > end:
+                return left
+            time.sleep(0.1)
+
+
+def make_root(path):
+    """A root filesystem of busybox alone."""
+    for directory in "bin etc tmp proc dev sys root run var".split():
+        (path / directory).mkdir(parents=True, exist_ok=True)
+    (path / "tmp").chmod(0o1777)
+    shutil.copy("/bin/busybox", path / "bin/busybox")
+    for applet in APPLETS:
+        (path / "bin" / applet).symlink_to("busybox")
+    (path / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n")
+    (path / "etc/group").write_text("root:x:0:\nuser:x:1000:\n")
+    return path
+
+
+def run(*command, status=0, input=None, env=None):
+    """Its output; `status` None: any."""
+    done = subprocess.run([str(word) for word in command], text=True, input=input, env=env, timeout=SECONDS,
+                          stdin=None if input is not None else subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+    if status is not None and done.returncode != status:
+        fail(f"{' '.join(map(str, command))}: status {done.returncode}, not {status}\n{done.stdout}{done.stderr}")
+    return done.stdout.strip() if status is not None else done
+
+
+def fail(text):
+    print(f"FAILED: {text}", flush=True)
+    sys.exit(1)
+
+
+def expect(what, wanted, found):
+    if callable(wanted):
+        if not wanted(found):
+            fail(f"{what}: found {found!r}")
+    elif wanted != found:
+        fail(f"{what}: expected {wanted!r}, found {found!r}")
+    print(f"{what}: ok", flush=True)
+
+
+def eventually(what, wanted, look):
+    end = time.monotonic() + SECONDS
+    while True:
+        found = look()
+        if (wanted(found) if callable(wanted) else found == wanted) or time.monotonic() > end:
+            return expect(what, wanted, found)
+        time.sleep(0.1)
+
+
+# Everything that Docker's default profile allows plus what is refused here by name.
+def seccomp_refusing(path, *names):
+    path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW",
+                                "syscalls": [{"names": list(names), "action": "SCMP_ACT_ERRNO", "errnoRet": 38}]}))
+    return path
