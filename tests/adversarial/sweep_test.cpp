@@ -78,7 +78,7 @@ class Sweep : public HostUnchanged {
 // SECURITY(unknown-numbers), SECURITY(second-abi)
 TEST_F(Sweep, EachRefusedNumberIsAnsweredAsTheTableSays) { expect_golden("plugin"); }
 
-// Without the filter the kernel answers, and hundreds of calls do something else. Of the second ABI
+// Without the filter the kernel answers, and many calls do something else. Of the second ABI
 // only getpid is made, for among its thousand are some that stop the sweep itself.
 TEST_F(Sweep, WithoutTheFilterTheAnswersDiffer) {
   std::vector<Answer> golden = read_golden("plugin");
@@ -97,7 +97,7 @@ TEST_F(Sweep, WithoutTheFilterTheAnswersDiffer) {
     if (found != live.end() && found->second != answer.expected && answer.call.starts_with("x86"))
       ++different;
   }
-  EXPECT_GT(different, 300 / stride()) << run.text();
+  EXPECT_GT(different, 150 / stride()) << run.text();
   // Where this kernel has the second ABI, the call works; where not, the processor faults.
   EXPECT_TRUE(is_one_of(live.at("i386 20 zeros"), "ok|SIGSEGV|ENOSYS")) << live.at("i386 20 zeros");
   EXPECT_NE(live.at("x32 20 zeros"), "SIGSYS");

@@ -29,7 +29,9 @@ job_archive() {
   (cd "$work/cpio" && find . | cpio --quiet -o -H newc --owner 0:0) >"$work/job.cpio"
 }
 
-# boot: runs the guest until it powers off or its time is up.
+# boot: runs the guest until it powers off or its time is up. One processor: where one patches the
+# kernel's code (static keys, BPF trampolines) while the other runs it, TCG now and then executes the
+# breakpoint that is only meant to be there for a moment, and the guest's kernel panics.
 boot() {
   local disks=() input=/dev/null signals=on disk
   for disk in "base=$base" "tree=$tree" "modules=$kernel_dir/modules.sqfs"; do
@@ -42,7 +44,7 @@ boot() {
   if [ "$YETT_VM_JOB" = shell ]; then
     input=/dev/stdin signals=off
   fi
-  timeout --foreground -k 5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
+  timeout --foreground -k 5 "$seconds" qemu-system-x86_64 -accel tcg -cpu max -smp 1 -m 2048 \
     -nodefaults -no-user-config -display none -no-reboot \
     -kernel "$kernel_dir/vmlinuz" -initrd "$work/initrd" \
     -append "console=ttyS0 quiet panic=-1 oops=panic lsm=$lsm cgroup_no_v1=all random.trust_cpu=on" \

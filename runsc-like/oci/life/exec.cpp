@@ -120,10 +120,9 @@ Result<ExecutedProcess> exec_in_container(const ContainerStore& store, const Exe
   YETT_TRY(const Entrance entrance, open_cgroups(state));
   ContainerInputs inputs{.cgroup_v2 = entrance.v2.borrow(), .cgroup_task_files = {}};
   for (const UniqueFd& file : entrance.task_files) inputs.cgroup_task_files.push_back(file.get());
-  YETT_TRY(StartedContainer started, begin_joining(plan, inputs,
-                                                   {.pid = state.pid,
-                                                    .pidfd = pidfd.borrow(),
-                                                    .namespaces = namespaces}));
+  YETT_TRY(StartedContainer started,
+           begin_joining(plan, inputs,
+                         {.pid = state.pid, .pidfd = pidfd.borrow(), .namespaces = namespaces}));
   if (plan.process.oom_score_adj)
     YETT_CHECK(write_text_file("/proc/" + std::to_string(started.process.pid()) + "/oom_score_adj",
                                *plan.process.oom_score_adj));

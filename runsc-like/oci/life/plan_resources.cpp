@@ -69,8 +69,7 @@ void add_limits_v1(const Memory& memory, Settings& settings) {
   if (is_asked(both) && is_asked(memory.limit))
     settings.add_early("memory", kBoth, std::to_string(*both));
   settings.add_asked("memory", "memory.limit_in_bytes", memory.limit);
-  if (is_asked(memory.swap))
-    settings.add_number("memory", kBoth, both);
+  if (is_asked(memory.swap)) settings.add_number("memory", kBoth, both);
 }
 
 Status add_memory(const Memory& memory, Settings& settings) {
