@@ -72,6 +72,7 @@ Status AuditSink::write_header(const AuditHeader& header) {
 }
 
 void AuditSink::record(AuditRecord record, std::uint64_t token) {
+  const std::scoped_lock held(*lock_);
   begin_second_when_due();
   if (record.time_ns == 0) record.time_ns = clock_ns(CLOCK_REALTIME);
   bool first = false;
@@ -83,6 +84,7 @@ void AuditSink::record(AuditRecord record, std::uint64_t token) {
 }
 
 bool AuditSink::repeat(std::uint64_t token) {
+  const std::scoped_lock held(*lock_);
   begin_second_when_due();
   const auto known = by_token_.find(token);
   if (known == by_token_.end()) return false;
@@ -90,7 +92,18 @@ bool AuditSink::repeat(std::uint64_t token) {
   return true;
 }
 
+bool AuditSink::has_folded() const {
+  const std::scoped_lock held(*lock_);
+  return folded_ != 0;
+}
+
 void AuditSink::flush() {
+  if (!lock_) return;
+  const std::scoped_lock held(*lock_);
+  flush_locked();
+}
+
+void AuditSink::flush_locked() {
   for (auto& [key, fold] : folds_) {
     if (fold.folded == 0) continue;
     fold.record.repeated = std::exchange(fold.folded, 0);
@@ -103,7 +116,7 @@ void AuditSink::flush() {
 void AuditSink::begin_second_when_due() {
   const std::int64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
   if (now - second_began_ns_ < kSecond) return;
-  flush();
+  flush_locked();
   by_token_.clear();
   folds_.clear();
   second_began_ns_ = now;

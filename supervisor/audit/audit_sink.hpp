@@ -1,10 +1,13 @@
 // Where audit records go: counted by rule always, written as JSON lines when a file was asked for.
 // The first of alike records is written at once; those that follow within the same second are
 // folded into one line, so that a flood costs the target more than us. None is lost uncounted.
+// Any thread may record; what is kept is read and moved when one thread is left.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,7 +61,7 @@ class AuditSink {
 
   // Writes what is folded. The destructor does it too.
   void flush();
-  [[nodiscard]] bool has_folded() const { return folded_ != 0; }
+  [[nodiscard]] bool has_folded() const;
 
   // Refusals (deny, kill) by call and rule.
   [[nodiscard]] const std::map<std::string, RefusalCount>& refusals() const { return refusals_; }
@@ -71,12 +74,14 @@ class AuditSink {
     RefusalCount* refusal = nullptr;  // null: not a refusal
   };
 
+  void flush_locked();
   void begin_second_when_due();
   Fold& fold_for(const AuditRecord& record, bool& first);
   RefusalCount* count_for(const AuditRecord& record);
   void count_again(Fold& fold, std::uint64_t times);
   void write_line(std::string line, std::uint64_t records);
 
+  std::unique_ptr<std::mutex> lock_ = std::make_unique<std::mutex>();  // null: moved from
   UniqueFd file_;
   std::map<std::string, RefusalCount> refusals_;
   std::map<std::string, Fold> folds_;        // of this second

@@ -1,5 +1,6 @@
 // Calls carried out on the target's behalf. Each returns the errno to answer with, 0 for success;
-// none answers the notification itself. Preconditions: the thread holds the SandboxIdentity.
+// none answers the notification itself. Each may wait for the target's memory as long as the target
+// likes. Preconditions: the thread holds the SandboxIdentity.
 #pragma once
 
 #include <sys/sysinfo.h>
@@ -24,7 +25,9 @@ class SysinfoEmulator {
  public:
   // `usage` may be empty; it and the host are asked at most every 10 ms.
   SysinfoEmulator(const EmulationPlan& plan, std::function<SandboxUsage()> usage);
-  [[nodiscard]] int emulate(const PendingNotification& pending);
+  // Asks them when it is time to. To be called before emulate(), which only tells.
+  void refresh();
+  [[nodiscard]] int emulate(const PendingNotification& pending) const;
 
  private:
   [[nodiscard]] struct sysinfo look() const;

@@ -57,12 +57,14 @@ struct sysinfo SysinfoEmulator::look() const {
   return told;
 }
 
-int SysinfoEmulator::emulate(const PendingNotification& pending) {
+void SysinfoEmulator::refresh() {
   const std::int64_t now = coarse_milliseconds();
-  if (now - told_at_ms_ >= kAnswerAgeMs) {
-    told_ = look();
-    told_at_ms_ = now;
-  }
+  if (now - told_at_ms_ < kAnswerAgeMs) return;
+  told_ = look();
+  told_at_ms_ = now;
+}
+
+int SysinfoEmulator::emulate(const PendingNotification& pending) const {
   const auto bytes = std::as_bytes(std::span(&told_, 1));
   return errno_for_target(write_target(pending, pending.data().args[0], bytes));
 }

@@ -48,16 +48,34 @@ std::uint64_t alike_token(const Snapshot& snapshot, int error) {
 }  // namespace
 
 NotificationPump::NotificationPump(BorrowedFd listener, const SandboxPlan& plan,
-                                   std::function<SandboxUsage()> usage, AuditSink& audit)
+                                   std::function<SandboxUsage()> usage, AuditSink& audit,
+                                   SlowCalls slow_calls, SlowCallWatch* watch)
     : listener_(listener),
       engine_(plan),
       sysinfo_(plan.emulation, std::move(usage)),
       audit_(&audit),
-      plan_(&plan) {}
+      plan_(&plan),
+      slow_calls_(slow_calls),
+      watch_(watch) {}
 
 Result<PumpState> NotificationPump::run() {
+  handed_over_.reset();
   note_pace();
-  return is_stream() ? answer_stream() : answer_waiting();
+  Result<PumpState> state = is_stream() ? answer_stream() : answer_waiting();
+  if (end_of_run()) ticker_.stop();  // nobody may come back here for long
+  return state;
+}
+
+PumpState NotificationPump::answer(PendingNotification pending) {
+  handle(std::move(pending));
+  return end_of_run().value_or(PumpState::busy);
+}
+
+std::optional<PumpState> NotificationPump::end_of_run() const {
+  if (violated_) return PumpState::violation;
+  if (overtaken_) return PumpState::overtaken;
+  if (handed_over_) return PumpState::handed_over;
+  return std::nullopt;
 }
 
 void NotificationPump::note_pace() {
@@ -76,7 +94,7 @@ Result<PumpState> NotificationPump::answer_waiting() {
     if (answered == kBatch) return PumpState::busy;
     YETT_TRY(auto pending, receive_notification(listener_));
     if (pending) handle(*std::move(pending));
-    if (violated_) return PumpState::violation;
+    if (const auto ended = end_of_run()) return *ended;
     quick_calls_ = std::min(quick_calls_ + 1, kStream);
     if (is_stream()) return answer_stream();
     events = poll_listener(listener_);
@@ -91,7 +109,7 @@ Result<PumpState> NotificationPump::answer_stream() {
     YETT_TRY(auto pending, receive_notification(listener_));
     if (!pending) break;
     handle(*std::move(pending));
-    if (violated_) return PumpState::violation;
+    if (const auto ended = end_of_run()) return *ended;
     ++answered;
   }
   last_run_ns_ = monotonic_ns();
@@ -128,7 +146,30 @@ void NotificationPump::refuse(PendingNotification pending, const Snapshot& snaps
 
 void NotificationPump::carry_out(PendingNotification pending, const Snapshot& snapshot,
                                  const Verdict& verdict) {
+  if (slow_calls_ == SlowCalls::hand_over) {
+    handed_over_.emplace(std::move(pending));
+    return;
+  }
+  if (slow_calls_ == SlowCalls::refuse) return answer_with(std::move(pending), snapshot, EIO);
+  if (verdict.emulation == Emulation::sysinfo) sysinfo_.refresh();
+  if (watch_ != nullptr) watch_->begin(pending);
   const int error = emulate(pending, verdict.emulation);
+  std::unique_lock<std::mutex> held;
+  if (watch_ != nullptr) {
+    held = watch_->end();
+    overtaken_ = watch_->overtaken() || !held;
+    if (!held) return;
+  }
+  answer_with(std::move(pending), snapshot, error);
+}
+
+void NotificationPump::refuse_slow(PendingNotification pending) {
+  const Snapshot snapshot = make_snapshot(pending.data());
+  answer_with(std::move(pending), snapshot, EIO);
+}
+
+void NotificationPump::answer_with(PendingNotification pending, const Snapshot& snapshot,
+                                   int error) {
   if (error == EPERM || error == EIO) {
     const std::uint64_t token = alike_token(snapshot, error);
     if (!audit_->repeat(token)) record(pending, snapshot, error, token);

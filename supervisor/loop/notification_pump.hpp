@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
+#include <optional>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -16,10 +18,31 @@
 namespace yett {
 
 enum class PumpState {
-  quiet,      // nothing waits now
-  busy,       // the batch is used up; more may wait
-  hung_up,    // the last filtered process is gone
-  violation,  // a refusal under a policy that kills for it
+  quiet,        // nothing waits now
+  busy,         // the batch is used up; more may wait
+  hung_up,      // the last filtered process is gone
+  violation,    // a refusal under a policy that kills for it
+  handed_over,  // a call waits that this pump does not carry out: handed_over()
+  overtaken,    // a call took so long that somebody else serves the listener now
+};
+
+// Calls that are carried out in the target's memory wait for it as long as the target likes.
+enum class SlowCalls {
+  in_place,   // here and now
+  hand_over,  // by somebody else
+  refuse,     // not at all: EIO
+};
+
+// Is told when the target's memory is touched, by the thread that does it.
+class SlowCallWatch {
+ public:
+  virtual ~SlowCallWatch() = default;
+  virtual void begin(const PendingNotification& pending) = 0;
+  // Held until the call is recorded and answered. Not held: it is not ours any more, nor are plan
+  // and audit log.
+  [[nodiscard]] virtual std::unique_lock<std::mutex> end() = 0;
+  // Whether this was the pump's last call.
+  [[nodiscard]] virtual bool overtaken() const = 0;
 };
 
 class NotificationPump {
@@ -27,23 +50,34 @@ class NotificationPump {
   // Notifications answered before other events get their turn: about 1 ms of work.
   static constexpr int kBatch = 256;
 
-  // `plan`, `audit` and the listener outlive the pump.
+  // `plan`, `audit`, the listener and the watch outlive the pump.
   NotificationPump(BorrowedFd listener, const SandboxPlan& plan,
-                   std::function<SandboxUsage()> usage, AuditSink& audit);
+                   std::function<SandboxUsage()> usage, AuditSink& audit,
+                   SlowCalls slow_calls = SlowCalls::in_place, SlowCallWatch* watch = nullptr);
 
   // Answers what waits. Under a stream of calls it stays for up to 1 ms, waiting for the next one
   // here rather than in the event loop.
   [[nodiscard]] Result<PumpState> run();
+  // One that another pump received.
+  [[nodiscard]] PumpState answer(PendingNotification pending);
+  // After PumpState::handed_over.
+  [[nodiscard]] PendingNotification handed_over() { return *std::move(handed_over_); }
+  // Records and answers that its memory was too slow.
+  void refuse_slow(PendingNotification pending);
+  // From now on.
+  void set_slow_calls(SlowCalls slow_calls) { slow_calls_ = slow_calls; }
 
  private:
   [[nodiscard]] Result<PumpState> answer_waiting();
   [[nodiscard]] Result<PumpState> answer_stream();
   [[nodiscard]] PumpState state_of(short events) const;
+  [[nodiscard]] std::optional<PumpState> end_of_run() const;
   void note_pace();
   [[nodiscard]] bool is_stream();
   void handle(PendingNotification pending);
   void refuse(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
   void carry_out(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
+  void answer_with(PendingNotification pending, const Snapshot& snapshot, int error);
   [[nodiscard]] int emulate(const PendingNotification& pending, Emulation emulation);
   void record(const PendingNotification& pending, const Snapshot& snapshot, int error,
               std::uint64_t token);
@@ -57,6 +91,10 @@ class NotificationPump {
   std::int64_t last_run_ns_ = 0;
   int quick_calls_ = 0;  // in a row, each soon after the one before
   bool violated_ = false;
+  bool overtaken_ = false;
+  SlowCalls slow_calls_;
+  SlowCallWatch* watch_;  // null: nobody is told
+  std::optional<PendingNotification> handed_over_;
 };
 
 }  // namespace yett

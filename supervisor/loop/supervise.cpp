@@ -15,6 +15,7 @@
 #include "ioctl_uapi/launch_protocol.hpp"
 #include "supervisor/emulate/sandbox_identity.hpp"
 #include "supervisor/loop/asio.hpp"
+#include "supervisor/loop/call_workers.hpp"
 #include "supervisor/loop/notification_pump.hpp"
 #include "supervisor/loop/terminal_relay.hpp"
 #include "supervisor/loop/watched_fd.hpp"
@@ -70,12 +71,16 @@ class Loop {
   void watch_listener();
   void watch_signals();
   void watch_kernel_events();
+  void watch_workers();
   void start_wall_clock();
   void flush_audit_soon();
 
   void on_status();
   void on_init_ended();
   void on_notifications();
+  void hand_over();
+  void on_workers(CallWorkers::Look why);
+  void serve_listener(bool here);
   void on_signals();
   void forward_signal(int number);
   void kill_sandbox(EndReason reason);
@@ -95,6 +100,9 @@ class Loop {
   std::optional<WatchedFd> kernel_events_;
   std::unique_ptr<TerminalRelay> relay_;  // not within: its buffers are larger than all the rest
   std::optional<NotificationPump> pump_;
+  std::optional<CallWorkers> workers_;  // since the first call in the target's memory
+  std::optional<WatchedFd> workers_news_;
+  std::optional<boost::asio::steady_timer> workers_timer_;
   std::optional<boost::asio::steady_timer> wall_clock_;
   std::optional<boost::asio::steady_timer> audit_timer_;
   std::optional<EndReason> killed_for_;
@@ -108,7 +116,7 @@ Loop::Loop(const SandboxPlan& plan, const SandboxHandles& handles, AuditSink& au
   if (handles.listener.valid()) {
     enable_sync_wake_up(handles.listener);
     listener_.emplace(io_, handles.listener);
-    pump_.emplace(handles.listener, plan, handles.usage, audit);
+    pump_.emplace(handles.listener, plan, handles.usage, audit, SlowCalls::hand_over);
   }
   if (handles.kernel_events.valid()) kernel_events_.emplace(io_, handles.kernel_events);
   if (handles.pty_master.valid())
@@ -128,6 +136,8 @@ Result<SandboxOutcome> Loop::run() {
   start_wall_clock();
   io_.run();
   if (relay_ && outcome_) relay_->drain(handles_.init_pidfd, signals_fd_.borrow());
+  workers_news_.reset();
+  workers_.reset();
   if (handles_.drain_kernel_events) handles_.drain_kernel_events();
   audit_.flush();
   if (failure_) return fail(*std::move(failure_));
@@ -172,7 +182,9 @@ void Loop::flush_audit_soon() {
   audit_timer_.emplace(io_, std::chrono::seconds(1));
   audit_timer_->async_wait([this](boost::system::error_code error) {
     audit_timer_.reset();
-    if (!error) audit_.flush();
+    if (error) return;
+    audit_.flush();
+    if (workers_) workers_->flushed();
   });
 }
 
@@ -208,7 +220,54 @@ void Loop::on_notifications() {
   }
   if (audit_.has_folded()) flush_audit_soon();
   if (*state == PumpState::hung_up) return listener_->forget();
+  if (*state == PumpState::handed_over) return hand_over();
   if (*state == PumpState::violation) kill_sandbox(EndReason::killed_by_policy);
+  watch_listener();
+}
+
+// From the first call on that touches the target's memory, threads serve the listener.
+void Loop::hand_over() {
+  if (!workers_) {
+    workers_.emplace(handles_.listener, plan_, handles_.usage, audit_);
+    workers_news_.emplace(io_, workers_->news());
+    watch_workers();
+  }
+  const bool started = workers_->start(pump_->handed_over()).has_value();
+  serve_listener(!started);
+  if (!started) watch_listener();
+}
+
+void Loop::watch_workers() {
+  workers_news_->wait_readable([this] {
+    on_workers(CallWorkers::Look::by_news);
+    watch_workers();
+  });
+}
+
+void Loop::on_workers(CallWorkers::Look why) {
+  CallWorkers::News news = workers_->look(why);
+  for (PendingNotification& late : news.too_late) pump_->refuse_slow(std::move(late));
+  if (news.failure) {
+    failure_ = std::move(news.failure);
+    return kill_sandbox(EndReason::init_lost);
+  }
+  if (news.violation) kill_sandbox(EndReason::killed_by_policy);
+  if (news.folded || audit_.has_folded()) flush_audit_soon();
+  serve_listener(!news.served);
+  if (!news.watch || workers_timer_) return;
+  workers_timer_.emplace(io_, CallWorkers::kStuck);
+  workers_timer_->async_wait([this](boost::system::error_code error) {
+    workers_timer_.reset();
+    if (!error) on_workers(CallWorkers::Look::by_clock);
+  });
+}
+
+// Here: while all threads are stuck. What they would do is refused then.
+void Loop::serve_listener(bool here) {
+  if (listener_->watching() == here) return;
+  if (!here) return listener_->forget();
+  pump_->set_slow_calls(SlowCalls::refuse);
+  listener_.emplace(io_, handles_.listener);
   watch_listener();
 }
 

@@ -35,6 +35,11 @@ PendingNotification::PendingNotification(PendingNotification&& other) noexcept
   other.owed_ = false;
 }
 
+PendingNotification PendingNotification::through(BorrowedFd listener) && {
+  owed_ = false;
+  return PendingNotification(listener, notification_);
+}
+
 // SECURITY(fail-closed): a call that nobody decided is refused.
 PendingNotification::~PendingNotification() {
   if (owed_) static_cast<void>(send(-EPERM, 0));

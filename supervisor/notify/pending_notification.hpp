@@ -23,12 +23,18 @@ class PendingNotification {
   ~PendingNotification();
 
   [[nodiscard]] const seccomp_data& data() const { return notification_.data; }
+  // As the kernel gave it: with it somebody else can answer when the holder is stuck. The kernel
+  // takes one answer; who comes second finds the target gone.
+  [[nodiscard]] const seccomp_notif& notification() const { return notification_; }
   [[nodiscard]] std::uint32_t thread_id() const {
     return notification_.pid;
   }  // 0: not visible to us
   // SECCOMP_IOCTL_NOTIF_ID_VALID: ask after opening the target's memory or files, and again before
   // acting.
   [[nodiscard]] bool still_valid() const;
+
+  // The same debt through another descriptor of the same listener, which outlives it.
+  [[nodiscard]] PendingNotification through(BorrowedFd listener) &&;
 
   // Each consumes the debt. target_gone when the target left meanwhile: a normal ending.
   [[nodiscard]] Status answer_error(int error_number);
