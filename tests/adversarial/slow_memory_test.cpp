@@ -51,7 +51,7 @@ class SlowMemory : public ::testing::Test {
   AuditSink audit_;
 };
 
-// One thread is stuck for ever; the others are answered as ever.
+// SECURITY(slow-memory): one thread is stuck for ever; the others are answered as ever.
 TEST_F(SlowMemory, OtherCallersAreServed) {
   const Shared<std::atomic<int>> refused;
   const Shared<std::atomic<int>> told;
