@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "tests/adversarial/death_fixture.hpp"
-#include "tests/adversarial/traced_child.hpp"
+#include "tests/adversarial/child_tracer.hpp"
 
 namespace yett::test {
 namespace {

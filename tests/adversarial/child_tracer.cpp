@@ -1,4 +1,4 @@
-#include "tests/adversarial/traced_child.hpp"
+#include "tests/adversarial/child_tracer.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
