@@ -7,8 +7,8 @@
 #include <map>
 #include <numeric>
 
-#include "tests/adversarial/death_fixture.hpp"
 #include "tests/adversarial/child_tracer.hpp"
+#include "tests/adversarial/death_fixture.hpp"
 
 namespace yett::test {
 namespace {
