@@ -19,7 +19,7 @@ using namespace yett::bench;  // NOLINT(google-build-using-namespace): literals 
 
 constexpr char kHelp[] =
     "Usage: yett-bench [OPTIONS]\n"
-    "       yett-bench oci [--rounds N] [--json FILE] [--realtime] [--strict]\n\n"
+    "       yett-bench oci [--rounds N] [--json FILE] [--strict]\n\n"
     "Compares native, bubblewrap and yett: start-up of /bin/true and single operations, in\n"
     "interleaved rounds. Prints medians and ratios, marks the goals, writes JSON beside.\n"
     "With oci: create, start and delete of a container by yett, crun and runc, with the\n"
@@ -115,7 +115,6 @@ int run_containers(const Options& options, const std::string& binaries) {
     std::fprintf(stderr, "yett-bench: %s\n", result.error().message().c_str());
     return 1;
   }
-  result->machine.realtime = options.realtime;
   std::fputs(oci_table(*result).c_str(), stdout);
   write_json(options.json.empty() ? binaries + "/bench-oci.json" : options.json, oci_json(*result));
   const auto ratio = over_crun(*result, "yett", kOciSum);
@@ -123,6 +122,8 @@ int run_containers(const Options& options, const std::string& binaries) {
 }
 
 int run(const Options& options) {
+  if (options.containers && options.realtime)
+    return wrong_use("--realtime: cgroups of v1 take no real-time process; try nice -n -20");
   if (options.realtime && !take_the_processor()) {
     std::fputs("yett-bench: --realtime: not permitted (run it as root)\n", stderr);
     return 1;

@@ -1,7 +1,9 @@
 #!/bin/sh
 # ./dev soak [MINUTES] | --smoke: starts and ends sandboxes, 8 at a time, in rounds of 1,000 runs of
 # mixed endings (success, failure, signals, the wall clock, a killed supervisor), then compares the
-# host with what it was (tests/support/host_snapshot.sh). --smoke is one round.
+# host with what it was (tests/support/host_snapshot.sh); each round ends with 200 containers whose
+# runtime is killed at random moments (containers.py). --smoke is one round without the containers,
+# of which the stage `oci` has 40.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -68,6 +70,11 @@ round() {
   host_is_clean
 }
 
+containers() {
+  case ${smoke:-} in yes) return 0 ;; esac
+  tests/soak/containers.py 200
+}
+
 if [ "${1:-}" = --some ]; then # a share of a round, run by xargs
   trap - EXIT
   rmdir "$work"
@@ -77,9 +84,9 @@ if [ "${1:-}" = --some ]; then # a share of a round, run by xargs
 fi
 
 case ${1:-10} in
-  --smoke) seconds=0 ;;
+  --smoke) seconds=0 smoke=yes ;;
   *[!0-9]*)
-    sed -n '2,4s/^# //p' "$0" >&2
+    sed -n '2,6s/^# //p' "$0" >&2
     exit 2
     ;;
   *) seconds=$((${1:-10} * 60)) ;;
@@ -89,7 +96,7 @@ started=$(date +%s)
 passed=0 failed=0
 snapshot "$work/before"
 while :; do
-  if round; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  if round && containers; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
   elapsed=$(($(date +%s) - started))
   echo "$(((passed + failed) * round_runs)) runs, $at_once at a time, in $elapsed s"
   if [ "$elapsed" -ge "$seconds" ] || [ $failed -ne 0 ]; then break; fi

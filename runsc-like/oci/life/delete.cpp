@@ -56,7 +56,10 @@ Status destroy_container(ContainerDirectory& directory, const ContainerState& st
 Status delete_container(const ContainerStore& store, const std::string& id, DeleteForce force) {
   auto directory = store.open(id);
   const bool forced = force == DeleteForce::yes;
-  if (!directory && directory.error().kind == ErrorKind::target_gone && forced) return {};
+  if (!directory && directory.error().kind == ErrorKind::target_gone && forced) {
+    store.sweep();  // its `create` may have been killed before it had a name
+    return {};
+  }
   if (!directory) return fail(std::move(directory).error());
   if (const Status locked = directory->lock(); !locked) {
     const bool gone = locked.error().kind == ErrorKind::target_gone;

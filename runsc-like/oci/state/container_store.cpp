@@ -54,10 +54,8 @@ Result<std::string> read_whole(int directory, const char* name) {
   }
 }
 
-Result<UniqueFd> open_lock(int directory) {
-  UniqueFd file(::openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file.valid()) return fail(errno_error("open", "lock"));
-  return file;
+int open_lock(int directory) {
+  return ::openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
 void remove_files(int directory) {
@@ -125,7 +123,8 @@ bool is_frozen(const ContainerState& state) {
 
 Status ContainerDirectory::lock() {
   if (lock_.valid()) return {};
-  YETT_TRY(UniqueFd file, open_lock(directory_.get()));
+  UniqueFd file(open_lock(directory_.get()));
+  if (!file.valid()) return fail(errno == ENOENT ? absent(id_) : errno_error("open", "lock"));
   constexpr int kTries = 1000;
   constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 10'000'000};
   for (int i = 0; ::flock(file.get(), LOCK_EX | LOCK_NB) != 0; ++i) {
@@ -136,9 +135,12 @@ Status ContainerDirectory::lock() {
                         .detail = "another command has held the container for 10 s"});
     ::nanosleep(&kPause, nullptr);
   }
-  // It may have been deleted while we waited.
+  // It may have been deleted while we waited, and another made of the same name.
   struct stat here{};
-  if (::stat(path_.c_str(), &here) != 0) return fail(absent(id_));
+  struct stat named{};
+  if (::fstat(directory_.get(), &here) != 0 || ::lstat(path_.c_str(), &named) != 0 ||
+      here.st_ino != named.st_ino || here.st_dev != named.st_dev)
+    return fail(absent(id_));
   lock_ = std::move(file);
   return {};
 }
@@ -208,9 +210,8 @@ Status ContainerDirectory::remove() {
   return {};
 }
 
-Result<ContainerDirectory> ContainerStore::create(const std::string& id) const {
-  YETT_CHECK(check_container_id(id));
-  YETT_CHECK(make_root(root_));
+// `swept`: another command's sweep() took the new directory before it was locked.
+Result<ContainerDirectory> ContainerStore::try_create(const std::string& id, bool& swept) const {
   ContainerDirectory made;
   made.root_ = root_;
   made.id_ = id;
@@ -218,19 +219,32 @@ Result<ContainerDirectory> ContainerStore::create(const std::string& id) const {
   const std::string fresh = root_ + "/" + kHidden + "new." + std::to_string(::getpid());
   remove_hidden(fresh);  // of a killed process with our pid
   if (::mkdir(fresh.c_str(), 0700) != 0) return fail(errno_error("mkdir", fresh));
+  const auto failed = [&swept](const char* operation, const std::string& subject) {
+    swept = errno == ENOENT;
+    return fail(errno_error(operation, subject));
+  };
   made.directory_.reset(::open(fresh.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!made.directory_.valid()) return fail(errno_error("open", fresh));
-  YETT_TRY(made.lock_, open_lock(made.directory_.get()));
-  if (::flock(made.lock_.get(), LOCK_EX) != 0) return fail(errno_error("lock", fresh));
-  if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, made.path_.c_str(), RENAME_NOREPLACE) != 0) {
-    const Error error = errno == EEXIST
-                            ? request_error(id, "container with given ID already exists",
-                                            "choose another, or delete it")
-                            : errno_error("make", made.path_);
-    remove_hidden(fresh);
-    return fail(error);
+  if (!made.directory_.valid()) return failed("open", fresh);
+  made.lock_.reset(open_lock(made.directory_.get()));
+  if (!made.lock_.valid()) return failed("open lock in", fresh);
+  if (::flock(made.lock_.get(), LOCK_EX) != 0) return failed("lock", fresh);
+  if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, made.path_.c_str(), RENAME_NOREPLACE) == 0)
+    return made;
+  if (errno != EEXIST) return failed("make", made.path_);
+  remove_hidden(fresh);
+  return fail(
+      request_error(id, "container with given ID already exists", "choose another, or delete it"));
+}
+
+Result<ContainerDirectory> ContainerStore::create(const std::string& id) const {
+  YETT_CHECK(check_container_id(id));
+  YETT_CHECK(make_root(root_));
+  constexpr int kTries = 100;
+  for (int i = 1;; ++i) {
+    bool swept = false;
+    auto made = try_create(id, swept);
+    if (made || !swept || i == kTries) return made;
   }
-  return made;
 }
 
 Result<ContainerDirectory> ContainerStore::open(const std::string& id) const {
@@ -258,7 +272,10 @@ void ContainerStore::sweep() const {
     const std::string path = root_ + "/" + name;
     const UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     const UniqueFd held(::openat(directory.get(), "lock", O_RDWR | O_CLOEXEC));
-    if (held.valid() && ::flock(held.get(), LOCK_EX | LOCK_NB) == 0) remove_hidden(path);
+    if (!held.valid())
+      ::rmdir(path.c_str());  // killed before the lock was there, or after it had gone
+    else if (::flock(held.get(), LOCK_EX | LOCK_NB) == 0)
+      remove_hidden(path);
   }
 }
 

@@ -64,6 +64,8 @@ class ContainerStore {
   void sweep() const;
 
  private:
+  [[nodiscard]] Result<ContainerDirectory> try_create(const std::string& id, bool& swept) const;
+
   std::string root_;
 };
 
