@@ -121,10 +121,13 @@ TEST_F(DeathSteps, AtEachCallOfTheEnd) {
 TEST_F(DeathSteps, WithoutAGuardItLivesOn) {
   RunningProgram parent({"sh", "-c", kAttacks + "/forbidden_first " + volume_ + " & echo $!; wait"},
                         {});
-  ASSERT_TRUE(parent.wait_for_output("\n", milliseconds(5000)));
+  ASSERT_TRUE(parent.wait_for_output("\n", milliseconds(20000)));
   const int orphan = std::stoi(parent.output());
   parent.kill(SIGKILL);
-  std::this_thread::sleep_for(milliseconds(200));
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!std::filesystem::exists(volume_ + "/unshare") &&
+         std::chrono::steady_clock::now() < patience)
+    std::this_thread::sleep_for(milliseconds(10));
   EXPECT_EQ(::kill(orphan, 0), 0);
   EXPECT_TRUE(std::filesystem::exists(volume_ + "/unshare"));
   ::kill(orphan, SIGKILL);
