@@ -9,6 +9,7 @@
 #include "runsc-like/cli/pack.hpp"
 #include "runsc-like/cli/policy.hpp"
 #include "runsc-like/cli/run.hpp"
+#include "runsc-like/cli/sandbox_commands.hpp"
 #include "runsc-like/cli/spec.hpp"
 
 namespace yett {
@@ -17,6 +18,10 @@ namespace {
 
 int run_either(int argc, char** argv) {
   return is_oci_run(argc, argv) ? oci_run(argc, argv) : run_sandbox(argc, argv);
+}
+
+int ps_either(int argc, char** argv) {
+  return is_sandbox_ps(argc, argv) ? sandbox_ps(argc, argv) : oci_ps(argc, argv);
 }
 
 }  // namespace
@@ -36,7 +41,14 @@ std::span<const Command> all_commands() {
       Command{"kill", "send a signal to a container", oci_kill},
       Command{"delete", "remove a stopped container", oci_delete},
       Command{"list", "the containers there are", oci_list},
-      Command{"ps", "the processes of a container", oci_ps},
+      Command{"ps", "what runs; or the processes of one sandbox or container", ps_either},
+      Command{"logs", "what a sandbox in the background has written", sandbox_logs},
+      Command{"stop", "end sandboxes or containers", sandbox_stop},
+      Command{"rm", "forget those that have ended", sandbox_rm},
+      Command{"wait", "wait for their end", sandbox_wait},
+      Command{"shutdown", "end all of them", sandbox_shutdown},
+      Command{"stats", "what they take of CPU, memory and processes", sandbox_stats},
+      Command{"top", "the processes of one", sandbox_top},
       Command{"pause", "let a container's processes stand still", oci_pause},
       Command{"resume", "let them go on", oci_resume},
       Command{"update", "change the resources of a container", oci_update},

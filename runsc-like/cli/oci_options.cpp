@@ -14,6 +14,14 @@ const OciOption* find_option(std::span<const OciOption> options, std::string_vie
   return found == options.end() ? nullptr : &*found;
 }
 
+// "-it": letters of flags, for people; engines write each by itself.
+bool are_flags(std::span<const OciOption> options, std::string_view letters) {
+  return letters.size() > 1 && std::ranges::all_of(letters, [&](char letter) {
+           const OciOption* option = find_option(options, {&letter, 1}, true);
+           return option != nullptr && option->value == OptionValue::none;
+         });
+}
+
 bool is_word(std::string_view text) { return text.size() < 2 || text[0] != '-'; }
 
 }  // namespace
@@ -48,6 +56,11 @@ Result<OciArguments> parse_oci_arguments(std::span<const OciOption> options,
     text.remove_prefix(one_dash ? 1 : 2);
     const std::size_t equals = text.find('=');
     const OciOption* option = find_option(options, text.substr(0, equals), one_dash);
+    if (option == nullptr && one_dash && are_flags(options, text)) {
+      for (const char letter : text)
+        parsed.values_[std::string(find_option(options, {&letter, 1}, true)->name)] = {"true"};
+      continue;
+    }
     if (option == nullptr) return fail(request_error(arguments[i], "no such option", "see --help"));
     std::vector<std::string>& values = parsed.values_[std::string(option->name)];
     if (option->value == OptionValue::none) {

@@ -215,6 +215,7 @@ Status take_process(const RunOptions& options, SandboxRequest& request) {
     YETT_CHECK(add_variable(text, "-e", request.environment));
   YETT_CHECK(take_user(options.user, request.user));
   YETT_CHECK(take_name(options.name, request));
+  request.addressed = !options.name.empty();
   if (options.terminal || all_terminals()) request.terminal = TerminalMode::pty;
   return {};
 }

@@ -28,6 +28,7 @@ constexpr const char* kExamples =
     "  yett run --here -- make test                with the current directory, read-only\n"
     "  yett run --here=rw -m 512M --time 30s -- ./build.sh\n"
     "  yett run -v /srv/data:/data:ro app.sqfs     a package; it names its own command\n"
+    "  yett run -d --name web app.sqfs             in the background; then yett ps, logs, stop\n"
     "  yett run --dry-run -- true                  the plan as JSON; nothing is started\n\n"
     "Exit status: the program's own; 128+n when signal n ended it; 127 not found, 126 not "
     "executable,\n"
@@ -55,11 +56,22 @@ std::vector<Option> options_into(RunOptions& into) {
       {'e', "env", "NAME=VALUE", "or NAME, to pass the caller's on", &into.environment, "Process"},
       {0, "env-file", "FILE", "lines of NAME=VALUE", &into.environment_files, "Process"},
       {'u', "user", "UID[:GID]", "inside (default 1000:1000)", &into.user, "Process"},
-      {0, "name", "NAME", "of the sandbox, in the audit log", &into.name, "Process"},
+      {0, "name", "NAME", "of the sandbox: for ps, stop, exec, ..., and in the audit log",
+       &into.name, "Process"},
       {'i', "interactive", "", "standard input is kept (it always is; for docker's habits)",
        &into.interactive, "Process"},
       {'t', "tty", "", "a terminal of its own (the default when all three are terminals)",
        &into.terminal, "Process"},
+
+      {'d', "detach", "", "in the background, under a supervisor of its own; prints its name",
+       &into.detach, "Background"},
+      {0, "rm", "", "forget it when it has ended", &into.remove_at_end, "Background"},
+      {0, "log", "FILE|DIR", "what it writes (default: kept with its state; see yett logs)",
+       &into.log, "Background"},
+      {0, "wait", "", "with -d: wait for its end, and end with its status", &into.wait,
+       "Background"},
+      {0, "root", "DIR", "of the state that ps, logs, stop, ... read (default /run/yett/oci)",
+       &into.root, "Background"},
 
       {'m', "memory", "SIZE", "memory limit, e.g. 256M", &into.memory, "Limits"},
       {0, "cpus", "NUMBER", "CPU limit, e.g. 1.5", &into.cpus, "Limits"},
@@ -98,6 +110,17 @@ std::expected<std::string, std::string> take_image(const std::vector<std::string
   return places.empty() ? "" : places[0];
 }
 
+// Options that mean something only together.
+std::optional<std::string> check_background(const RunOptions& options) {
+  if (options.detach && options.terminal)
+    return "-d with -t: nobody would sit at that terminal; leave one out, and use yett exec -t";
+  if (options.detach && options.dry_run) return "-d with --dry-run: a plan is printed in front";
+  if (!options.detach && options.wait) return "--wait: without -d it is waited for anyway";
+  if (!options.detach && !options.log.empty())
+    return "--log: without -d its output is yours; add -d, or write > FILE";
+  return std::nullopt;
+}
+
 }  // namespace
 
 // The command is everything after the first "--", so that no flag of its own is taken for ours.
@@ -117,6 +140,7 @@ std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv) {
   auto image = take_image(line->places);
   if (!image) return std::unexpected(tell(image.error()));
   options.image = *std::move(image);
+  if (const auto problem = check_background(options)) return std::unexpected(tell(*problem));
   if (!options.here.empty() && options.here != "ro" && options.here != "rw")
     return std::unexpected(tell("--here=" + options.here + ": wanted ro or rw"));
   options.overlay_dirs = split_at_commas(options.overlay_dirs);

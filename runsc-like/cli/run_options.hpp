@@ -40,6 +40,11 @@ struct RunOptions {
   bool interactive = false;
   bool terminal = false;
   bool dry_run = false;
+  bool detach = false;
+  bool remove_at_end = false;
+  bool wait = false;
+  std::string log;   // file or directory; empty: beside the state
+  std::string root;  // of the state; empty: oci_globals()'s
 };
 
 // What parsing decided when there is nothing to run: --help, or a usage error already printed.

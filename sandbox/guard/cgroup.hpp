@@ -58,6 +58,10 @@ class CgroupDir {
   // Moves a whole process in, from outside.
   [[nodiscard]] Status join(pid_t process) const;
 
+  // Every directory, v2's first where has_v2().
+  [[nodiscard]] const std::vector<std::string>& directories() const { return directories_; }
+  [[nodiscard]] bool has_v2() const { return v2_first_; }
+
   [[nodiscard]] CgroupUsage usage() const;
   [[nodiscard]] CgroupLoad load() const;
   // SIGKILL to everything inside, forks that race included. Does not wait.

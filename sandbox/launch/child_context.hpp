@@ -23,6 +23,7 @@ struct ChildContext {
   const char* const* argv = nullptr;
   const char* const* environment = nullptr;
   const char* working_directory = nullptr;
+  int joined_process = -1;  // pidfd of the sandbox's PID 1, for run_joining_child
 
   // Changed by the child.
   RootfsState root_state;
@@ -32,6 +33,10 @@ struct ChildContext {
 
 // Runs the child: never returns.
 [[noreturn]] void run_setup_child(ChildContext& context);
+
+// Runs the child that joins a sandbox: never returns. Sends `ready` with the pid of the child of
+// its own that is inside, and that waits there for its release.
+[[noreturn]] void run_joining_child(ChildContext& context);
 
 // PID 1 from here on: starts the app, reports, reaps, leaves with it. Never returns.
 [[noreturn]] void run_init_child(ChildContext& context);

@@ -11,10 +11,10 @@
 #include <utility>
 
 #include "ioctl_uapi/clone.hpp"
-#include "ioctl_uapi/fd_passing.hpp"
 #include "sandbox/launch/child_context.hpp"
 #include "sandbox/launch/exec_strings.hpp"
 #include "sandbox/launch/id_maps.hpp"
+#include "sandbox/launch/launch_steps.hpp"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)  // Linux 5.19
@@ -22,18 +22,6 @@
 
 namespace yett {
 namespace {
-
-constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
-
-std::unexpected<LaunchFailure> failed(Error error, ChildStep step = ChildStep::start) {
-  return std::unexpected<LaunchFailure>(LaunchFailure{.error = std::move(error), .step = step});
-}
-
-unsigned filter_flags(const FilterPlan& plan) {
-  unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
-  if (plan.wait_killable) flags |= SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-  return flags;
-}
 
 // The network namespace comes later and from elsewhere: see FreshNetwork.
 constexpr std::uint64_t kNamespaceFlags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
@@ -75,17 +63,32 @@ Error step_error(const SandboxPlan& plan, const LaunchMessage& message) {
   return error;
 }
 
-// Waits for `expected`; a `failed` message becomes the step's error.
-LaunchResult<ReceivedMessage> expect_message(const SandboxPlan& plan, BorrowedFd socket,
-                                             LaunchMessageKind expected) {
-  Result<ReceivedMessage> received = receive_launch_message(socket);
-  if (!received) return failed(std::move(received).error());
-  if (received->message.kind == LaunchMessageKind::failed)
-    return failed(step_error(plan, received->message), received->message.step);
-  if (received->message.kind != expected)
-    return failed(
-        Error{.kind = ErrorKind::internal, .operation = "launch", .detail = "unexpected message"});
-  return std::move(*received);
+// The network namespace is sent when it is made; the child asks for it only after its mounts.
+LaunchResult<void> send_network(const SandboxPlan& plan, const LaunchInputs& inputs,
+                                BorrowedFd socket) {
+  if (plan.namespaces.network != NetworkNamespace::fresh) return {};
+  std::optional<FreshNetwork> own;
+  if (inputs.network == nullptr) own = FreshNetwork::start();
+  Result<UniqueFd> made = own ? own->take() : inputs.network->take();
+  if (!made) return launch_failure(std::move(made).error(), ChildStep::network);
+  const LaunchMessage message{.kind = LaunchMessageKind::network};
+  const ChildResult sent = send_launch_message(socket.get(), message, made->get());
+  // A child that is gone already has said why: await_mounted reads it.
+  if (sent != kDone && sent != EPIPE)
+    return launch_failure(errno_error(sent, "send network namespace"), ChildStep::network);
+  return {};
+}
+
+}  // namespace
+
+std::unexpected<LaunchFailure> launch_failure(Error error, ChildStep step) {
+  return std::unexpected<LaunchFailure>(LaunchFailure{.error = std::move(error), .step = step});
+}
+
+unsigned filter_flags(const FilterPlan& plan) {
+  unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+  if (plan.wait_killable) flags |= SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+  return flags;
 }
 
 Result<std::pair<UniqueFd, UniqueFd>> make_status_sockets() {
@@ -95,23 +98,17 @@ Result<std::pair<UniqueFd, UniqueFd>> make_status_sockets() {
   return std::pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
-// The network namespace is sent when it is made; the child asks for it only after its mounts.
-LaunchResult<void> send_network(const SandboxPlan& plan, const LaunchInputs& inputs,
-                                BorrowedFd socket) {
-  if (plan.namespaces.network != NetworkNamespace::fresh) return {};
-  std::optional<FreshNetwork> own;
-  if (inputs.network == nullptr) own = FreshNetwork::start();
-  Result<UniqueFd> made = own ? own->take() : inputs.network->take();
-  if (!made) return failed(std::move(made).error(), ChildStep::network);
-  const LaunchMessage message{.kind = LaunchMessageKind::network};
-  const ChildResult sent = send_launch_message(socket.get(), message, made->get());
-  // A child that is gone already has said why: await_mounted reads it.
-  if (sent != kDone && sent != EPIPE)
-    return failed(errno_error(sent, "send network namespace"), ChildStep::network);
-  return {};
+LaunchResult<ReceivedMessage> expect_launch_message(const SandboxPlan& plan, BorrowedFd socket,
+                                                    LaunchMessageKind expected) {
+  Result<ReceivedMessage> received = receive_launch_message(socket);
+  if (!received) return launch_failure(std::move(received).error());
+  if (received->message.kind == LaunchMessageKind::failed)
+    return launch_failure(step_error(plan, received->message), received->message.step);
+  if (received->message.kind != expected)
+    return launch_failure(
+        Error{.kind = ErrorKind::internal, .operation = "launch", .detail = "unexpected message"});
+  return std::move(*received);
 }
-
-}  // namespace
 
 Result<SharedPage> SharedPage::make() {
   void* page = ::mmap(nullptr, sizeof(LaunchPage), PROT_READ | PROT_WRITE,
@@ -132,11 +129,11 @@ SharedPage::~SharedPage() {
 
 LaunchResult<StartedSandbox> begin_sandbox(const SandboxPlan& plan, const LaunchInputs& inputs) {
   auto page = SharedPage::make();
-  if (!page) return failed(std::move(page).error());
+  if (!page) return launch_failure(std::move(page).error());
   auto id_maps = make_mount_id_maps(plan);
-  if (!id_maps) return failed(std::move(id_maps).error(), ChildStep::mounts);
+  if (!id_maps) return launch_failure(std::move(id_maps).error(), ChildStep::mounts);
   auto sockets = make_status_sockets();
-  if (!sockets) return failed(std::move(sockets).error());
+  if (!sockets) return launch_failure(std::move(sockets).error());
   const ExecStrings strings =
       make_exec_strings(plan.process.argv, plan.process.environment, kDefaultPath);
   ChildContext context{.plan = &plan,
@@ -155,7 +152,7 @@ LaunchResult<StartedSandbox> begin_sandbox(const SandboxPlan& plan, const Launch
                        .root_state = {}};
 
   auto child = fork_with_namespaces(kNamespaceFlags, inputs.cgroup_v2);
-  if (!child) return failed(std::move(child).error());
+  if (!child) return launch_failure(std::move(child).error());
   if (child->pid == 0) {
     sockets->first.reset();  // the parent's end: held here, its closing would never show
     run_setup_child(context);
@@ -169,19 +166,23 @@ LaunchResult<StartedSandbox> begin_sandbox(const SandboxPlan& plan, const Launch
   return started;
 }
 
-void give_filter(const StartedSandbox& started, const CompiledFilter& filter) {
-  LaunchPage& page = *started.page.get();
+void give_filter(LaunchPage& page, const CompiledFilter& filter) {
   page.filter_length = static_cast<unsigned short>(filter.program.size());
   std::ranges::copy(filter.program, page.filter);
 }
 
+void give_filter(const StartedSandbox& started, const CompiledFilter& filter) {
+  give_filter(*started.page.get(), filter);
+}
+
 LaunchResult<WaitingSandbox> await_mounted(StartedSandbox started, const SandboxPlan& plan) {
-  auto ready = expect_message(plan, started.status_socket.borrow(), LaunchMessageKind::ready);
+  auto ready =
+      expect_launch_message(plan, started.status_socket.borrow(), LaunchMessageKind::ready);
   if (!ready) return std::unexpected<LaunchFailure>(std::move(ready).error());
   if (Status mapped =
           write_id_maps(started.init.pid(), plan.identity.uid_map, plan.identity.gid_map);
       !mapped)
-    return failed(std::move(mapped).error(), ChildStep::user_namespace);
+    return launch_failure(std::move(mapped).error(), ChildStep::user_namespace);
   return WaitingSandbox{.init = std::move(started.init),
                         .status_socket = std::move(started.status_socket),
                         .page = std::move(started.page)};
@@ -199,13 +200,15 @@ LaunchResult<RunningSandbox> release_sandbox(WaitingSandbox waiting, const Sandb
   const LaunchMessage release{.kind = LaunchMessageKind::release};
   if (const ChildResult sent = send_launch_message(waiting.status_socket.get(), release);
       sent != kDone)
-    return failed(errno_error(sent, "release", "status socket"), ChildStep::released);
-  auto started = expect_message(plan, waiting.status_socket.borrow(), LaunchMessageKind::started);
+    return launch_failure(errno_error(sent, "release", "status socket"), ChildStep::released);
+  auto started =
+      expect_launch_message(plan, waiting.status_socket.borrow(), LaunchMessageKind::started);
   if (!started) return std::unexpected<LaunchFailure>(std::move(started).error());
   return RunningSandbox{.init = std::move(waiting.init),
                         .status_socket = std::move(waiting.status_socket),
                         .listener = std::move(started->fds[kPassedListener]),
                         .pty_master = std::move(started->fds[kPassedTerminal]),
+                        .app_pid = started->message.app_pid,
                         .page = std::move(waiting.page)};
 }
 

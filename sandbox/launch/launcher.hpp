@@ -65,6 +65,7 @@ struct RunningSandbox {
   UniqueFd status_socket;
   UniqueFd listener;    // invalid: no filter
   UniqueFd pty_master;  // invalid: no terminal
+  int app_pid = 0;      // inside
   SharedPage page;
 };
 

@@ -133,6 +133,51 @@ constexpr Step kSteps[] = {
     {ChildStep::stdio, stdio},
 };
 
+// None of the sandbox's namespaces is left out, or it is not joined.
+ChildResult join_namespaces(ChildContext& context) {
+  constexpr int kAll = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+                       CLONE_NEWUTS | CLONE_NEWCGROUP;
+  return from_libc(::setns(context.joined_process, kAll));
+}
+
+// The pid namespace is the next child's. That one is the parent's child, for the parent to wait
+// for.
+ChildResult enter_by_fork(ChildContext& context) {
+  const auto inside = static_cast<int>(
+      ::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+  if (inside < 0) return errno;
+  if (inside == 0) return kDone;
+  const LaunchMessage ready{.kind = LaunchMessageKind::ready, .app_pid = inside};
+  ::_exit(send_launch_message(context.status_socket, ready) == kDone ? 0 : 125);
+}
+
+// What is told of these steps are the names of the launch's that they stand for. The groups go
+// before the user namespace is joined, in which nobody may change them.
+constexpr Step kJoiningSteps[] = {
+    {ChildStep::start, begin},
+    {ChildStep::cgroups, cgroups},
+    {ChildStep::session_keyring, session_keyring},
+    {ChildStep::groups, groups},
+    {ChildStep::user_namespace, join_namespaces},
+    {ChildStep::user_namespace, enter_by_fork},
+    {ChildStep::released, released},
+    {ChildStep::rlimits, rlimits},
+    {ChildStep::identity, identity},
+    {ChildStep::capabilities, capabilities},
+    {ChildStep::no_new_privs, no_new_privs},
+    {ChildStep::die_with_parent, die_with_parent},
+    {ChildStep::stdio, stdio},
+};
+
+[[noreturn]] void run_steps(ChildContext& context, std::span<const Step> steps) {
+  for (const Step& step : steps) {
+    const ChildResult result = step.run(context);
+    if (result != kDone) fail_child(context, step.id, result);
+    note_step(context, step.id);
+  }
+  run_init_child(context);
+}
+
 constexpr bool steps_in_order() {
   for (std::size_t i = 0; i < std::size(kSteps); ++i)
     if (kSteps[i].id != static_cast<ChildStep>(i)) return false;
@@ -159,13 +204,7 @@ void fail_child(const ChildContext& context, ChildStep step, ChildResult error) 
   ::_exit(125);
 }
 
-void run_setup_child(ChildContext& context) {
-  for (const Step& step : kSteps) {
-    const ChildResult result = step.run(context);
-    if (result != kDone) fail_child(context, step.id, result);
-    note_step(context, step.id);
-  }
-  run_init_child(context);
-}
+void run_setup_child(ChildContext& context) { run_steps(context, kSteps); }
+void run_joining_child(ChildContext& context) { run_steps(context, kJoiningSteps); }
 
 }  // namespace yett

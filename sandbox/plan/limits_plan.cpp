@@ -52,6 +52,9 @@ Status plan_limits(const PlanInputs& inputs, SandboxPlan& plan) {
   const LimitPolicy& limits = inputs.policy.limits;
   plan.rlimits = make_rlimits(limits);
   plan.cgroup.name = "yett/" + plan.sandbox;
+  // A name can be taken again while its earlier bearer's cgroup is still being cleared away.
+  if (!inputs.request.name.empty())
+    plan.cgroup.name += "." + std::to_string(inputs.context.identity_seed);
   if (limits.memory_bytes) YETT_CHECK(check_controller(inputs, "memory", "memory"));
   if (limits.cpus) YETT_CHECK(check_controller(inputs, "cpu", "cpu"));
   plan.cgroup.memory_bytes = limits.memory_bytes;
@@ -61,7 +64,8 @@ Status plan_limits(const PlanInputs& inputs, SandboxPlan& plan) {
     YETT_CHECK(check_controller(inputs, "pids", "pids"));
     plan.cgroup.pids = limits.pids;
   }
-  plan.cgroup.wanted = limits.memory_bytes || limits.cpus || plan.cgroup.pids;
+  plan.cgroup.wanted =
+      limits.memory_bytes || limits.cpus || plan.cgroup.pids || inputs.request.addressed;
   return {};
 }
 

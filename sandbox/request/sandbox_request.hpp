@@ -43,6 +43,8 @@ struct SandboxRequest {
   IdRequest user;
   TerminalMode terminal = TerminalMode::none;
   std::string hostname = "yett";
+  bool addressed =
+      false;  // other commands will find it by name: it gets a cgroup whatever limits it has
 
   std::vector<std::string>
       require;  // --require=bpf-lsm,landlock,...: end the launch where one is missing

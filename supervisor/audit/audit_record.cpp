@@ -1,15 +1,13 @@
 #include "supervisor/audit/audit_record.hpp"
 
 #include <cstring>
-#include <ctime>
 
 #include "base/text.hpp"
+#include "base/time_text.hpp"
 #include "fmt/format.h"
 
 namespace yett {
 namespace {
-
-constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 
 void append_escaped_ascii(std::string& out, char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -61,16 +59,6 @@ std::string json_string(std::string_view text) {
     text.remove_prefix(1);
   }
   return out + '"';
-}
-
-std::string format_time(std::int64_t time_ns) {
-  std::int64_t nanoseconds = time_ns % kNanosecondsPerSecond;
-  if (nanoseconds < 0) nanoseconds += kNanosecondsPerSecond;
-  const std::time_t seconds = (time_ns - nanoseconds) / kNanosecondsPerSecond;
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", utc.tm_year + 1900,
-                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, nanoseconds);
 }
 
 std::string to_json(const AuditRecord& record) {

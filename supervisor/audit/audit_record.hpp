@@ -32,9 +32,6 @@ struct AuditRecord {
 // characters become \u00NN; a byte that is not UTF-8 becomes the four characters \xNN.
 [[nodiscard]] std::string json_string(std::string_view text);
 
-// RFC 3339 in UTC with nanoseconds: "2026-11-21T18:58:00.000000001Z".
-[[nodiscard]] std::string format_time(std::int64_t time_ns);
-
 // One line without its newline; every key is always there, in the order of the struct.
 [[nodiscard]] std::string to_json(const AuditRecord& record);
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/time_text.hpp"
 #include "fmt/format.h"
 
 namespace yett {

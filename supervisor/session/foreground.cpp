@@ -15,6 +15,7 @@
 #include "sandbox/plan/planner.hpp"
 #include "supervisor/audit/summary.hpp"
 #include "supervisor/lsm/kernel_planes.hpp"
+#include "supervisor/session/find_app.hpp"
 
 namespace yett {
 namespace {
@@ -236,6 +237,18 @@ LaunchResult<RunningSandbox> launch(const SandboxPlan& plan, const LaunchInputs&
   return running;
 }
 
+Status tell_started(const SessionOptions& options, const SessionReport& report,
+                    const RunningSandbox& running, const Parts& parts) {
+  if (!options.on_started) return {};
+  StartedSession started{.app_pid = find_app(running.init.pid(), running.app_pid),
+                         .cgroup_path = "/" + report.plan.cgroup.name};
+  if (parts.cgroup) {
+    started.cgroups = parts.cgroup->directories();
+    started.cgroup_v2 = parts.cgroup->has_v2();
+  }
+  return options.on_started(started);
+}
+
 // Watches it to its end, and takes it apart.
 SessionReport see_through(SessionReport report, RunningSandbox running, Parts& parts,
                           Clock& clock) {
@@ -292,6 +305,10 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   inputs.network = network ? &*network : nullptr;
   auto running = launch(report.plan, inputs, parts, clock);
   if (!running) return launch_failed(std::move(report), std::move(running).error(), request);
+  if (Status told = tell_started(options, report, *running, parts); !told) {
+    destroy(std::move(*running), parts);
+    return failed_report(std::move(report), std::move(told).error(), kOwnFailure);
+  }
   return see_through(std::move(report), std::move(*running), parts, clock);
 }
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "sandbox/host/kernel_features.hpp"
@@ -14,8 +15,18 @@
 
 namespace yett {
 
+// What can be said of a sandbox whose program has been executed.
+struct StartedSession {
+  int app_pid = 0;                   // the program's; 0: it has ended already
+  std::vector<std::string> cgroups;  // directories, v2's first where there is one
+  bool cgroup_v2 = false;
+  std::string cgroup_path;  // of all of them, below each hierarchy's mount
+};
+
 struct SessionOptions {
   std::string audit_file;  // JSON lines are appended; empty: none
+  // Called once, before anything of the program's is answered; an error ends the sandbox.
+  std::function<Status(const StartedSession&)> on_started;
 };
 
 // Probes of the BPF planes, by the room that may load programs. Whoever probes the host, and above

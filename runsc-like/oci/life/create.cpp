@@ -2,11 +2,11 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <memory>
 
+#include "base/time_text.hpp"
 #include "runsc-like/oci/config/read_config.hpp"
 #include "runsc-like/oci/life/console_socket.hpp"
 #include "runsc-like/oci/life/hooks.hpp"
@@ -35,17 +35,6 @@ Result<std::string> from_here(const std::string& path) {
   return std::string(here.get()) + "/" + path;
 }
 
-std::string now_text() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  std::tm parts{};
-  ::gmtime_r(&now.tv_sec, &parts);
-  char text[32];
-  const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  std::string fraction = std::to_string(1'000'000'000 + now.tv_nsec).substr(1);
-  return std::string(text, length) + "." + fraction + "Z";
-}
-
 // A path of cgroupfs; a slice of systemd's has colons.
 Result<std::string> choose_cgroup_path(const Config& config, const std::string& id) {
   const std::string& asked = config.linux_.cgroups_path;
@@ -69,7 +58,7 @@ ContainerState first_state(const Config& config, const CreateOptions& options,
   state.oci_version = config.oci_version;
   state.id = options.id;
   state.bundle = bundle;
-  state.created = now_text();
+  state.created = time_text_now();
   state.owner = ::geteuid() == 0 ? "root" : std::to_string(::geteuid());
   state.annotations = config.annotations;
   if (config.process && !config.process->args.empty()) state.program = config.process->args.front();

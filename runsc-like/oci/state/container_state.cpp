@@ -18,6 +18,22 @@ void write_document(JsonWriter& json, const ContainerState& state, ContainerStat
   json.member("status", container_status_name(status)).member("bundle", state.bundle);
 }
 
+void write_sandbox(JsonWriter& json, const SandboxFacts& facts) {
+  json.key("sandbox").begin_object().member("supervisor", facts.supervisor);
+  json.member("supervisorStart", facts.supervisor_start).member("image", facts.image);
+  json.member("command", facts.command).member("log", facts.log);
+  json.member("removeAtEnd", facts.remove_at_end).end_object();
+}
+
+void read(const Field& field, SandboxFacts& facts) {
+  read(field.require("supervisor"), facts.supervisor);
+  read(field.require("supervisorStart"), facts.supervisor_start);
+  read(field["image"], facts.image);
+  read(field["command"], facts.command);
+  read(field["log"], facts.log);
+  read(field["removeAtEnd"], facts.remove_at_end);
+}
+
 bool allowed_in_id(char byte) {
   return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
          (byte >= '0' && byte <= '9') || byte == '_' || byte == '+' || byte == '.' || byte == '-';
@@ -50,6 +66,7 @@ std::string state_file_text(const ContainerState& state) {
   json.member("program", state.program).member("cgroups", state.cgroups);
   json.member("cgroupV2", state.cgroup_v2).member("cgroupPath", state.cgroup_path);
   json.member("annotations", state.annotations);
+  if (state.sandbox) write_sandbox(json, *state.sandbox);
   return json.end_object().text();
 }
 
@@ -76,6 +93,8 @@ Result<ContainerState> parse_state_file(std::string_view text, const std::string
   read(root["cgroupV2"], state.cgroup_v2);
   read(root["cgroupPath"], state.cgroup_path);
   read(root["annotations"], state.annotations);
+  if (const Field sandbox = root["sandbox"]; sandbox.there())
+    read(sandbox, state.sandbox.emplace());
   YETT_CHECK(reading.finish());
   return state;
 }

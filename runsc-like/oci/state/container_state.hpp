@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,16 @@ namespace yett::oci {
 
 enum class ContainerStatus { creating, created, running, paused, stopped };
 [[nodiscard]] const char* container_status_name(ContainerStatus status);
+
+// What a sandbox of `yett run` has beside what every container has: a supervisor of its own.
+struct SandboxFacts {
+  int supervisor = 0;                  // 0: not there yet
+  std::uint64_t supervisor_start = 0;  // as pid_start
+  std::string image;                   // as a person named it
+  std::vector<std::string> command;
+  std::string log;  // file; empty: its output went to its caller
+  bool remove_at_end = false;
+};
 
 struct ContainerState {
   std::string oci_version = "1.0.2";
@@ -29,6 +40,7 @@ struct ContainerState {
   bool cgroup_v2 = false;            // the first directory is of v2
   std::string cgroup_path;           // of all of them, below each hierarchy's mount
   std::map<std::string, std::string> annotations;
+  std::optional<SandboxFacts> sandbox;  // nothing: a container of a bundle
 };
 
 [[nodiscard]] std::string state_file_text(const ContainerState& state);

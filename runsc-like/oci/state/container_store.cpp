@@ -60,7 +60,9 @@ int open_lock(int directory) {
 
 void remove_files(int directory) {
   static constexpr const char* kFiles[] = {
-      "state.json", "state.json.new", "config.json", "config.json.new", "waiting", "start", "lock"};
+      "state.json", "state.json.new", "config.json", "config.json.new",
+      "waiting",    "start",          "end",         "log",
+      "log.1",      "exec",           "lock"};
   for (const char* name : kFiles) ::unlinkat(directory, name, 0);
 }
 
@@ -145,6 +147,12 @@ Status ContainerDirectory::lock() {
   return {};
 }
 
+// Also for the copies of it that other processes have by fork.
+void ContainerDirectory::unlock() {
+  if (lock_.valid()) ::flock(lock_.get(), LOCK_UN);
+  lock_.reset();
+}
+
 Result<ContainerState> ContainerDirectory::read_state() const {
   auto text = read_whole(directory_.get(), "state.json");
   if (!text && text.error().sys_errno == ENOENT) {
@@ -166,6 +174,12 @@ Result<std::string> ContainerDirectory::read_config() const {
 
 Status ContainerDirectory::write_config(std::string_view text) const {
   return write_whole(directory_.get(), "config.json", text);
+}
+
+Result<UniqueFd> ContainerDirectory::open_end() const {
+  UniqueFd file(::openat(directory_.get(), "end", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file.valid()) return fail(errno_error("open", path_ + "/end"));
+  return file;
 }
 
 Result<UniqueFd> ContainerDirectory::hold_waiting() const {

@@ -6,6 +6,10 @@
 //   lock        flock: held by the command that changes the container
 //   waiting     flock: held by the container's process until it executes its program
 //   start       socket on which that process waits for `start`
+// and of a sandbox of `yett run`:
+//   end         how it ended, written in place, so that who opened it earlier can read it
+//   log, log.1  what it wrote
+//   exec        socket on which its supervisor takes more programs
 #pragma once
 
 #include <optional>
@@ -27,6 +31,7 @@ class ContainerDirectory {
 
   // Waits for other commands on the same container, 10 s at most. Held until this object goes.
   [[nodiscard]] Status lock();
+  void unlock();
   [[nodiscard]] Result<ContainerState> read_state() const;
   [[nodiscard]] Status write_state(const ContainerState& state) const;
   [[nodiscard]] Result<std::string> read_config() const;
@@ -38,6 +43,9 @@ class ContainerDirectory {
   [[nodiscard]] bool is_waiting() const;
   [[nodiscard]] Result<UniqueFd> listen_for_start() const;
   [[nodiscard]] Result<UniqueFd> connect_to_start() const;
+
+  // Of a sandbox: the file that its end is written to.
+  [[nodiscard]] Result<UniqueFd> open_end() const;
 
   // Out of sight at once, then gone. Idempotent.
   [[nodiscard]] Status remove();

@@ -1,0 +1,158 @@
+#include "runsc-like/cli/run_recorded.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include "runsc-like/cli/oci_global.hpp"
+#include "runsc-like/cli/print_error.hpp"
+#include "runsc-like/cli/run_report.hpp"
+#include "runsc-like/sandboxes/background.hpp"
+#include "runsc-like/sandboxes/log_writer.hpp"
+#include "runsc-like/sandboxes/record.hpp"
+#include "supervisor/session/foreground.hpp"
+
+namespace yett {
+namespace {
+
+int tell(const Error& error) { return print_error("run", error, kRunFailure); }
+
+// The supervisor stands in another directory than its caller.
+Result<std::string> absolute(const std::string& path) {
+  if (path.starts_with('/')) return path;
+  const std::unique_ptr<char, void (*)(void*)> here(::getcwd(nullptr, 0), ::free);
+  if (!here) return fail(errno_error("working directory", path));
+  return std::string(here.get()) + "/" + path;
+}
+
+Result<std::string> choose_root(const RunOptions& options) {
+  return absolute(options.root.empty() ? oci_globals().root : options.root);
+}
+
+// --log names a file, or a directory in which each sandbox has its own.
+Result<std::string> choose_log(const RunOptions& options, const std::string& root) {
+  if (options.log.empty()) return root + "/" + options.name + "/log";
+  YETT_TRY(std::string path, absolute(options.log));
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return path;
+  return path + "/" + options.name + ".log";
+}
+
+// Everything that must be there before the process parts in two, so that its errors are told in
+// front.
+struct Prepared {
+  SandboxRecord record;
+  std::optional<LogFile> log;  // in the background
+};
+
+Result<Prepared> prepare(const RunOptions& options, const RunInput& input) {
+  YETT_TRY(const std::string root, choose_root(options));
+  oci::SandboxFacts facts{.image = options.image.empty() ? "host" : options.image,
+                          .command = input.request.command,
+                          .log = {},
+                          .remove_at_end = options.remove_at_end};
+  if (options.detach) {
+    YETT_TRY(facts.log, choose_log(options, root));
+  }
+  YETT_TRY(SandboxRecord record,
+           SandboxRecord::make(oci::ContainerStore(root), options.name, facts));
+  Prepared prepared{.record = std::move(record), .log = std::nullopt};
+  if (!options.detach) return prepared;
+  auto log = LogFile::open(facts.log);
+  if (log) {
+    prepared.log = std::move(*log);
+    return prepared;
+  }
+  static_cast<void>(prepared.record.remove());
+  return fail(std::move(log).error());
+}
+
+Status note_started(SandboxRecord& record, const StartedSession& started) {
+  return record.started({.app = started.app_pid,
+                         .cgroups = started.cgroups,
+                         .cgroup_v2 = started.cgroup_v2,
+                         .cgroup_path = started.cgroup_path});
+}
+
+// In front, its record is there for as long as it runs: the caller sees how it ended.
+int run_in_front(const RunOptions& options, const RunInput& input, SandboxRecord record) {
+  const SessionReport report = run_session(
+      input.request, input.policy,
+      {.audit_file = options.audit_file, .on_started = [&record](const StartedSession& started) {
+         return note_started(record, started);
+       }});
+  const int status = tell_run_report(options, report);
+  const Status removed = record.remove();
+  return removed ? status : tell(removed.error());
+}
+
+int stay_in_front(const RunOptions& options, const BackgroundLine& line) {
+  for (;;) {
+    const auto news = line.listen();
+    if (!news)
+      return tell(Error{.kind = ErrorKind::internal,
+                        .subject = options.name,
+                        .detail = "its supervisor has died"});
+    if (news->event != BackgroundEvent::started) return news->exit_status;
+    std::printf("%s\n", options.name.c_str());
+    std::fflush(stdout);
+    if (!options.wait) return 0;
+  }
+}
+
+// The supervisor's process. Errors of the start go to the caller's stderr, all else to the log.
+int supervise_behind(const RunOptions& options, const RunInput& input, Prepared prepared,
+                     const BackgroundLine& line) {
+  SandboxRecord& record = prepared.record;
+  UniqueFd callers_stderr(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
+  auto log = LogWriter::start(std::move(*prepared.log));
+  const Status taken = log ? log->take_stdio() : fail(log.error());
+  if (!taken) return tell(taken.error());
+  const auto on_started = [&](const StartedSession& started) -> Status {
+    YETT_CHECK(note_started(record, started));
+    callers_stderr.reset();
+    if (::chdir("/") != 0) return fail(errno_error("chdir", "/"));
+    line.tell(BackgroundEvent::started, 0);
+    return {};
+  };
+  const SessionReport report = run_session(
+      input.request, input.policy, {.audit_file = options.audit_file, .on_started = on_started});
+  const bool failed = report.failure.has_value();
+  if (failed && callers_stderr.valid()) ::dup2(callers_stderr.get(), STDERR_FILENO);
+  const int status = tell_run_report(options, report);
+  log->finish();
+  const char* reason = failed ? "launch_failed" : end_reason_name(report.outcome.reason);
+  static_cast<void>(record.ended(status, reason));
+  if (failed || options.remove_at_end) static_cast<void>(record.remove());
+  line.tell(failed ? BackgroundEvent::failed : BackgroundEvent::ended, status);
+  return status;
+}
+
+}  // namespace
+
+bool is_recorded(const RunOptions& options) { return options.detach || !options.name.empty(); }
+
+Status name_recorded(RunOptions& options) {
+  if (!options.name.empty()) return {};
+  YETT_TRY(options.name, make_sandbox_id());
+  return {};
+}
+
+int run_recorded(const RunOptions& options, const RunInput& input) {
+  auto prepared = prepare(options, input);
+  if (!prepared) return tell(prepared.error());
+  if (!options.detach) return run_in_front(options, input, std::move(prepared->record));
+  auto background = fork_to_background();
+  if (!background) {
+    static_cast<void>(prepared->record.remove());
+    return tell(background.error());
+  }
+  if (background->in_front) return stay_in_front(options, background->line);
+  return supervise_behind(options, input, std::move(*prepared), background->line);
+}
+
+}  // namespace yett

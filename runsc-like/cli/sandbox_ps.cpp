@@ -1,0 +1,109 @@
+// `yett ps`: what runs, and with -a what ran.
+#include <array>
+#include <cstdio>
+
+#include "base/text.hpp"
+#include "base/time_text.hpp"
+#include "runsc-like/cli/oci_command.hpp"
+#include "runsc-like/cli/oci_print.hpp"
+#include "runsc-like/cli/sandbox_commands.hpp"
+#include "runsc-like/oci/state/json_writer.hpp"
+#include "runsc-like/sandboxes/list_sandboxes.hpp"
+
+namespace yett {
+namespace {
+
+constexpr std::array kOptions{
+    OciOption{"all", 'a', OptionValue::none, "Those that have ended, too"},
+    OciOption{"quiet", 'q', OptionValue::none, "Ids only"},
+    OciOption{"no-trunc", '\0', OptionValue::none, "Whole commands"},
+    OciOption{"format", 'f', OptionValue::required, "table (default) or json"}};
+constexpr OciUsage kUsage{
+    "ps", "[OPTIONS] | ID [PS OPTIONS]",
+    "The sandboxes and containers that run. With an ID: its processes, by the host's ps.",
+    "yett ps -a\n  yett ps web -ef", kOptions};
+
+constexpr std::size_t kWidestCommand = 32;
+
+std::string command_text(const oci::ContainerState& state, bool whole) {
+  if (!state.sandbox) return escape_for_terminal(state.program);
+  std::string text;
+  for (const std::string& word : state.sandbox->command) text += (text.empty() ? "" : " ") + word;
+  if (!whole && text.size() > kWidestCommand) text = text.substr(0, kWidestCommand - 3) + "...";
+  return escape_for_terminal(text);
+}
+
+const std::string& image_of(const oci::ContainerState& state) {
+  return state.sandbox ? state.sandbox->image : state.bundle;
+}
+
+std::string created_text(const oci::ContainerState& state) {
+  const auto then = parse_time(state.created);
+  return then ? format_age(real_time_ns() - *then) + " ago" : "";
+}
+
+std::string as_table(const std::vector<ListedSandbox>& listed, bool whole) {
+  std::vector<std::vector<std::string>> rows{{"ID", "IMAGE", "COMMAND", "CREATED", "STATUS"}};
+  for (const ListedSandbox& each : listed)
+    rows.push_back({each.state.id, escape_for_terminal(image_of(each.state)),
+                    command_text(each.state, whole), created_text(each.state),
+                    sandbox_status_text(each)});
+  return table(rows);
+}
+
+std::string as_json(const std::vector<ListedSandbox>& listed) {
+  oci::JsonWriter json;
+  json.begin_array();
+  for (const ListedSandbox& each : listed) {
+    const oci::ContainerState& state = each.state;
+    const bool alive = is_alive(each.status);
+    json.begin_object().member("id", state.id);
+    json.member("kind", state.sandbox ? "sandbox" : "container").member("image", image_of(state));
+    if (state.sandbox) json.member("command", state.sandbox->command);
+    json.member("status", sandbox_status_name(each)).member("pid", alive ? state.pid : 0);
+    json.member("created", state.created);
+    if (each.end)
+      json.member("exitStatus", each.end->exit_status)
+          .member("reason", each.end->reason)
+          .member("finished", each.end->finished);
+    json.end_object();
+  }
+  return json.end_array().text() + "\n";
+}
+
+Status ps(const OciArguments& given) {
+  const std::string format = given.value("format", "table");
+  if (format != "table" && format != "json")
+    return fail(request_error("--format", "is " + format, "table or json"));
+  std::vector<ListedSandbox> listed = list_sandboxes(oci_store());
+  if (!given.has("all"))
+    std::erase_if(listed, [](const ListedSandbox& each) { return !is_alive(each.status); });
+  std::string text;
+  if (given.has("quiet"))
+    for (const ListedSandbox& each : listed) text += each.state.id + "\n";
+  else
+    text = format == "json" ? as_json(listed) : as_table(listed, given.has("no-trunc"));
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return {};
+}
+
+}  // namespace
+
+bool is_sandbox_ps(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--format" || word == "-f" || word == "-format")
+      ++i;
+    else if (!word.starts_with('-') || word == "--")
+      return false;
+  }
+  return true;
+}
+
+int sandbox_ps(int argc, char** argv) {
+  const OciCommandLine line(kUsage, argc, argv);
+  if (!line.good(0, 0)) return line.exit_status();
+  return line.finish(ps(line.arguments()));
+}
+
+}  // namespace yett

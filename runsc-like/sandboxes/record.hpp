@@ -1,0 +1,47 @@
+// The entry of a sandbox of `yett run` among the containers: made before it starts, so that its
+// name is taken; filled when its program runs; closed with how it ended.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "runsc-like/oci/state/container_store.hpp"
+#include "runsc-like/oci/state/sandbox_end.hpp"
+
+namespace yett {
+
+// Twelve hexadecimal digits, for a sandbox that nobody has named.
+[[nodiscard]] Result<std::string> make_sandbox_id();
+
+class SandboxRecord {
+ public:
+  // Locked until started() or until every process that holds it is gone. Error: the name is taken.
+  [[nodiscard]] static Result<SandboxRecord> make(const oci::ContainerStore& store,
+                                                  const std::string& id,
+                                                  const oci::SandboxFacts& facts);
+
+  [[nodiscard]] const std::string& id() const { return state_.id; }
+  [[nodiscard]] const std::string& path() const { return directory_.path(); }
+  [[nodiscard]] const oci::ContainerDirectory& directory() const { return directory_; }
+
+  struct Started {
+    int app = 0;  // 0: it has ended already
+    std::vector<std::string> cgroups;
+    bool cgroup_v2 = false;
+    std::string cgroup_path;
+  };
+  // The calling process is the supervisor.
+  [[nodiscard]] Status started(const Started& started);
+  [[nodiscard]] Status ended(int exit_status, const char* reason);
+  [[nodiscard]] Status remove() { return directory_.remove(); }
+
+ private:
+  SandboxRecord(oci::ContainerDirectory directory, UniqueFd end)
+      : directory_(std::move(directory)), end_(std::move(end)) {}
+  oci::ContainerDirectory directory_;
+  oci::ContainerState state_;
+  UniqueFd end_;
+};
+
+}  // namespace yett

@@ -1,0 +1,23 @@
+// One more program in a running sandbox: the parent's side, in the same phases as a launch. The
+// child joins every namespace and cgroup of the sandbox, gives up what the sandbox's first process
+// gave up, and becomes a small init of its own for the program.
+#pragma once
+
+#include "sandbox/launch/launcher.hpp"
+
+namespace yett {
+
+struct JoinInputs {
+  BorrowedFd init_pidfd;               // PID 1 of the sandbox
+  BorrowedFd cgroup_v2;                // invalid: none
+  std::vector<int> cgroup_task_files;  // v1
+  BorrowedFd terminal_master;  // of the sandbox's own devpts; invalid: stdio is the caller's
+  BorrowedFd terminal_slave;
+};
+
+// As WaitingSandbox: everything is joined, nothing of the program has run. `init` is the child's.
+[[nodiscard]] LaunchResult<WaitingSandbox> join_sandbox(const SandboxPlan& plan,
+                                                        const CompiledFilter& filter,
+                                                        const JoinInputs& inputs);
+
+}  // namespace yett
