@@ -157,6 +157,34 @@ TEST_F(Images, SetUserIdAndDeviceNodes) {
   EXPECT_EQ(zero.out.find("EACCES"), std::string::npos) << zero.text();
 }
 
+// Two sandboxes of one image share its pages in memory. Whatever one tries on a file that its mode
+// lets everybody write, the other and the host read what was there.
+TEST_F(Images, AFileOfTheImageStaysTheSameForASibling) {
+  const std::string image = make_image({});
+  fs::copy_file(kAttacks + "/page_cache", image + "/page_cache");
+  write_file(image + "/shared", "as it was\n", 0666);
+  const auto sibling_reads = [&] {
+    return run_yett({"run", image, "--", "/image_view", "/shared"});
+  };
+  ASSERT_NE(sibling_reads().out.find("as it was"), std::string::npos);
+  const RunResult attack = run_yett({"run", image, "--", "/page_cache"});
+  const Results inside = results_of(attack);
+  ASSERT_EQ(inside.size(), 5U) << attack.text();
+  EXPECT_EQ(inside.at("map_writable"), "EACCES");
+  EXPECT_EQ(inside.at("map_and_protect"), "EACCES");
+  EXPECT_EQ(inside.at("splice_and_write"), "EINVAL");
+  expect_result(inside, "write_it", "EROFS|EACCES", "inside");
+  EXPECT_NE(sibling_reads().out.find("as it was"), std::string::npos);
+  EXPECT_EQ(read_file(image + "/shared"), "as it was\n");
+
+  // Where the file may be written, the same program changes what everybody reads.
+  const Results natively =
+      results_of(run_attack_natively({"page_cache"}, "export SHARED=" + image + "/shared"));
+  EXPECT_EQ(natively.at("splice_and_write"), "ok");
+  EXPECT_EQ(natively.at("write_it"), "ok");
+  EXPECT_EQ(sibling_reads().out.find("as it was"), std::string::npos);
+}
+
 // SECURITY(overlay-xattr): an image that carries overlay's own attributes, which would show a
 // directory of the host under another name.
 TEST_F(Images, OverlayAttributesOfTheImage) {

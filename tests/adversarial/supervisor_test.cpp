@@ -4,6 +4,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/sysinfo.h>
 #include <sys/time.h>
 
 #include <algorithm>
@@ -288,6 +289,52 @@ TEST(SupervisorAttacks, ReusedNumberIsNotTouched) {
     ASSERT_GT(victim->limit.rlim_max, 1U);
   }
   EXPECT_GT(reused, test::repeated(900));
+}
+
+// Answers `calls` notifications in a pid namespace of its own, from which the caller cannot be
+// seen: its notifications come from thread 0. Ends with 0 when its own limits are as they were.
+[[noreturn]] void answer_from_elsewhere(const NotifiedChild& child, int calls) {
+  if (::unshare(CLONE_NEWPID) != 0) ::_exit(90);
+  const pid_t inside = ::fork();
+  if (inside != 0) ::_exit(WEXITSTATUS(test::wait_status(inside)));
+  rlimit before{};
+  rlimit after{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  DirectPump pump(child);
+  for (int i = 0; i < calls; ++i) pump.answer_one();
+  ::getrlimit(RLIMIT_NOFILE, &after);
+  ::_exit(before.rlim_cur == after.rlim_cur && before.rlim_max == after.rlim_max ? 0 : 1);
+}
+
+// SECURITY(limit-scope): number 0 would mean the supervisor itself. The same calls of a caller that
+// can be seen are granted.
+TEST(SupervisorAttacks, AnInvisibleCallerIsRefused) {
+  YETT_REQUIRE(::geteuid() == 0, "needs root");
+  for (const bool visible : {false, true}) {
+    const Shared<std::array<int, 3>> errors;
+    NotifiedChild child({SYS_setrlimit, SYS_prlimit64, SYS_sysinfo}, [&] {
+      const auto error_of = [](long result) { return result == 0 ? 0 : errno; };
+      const rlimit low{64, 128};
+      struct sysinfo answer{};
+      (*errors)[0] = error_of(::syscall(SYS_setrlimit, RLIMIT_NOFILE, &low));
+      ::usleep(20'000);  // longer than the pump lingers
+      (*errors)[1] = error_of(::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &low, nullptr));
+      ::usleep(20'000);
+      (*errors)[2] = error_of(::syscall(SYS_sysinfo, &answer));
+      return 0;
+    });
+    if (visible) {
+      DirectPump pump(child);
+      for (int i = 0; i < 3; ++i) pump.answer_one();
+    } else {
+      const pid_t elsewhere = ::fork();
+      if (elsewhere == 0) answer_from_elsewhere(child, 3);
+      EXPECT_EQ(test::wait_status(elsewhere), 0);
+    }
+    EXPECT_EQ(child.join(), 0);
+    for (const int error : *errors)
+      EXPECT_TRUE(visible ? error == 0 : error == EIO || error == EPERM) << visible << " " << error;
+  }
 }
 
 // A supervisor in a process of its own, which is then the only one that has the listener.
