@@ -4,7 +4,7 @@
 namespace yett {
 
 int sandbox_ps(int argc, char** argv);
-// Is this `ps` ours, not runc's `ps ID`? docs/decisions/0020-sandboxes-in-the-store.md.
+// Is this `ps` ours, not runc's `ps ID`? docs/decisions/0019-sandboxes-in-the-store.md.
 [[nodiscard]] bool is_sandbox_ps(int argc, char** argv);
 int sandbox_logs(int argc, char** argv);
 int sandbox_stop(int argc, char** argv);

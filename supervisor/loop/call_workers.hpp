@@ -3,7 +3,7 @@
 // network server), and whoever touches it waits in the kernel, where nothing but the end of the
 // process wakes it. So one thread at a time serves the listener, and the loop watches: a thread
 // that is stuck is overtaken by another, and its call is refused when it takes far too long.
-// Reasons: docs/decisions/0019-slow-memory.md.
+// Reasons: docs/decisions/0020-slow-memory.md.
 #pragma once
 
 #include <chrono>

@@ -3,6 +3,7 @@
 Each check is a function check_NAME(source, build) that yields lines of the form "file:line: what".
 The rules are those of CONTRIBUTING.md and docs/architecture.md.
 """
+import fnmatch
 import os
 import pathlib
 import re
@@ -177,6 +178,37 @@ def check_security_tests(source, build):
             for name in re.findall(r"SECURITY\(([a-z0-9_-]+)\)", line):
                 if not re.search(rf"(?<![\w-]){name}(?![\w-])", tests):
                     yield f"{path.relative_to(source)}:{number}: SECURITY({name}) has no test of that name"
+
+
+TEST_NAME = re.compile(r"\bTEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)")
+
+
+def test_names(source):
+    """Every test: "Suite.Name", "oci.case", and those that CMake alone knows."""
+    for path in sources(source, ("tests",)):
+        for suite, name in TEST_NAME.findall(path.read_text()):
+            yield f"{suite}.{name}"
+    for path in (source / "tests/oci").glob("*.py"):
+        for name in re.findall(r"^def case_(\w+)", path.read_text(), re.M):
+            yield f"oci.{name}"
+    for path in (source / "tests").rglob("*.cmake"):
+        yield from re.findall(r"add_test\(NAME ([\w.]+)", path.read_text())
+    for name in globals():
+        yield name.replace("check_", "style.", 1)
+
+
+def check_threat_model(source, build):
+    """What docs/threat-model.md names as `Suite.Test`, with * or without, or as `tests/...` is there."""
+    known = set(test_names(source))
+    page = source / "docs/threat-model.md"
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        for name in re.findall(r"`([A-Za-z]\w*\.[\w*]+|tests/[\w/.]+)`", line):
+            if name.startswith("tests/"):
+                found = name.endswith("x_test.cpp") or (source / name).exists()  # x stands for any
+            else:
+                found = fnmatch.filter(known, name)
+            if not found:
+                yield f"docs/threat-model.md:{number}: there is no test {name}"
 
 
 def check_bpf_licence(source, build):
