@@ -41,9 +41,9 @@ const char* container_step_name(ContainerStep step) {
       "chdir to cwd",
       "exec",
       "wait for start",
-      "startContainer hook",
       "take identity",
       "confine",
+      "run startContainer hook",
       "exec",
   };
   const auto index = static_cast<std::size_t>(step);

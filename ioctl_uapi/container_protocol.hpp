@@ -32,9 +32,9 @@ enum class ContainerStep : std::uint32_t {
   directory,  // working directory
   lookup,     // the program exists and may be executed
   wait,       // created: waits for `start`
-  hooks,      // startContainer hooks
   identity,   // groups, user, capabilities
   confine,    // no_new_privs, Landlock, seccomp
+  hooks,      // startContainer hooks
   exec,
   count
 };

@@ -52,6 +52,10 @@ std::span<const Command> all_commands() {
       Command{"pause", "let a container's processes stand still", oci_pause},
       Command{"resume", "let them go on", oci_resume},
       Command{"update", "change the resources of a container", oci_update},
+      Command{"events", "what a container uses, as JSON", oci_events},
+      Command{"features", "what of the OCI specification is applied, as JSON", oci_features},
+      Command{"checkpoint", "write a container to files (needs CRIU)", oci_checkpoint},
+      Command{"restore", "run a container from such files (needs CRIU)", oci_restore},
   };
   return kCommands;
 }

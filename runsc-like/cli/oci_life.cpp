@@ -5,7 +5,6 @@
 
 #include "runsc-like/cli/oci_command.hpp"
 #include "runsc-like/cli/oci_print.hpp"
-#include "runsc-like/oci/config/read_config.hpp"
 #include "runsc-like/oci/life/lifecycle.hpp"
 
 namespace yett {
@@ -15,10 +14,6 @@ constexpr std::array kKillOptions{
     OciOption{"all", 'a', OptionValue::none, "Signal every process of the container"}};
 constexpr std::array kDeleteOptions{
     OciOption{"force", 'f', OptionValue::none, "Kill it first; one that is not there is no error"}};
-constexpr std::array kUpdateOptions{
-    OciOption{"resources", 'r', OptionValue::required,
-              "File with the resources as JSON; - is standard input"}};
-
 constexpr OciUsage kStateUsage{
     "state", "ID", "Print the state of a container as JSON.", "yett state app1", {}};
 constexpr OciUsage kKillUsage{"kill", "[OPTIONS] ID [SIGNAL]",
@@ -31,10 +26,6 @@ constexpr OciUsage kPauseUsage{
     "pause", "ID", "Let every process of a container stand still.", "yett pause app1", {}};
 constexpr OciUsage kResumeUsage{
     "resume", "ID", "Let the processes of a paused container go on.", "yett resume app1", {}};
-constexpr OciUsage kUpdateUsage{"update", "-r FILE ID", "Change the resources of a container.",
-                                "echo '{\"pids\": {\"limit\": 50}}' | yett update -r - app1",
-                                kUpdateOptions};
-
 Status print_state(const std::string& id) {
   YETT_TRY(const oci::ContainerDirectory directory, oci_store().open(id));
   YETT_TRY(const oci::ContainerState state, directory.read_state());
@@ -50,14 +41,6 @@ Status kill(const OciArguments& given) {
   YETT_TRY(const int signal_number, oci::parse_signal(words.size() > 1 ? words[1] : "TERM"));
   return oci::kill_container(oci_store(), words[0], signal_number,
                              given.has("all") ? oci::KillWhom::all : oci::KillWhom::first_process);
-}
-
-Status update(const OciArguments& given) {
-  if (!given.has("resources"))
-    return fail(request_error("--resources", "is missing", "a file, or - for standard input"));
-  YETT_TRY(const std::string text, oci::read_config_text(given.value("resources")));
-  YETT_TRY(const oci::Resources resources, oci::parse_resources(text, "resources"));
-  return oci::update_container(oci_store(), given.words().front(), resources);
 }
 
 }  // namespace
@@ -93,12 +76,6 @@ int oci_resume(int argc, char** argv) {
   if (!line.good(1, 1)) return line.exit_status();
   return line.finish(
       oci::pause_container(oci_store(), line.arguments().words().front(), oci::Pause::thaw));
-}
-
-int oci_update(int argc, char** argv) {
-  const OciCommandLine line(kUpdateUsage, argc, argv);
-  if (!line.good(1, 1)) return line.exit_status();
-  return line.finish(update(line.arguments()));
 }
 
 }  // namespace yett

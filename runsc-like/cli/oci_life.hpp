@@ -1,4 +1,4 @@
-// The OCI commands on a container that is there.
+// The OCI commands beside create, start and run.
 #pragma once
 
 namespace yett {
@@ -9,6 +9,10 @@ int oci_delete(int argc, char** argv);
 int oci_pause(int argc, char** argv);
 int oci_resume(int argc, char** argv);
 int oci_update(int argc, char** argv);
+int oci_events(int argc, char** argv);
+int oci_features(int argc, char** argv);
+int oci_checkpoint(int argc, char** argv);
+int oci_restore(int argc, char** argv);
 int oci_list(int argc, char** argv);
 int oci_ps(int argc, char** argv);
 int oci_exec(int argc, char** argv);

@@ -42,8 +42,9 @@ int await_start(int listener) {
 // What was open in the runtime (the container's lock, its cgroups, its directory) is not ours to
 // hold while we wait. SECURITY(container-waiting-fds)
 ChildResult close_others(const ContainerContext& context) {
-  int kept[] = {context.status_socket, context.start_socket,    context.waiting_lock,
-                context.label_file,    context.terminal_master, context.terminal_slave};
+  int kept[] = {context.status_socket, context.start_socket, context.waiting_lock,
+                context.label_file,    context.hook_state,   context.terminal_master,
+                context.terminal_slave};
   int next = 3 + static_cast<int>(context.process->preserved_fds);
   for (;;) {
     int nearest = -1;
@@ -110,6 +111,7 @@ constexpr Step kFirstProcess[] = {
     {ContainerStep::wait, wait_for_start},
     {ContainerStep::identity, container_steps::identity},
     {ContainerStep::confine, container_steps::confine},
+    {ContainerStep::hooks, container_steps::start_hooks},
     {ContainerStep::exec, container_steps::execute},
 };
 

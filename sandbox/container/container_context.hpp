@@ -9,6 +9,14 @@
 
 namespace yett {
 
+// A startContainer hook as the child executes it; the arrays end with a null pointer.
+struct PreparedHook {
+  const char* path = nullptr;
+  const char* const* argv = nullptr;
+  const char* const* environment = nullptr;
+  int timeout_ms = -1;  // -1: none
+};
+
 struct ContainerContext {
   const ContainerPlan* plan = nullptr;
   const ContainerProcess* process = nullptr;
@@ -19,6 +27,8 @@ struct ContainerContext {
   const char* const* candidates = nullptr;  // paths to try for argv[0]; null-terminated
   const char* const* argv = nullptr;
   const char* const* environment = nullptr;
+  std::span<const PreparedHook> start_hooks;
+  int hook_state = -1;  // what each hook gets on stdin
   // A process that joins a container: its pidfd and the CLONE_NEW* to take from it.
   int container_process = -1;
   std::uint64_t joined_namespaces = 0;
@@ -54,6 +64,8 @@ namespace container_steps {
 [[nodiscard]] ChildResult terminal(ContainerContext& context);
 [[nodiscard]] ChildResult masks(ContainerContext& context);
 [[nodiscard]] ChildResult enter_root(ContainerContext& context);
+// container_hooks_child.cpp
+[[nodiscard]] ChildResult start_hooks(ContainerContext& context);
 // container_process_child.cpp
 [[nodiscard]] ChildResult begin(ContainerContext& context);
 [[nodiscard]] ChildResult session(ContainerContext& context);

@@ -103,6 +103,14 @@ struct ContainerProcess {
   unsigned preserved_fds = 0;  // 3, 4, ... that stay open
 };
 
+// A program of the container, run with its process's rights before the process's own.
+struct ContainerHook {
+  std::string path;
+  std::vector<std::string> argv;  // not empty
+  std::vector<std::string> environment;
+  std::optional<std::uint32_t> timeout;  // seconds
+};
+
 struct JoinedNamespace {
   std::uint64_t flag = 0;  // CLONE_NEW*
   UniqueFd fd;
@@ -127,6 +135,7 @@ struct ContainerPlan {
   std::vector<ContainerDevice> devices;
   std::vector<ContainerLink> links;
   bool runtime_hooks = false;  // the child waits for the parent to have run them
+  std::vector<ContainerHook> start_hooks;
   std::vector<std::string> masked_paths;
   std::vector<std::string> read_only_paths;
   std::optional<std::uint32_t> personality;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -104,6 +105,26 @@ std::uint64_t clone_flags(const ContainerPlan& plan) {
   return plan.new_namespaces & ~static_cast<std::uint64_t>(CLONE_NEWTIME | CLONE_NEWCGROUP);
 }
 
+// The strings of the plan's hooks, and the arrays that point into them.
+struct PreparedHooks {
+  explicit PreparedHooks(const std::vector<ContainerHook>& hooks) {
+    for (const ContainerHook& hook : hooks)
+      strings.push_back(make_exec_strings(hook.argv, hook.environment, {}));
+    for (std::size_t i = 0; i < hooks.size(); ++i)
+      prepared.push_back({.path = hooks[i].path.c_str(),
+                          .argv = strings[i].argv.data(),
+                          .environment = strings[i].environment.data(),
+                          .timeout_ms = milliseconds(hooks[i])});
+  }
+  static int milliseconds(const ContainerHook& hook) {
+    constexpr std::uint32_t kMost = INT32_MAX / 1000;
+    return hook.timeout ? static_cast<int>(std::min(*hook.timeout, kMost) * 1000) : -1;
+  }
+
+  std::vector<ExecStrings> strings;
+  std::vector<PreparedHook> prepared;
+};
+
 std::string program_failure(const std::string& program, int error) {
   const std::string quoted = "exec: \"" + program + "\": ";
   if (error == ENOENT && program.find('/') == std::string::npos)
@@ -137,6 +158,15 @@ std::string failed_subject(const ContainerPlan& plan, const ContainerMessage& me
   }
 }
 
+Error hook_failure(const ContainerMessage& message) {
+  Error error = errno_error(message.error, "error running startContainer hook",
+                            "number " + std::to_string(message.detail));
+  if (message.error == ETIME) error.detail = "not done in its time, killed";
+  if (message.error == ECANCELED) error.detail = "did not end with status 0";
+  if (!error.detail.empty()) error.sys_errno = 0;
+  return error;
+}
+
 }  // namespace
 
 Result<StartedContainer> begin_container(ContainerPlan& plan, const ContainerInputs& inputs) {
@@ -144,6 +174,7 @@ Result<StartedContainer> begin_container(ContainerPlan& plan, const ContainerInp
   YETT_TRY(auto sockets, make_status_sockets());
   const ExecStrings strings =
       make_exec_strings(plan.process.argv, plan.process.environment, kDefaultPath);
+  const PreparedHooks hooks(plan.start_hooks);
   ContainerContext context{.plan = &plan,
                            .process = &plan.process,
                            .status_socket = sockets.second.get(),
@@ -152,7 +183,9 @@ Result<StartedContainer> begin_container(ContainerPlan& plan, const ContainerInp
                            .cgroup_task_files = inputs.cgroup_task_files,
                            .candidates = strings.candidates.data(),
                            .argv = strings.argv.data(),
-                           .environment = strings.environment.data()};
+                           .environment = strings.environment.data(),
+                           .start_hooks = hooks.prepared,
+                           .hook_state = inputs.hook_state.get()};
   ChildrensNamespaces childrens;
   YETT_CHECK(childrens.enter(plan));
   YETT_TRY(ForkedChild child, fork_with_namespaces(clone_flags(plan), inputs.cgroup_v2));
@@ -236,6 +269,7 @@ Error container_failure(const ContainerPlan& plan, const ContainerMessage& messa
 }
 
 Error start_failure(const std::string& program, const ContainerMessage& message) {
+  if (message.step == ContainerStep::hooks) return hook_failure(message);
   const bool about_program =
       message.step == ContainerStep::lookup || message.step == ContainerStep::exec;
   if (!about_program) return errno_error(message.error, container_step_name(message.step));

@@ -23,6 +23,7 @@ struct ContainerInputs {
   std::vector<int> cgroup_task_files;  // v1
   BorrowedFd start_socket;             // listening; invalid: go on without `start`
   BorrowedFd waiting_lock;             // the child holds it until exec
+  BorrowedFd hook_state;               // a file: what startContainer hooks get on stdin
 };
 
 struct StartedContainer {

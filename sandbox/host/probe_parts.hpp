@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "sandbox/host/kernel_features.hpp"
@@ -12,6 +14,8 @@
 namespace yett {
 
 void probe_seccomp(KernelFeatures& features);
+// Names of the SECCOMP_FILTER_FLAG_* of the OCI specification that this kernel takes.
+[[nodiscard]] std::vector<std::string> probe_seccomp_flags();
 void probe_filesystems(KernelFeatures& features);
 [[nodiscard]] Feature probe_user_namespaces();
 // This process's effective ones: bit n is capability n.

@@ -55,4 +55,22 @@ void probe_seccomp(KernelFeatures& features) {
   features.seccomp_sync_wake_up = feature_of(attempt_in_child(try_sync_wake_up));
 }
 
+// Flags are looked at before the filter, of which there is none: EFAULT is a flag that is known.
+std::vector<std::string> probe_seccomp_flags() {
+  struct Flag {
+    const char* name;
+    unsigned long bits;
+  };
+  constexpr Flag kFlags[] = {{"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
+                             {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+                             {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
+                             {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+                              SECCOMP_FILTER_FLAG_NEW_LISTENER | kWaitKillableRecv}};
+  std::vector<std::string> known;
+  for (const Flag& flag : kFlags)
+    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag.bits, nullptr) != 0 && errno == EFAULT)
+      known.emplace_back(flag.name);
+  return known;
+}
+
 }  // namespace yett

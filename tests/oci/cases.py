@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+import command_cases
 import terminal_cases
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -497,7 +498,6 @@ def case_what_is_not_built_is_refused_by_name(box):
     sections = {
         "/process/execCPUAffinity": lambda config: config["process"].update(execCPUAffinity={"initial": "0"}),
         "/linux/intelRdt": lambda config: config["linux"].update(intelRdt={"closID": "guests"}),
-        "/hooks/startContainer": lambda config: config.update(hooks={"startContainer": [{"path": "/bin/true"}]}),
         "/linux/rootfsPropagation": lambda config: config["linux"].update(rootfsPropagation="shared"),
     }
     for where, change in sections.items():
@@ -671,7 +671,7 @@ def case_container_device_rules(box):
 # ---- the program ----------------------------------------------------------------------------------
 
 CASES = {name.removeprefix("case_"): function
-         for module in (globals(), vars(terminal_cases))
+         for module in (globals(), vars(terminal_cases), vars(command_cases))
          for name, function in module.items() if name.startswith("case_")}
 
 

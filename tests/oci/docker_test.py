@@ -9,7 +9,7 @@ import sys
 
 import engine
 from engine import eventually, expect, run
-from terminal_cases import Shell, read_until
+from terminal_cases import Shell, await_size, read_until
 
 engine.enter_own_namespaces()
 engine.need("dockerd", "docker", "containerd", "containerd-shim-runc-v2", "busybox")
@@ -159,10 +159,10 @@ def check_terminals():
     read_until(shell.master, "got words")
     expect("run -it", 3, shell.end())
     docker("run", "--detach", "--name", "two", "box", "sleep", "1000")
-    shell = Shell(["docker", "exec", "-it", "two", "sh", "-c", "tty; read line; stty size; exit 4"], environment)
+    shell = Shell(["docker", "exec", "-it", "two", "sh", "-c", "tty; while read line; do stty size; done; exit 4"], environment)
     read_until(shell.master, "/dev/pts/")
-    shell.type("\n")
-    read_until(shell.master, "31 97")
+    await_size(shell, "31 97")
+    shell.type("\x04")
     expect("exec -it", 4, shell.end())
     docker("rm", "--force", "two")
 

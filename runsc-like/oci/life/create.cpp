@@ -9,6 +9,7 @@
 #include "base/time_text.hpp"
 #include "runsc-like/oci/config/read_config.hpp"
 #include "runsc-like/oci/life/console_socket.hpp"
+#include "runsc-like/oci/life/hook_state.hpp"
 #include "runsc-like/oci/life/hooks.hpp"
 #include "runsc-like/oci/life/lifecycle.hpp"
 #include "runsc-like/oci/life/plan_container.hpp"
@@ -119,11 +120,16 @@ Status launch(CreatedContainer& container, ContainerPlan& plan, const CreateOpti
               const ContainerCgroup& cgroup) {
   YETT_TRY(const UniqueFd start_socket, container.directory.listen_for_start());
   YETT_TRY(const UniqueFd waiting, container.directory.hold_waiting());
+  UniqueFd hook_state;
+  if (!plan.start_hooks.empty()) {
+    YETT_TRY(hook_state, make_hook_state());
+  }
   if (::chdir(plan.root.c_str()) != 0) return fail(errno_error("chdir", plan.root));
   ContainerInputs inputs{.cgroup_v2 = cgroup.v2.borrow(),
                          .cgroup_task_files = {},
                          .start_socket = start_socket.borrow(),
-                         .waiting_lock = waiting.borrow()};
+                         .waiting_lock = waiting.borrow(),
+                         .hook_state = hook_state.borrow()};
   for (const UniqueFd& file : cgroup.task_files) inputs.cgroup_task_files.push_back(file.get());
   YETT_TRY(StartedContainer started, begin_container(plan, inputs));
   container.state.pid = started.process.pid();
@@ -139,6 +145,7 @@ Status launch(CreatedContainer& container, ContainerPlan& plan, const CreateOpti
   }
   YETT_CHECK(hand_over_terminal(container, options, std::move(stage.terminal)));
   YETT_CHECK(container.directory.write_state(container.state));
+  if (hook_state.valid()) YETT_CHECK(fill_hook_state(hook_state.borrow(), container.state));
   if (!options.pid_file.empty()) YETT_CHECK(write_pid_file(options.pid_file, container.state.pid));
   return let_go_on(socket);
 }

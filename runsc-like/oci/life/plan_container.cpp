@@ -86,10 +86,16 @@ Status refuse_unbuilt(const Config& config) {
   if (linux_section.intel_rdt) return unbuilt("/linux/intelRdt");
   if (linux_section.memory_policy) return unbuilt("/linux/memoryPolicy");
   if (!linux_section.mount_label.empty()) return unbuilt("/linux/mountLabel");
-  if (!config.hooks.start_container.empty()) return unbuilt("/hooks/startContainer");
   if (linux_section.rootfs_propagation == Propagation::shared)
     return unbuilt("/linux/rootfsPropagation \"shared\"");
   return {};
+}
+
+ContainerHook plan_hook(const Hook& hook) {
+  return {.path = hook.path,
+          .argv = hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args,
+          .environment = hook.env,
+          .timeout = hook.timeout};
 }
 
 }  // namespace
@@ -163,6 +169,7 @@ Result<ContainerPlan> plan_container(const Config& config, const PlanInputs& inp
   const Hooks& hooks = config.hooks;
   plan.runtime_hooks =
       !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();
+  for (const Hook& hook : hooks.start_container) plan.start_hooks.push_back(plan_hook(hook));
   return plan;
 }
 

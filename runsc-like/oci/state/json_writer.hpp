@@ -20,6 +20,7 @@ class JsonWriter {
   JsonWriter& value(std::string_view text);
   JsonWriter& value(const char* text) { return value(std::string_view(text)); }
   JsonWriter& value(bool truth);
+  JsonWriter& null() { return raw("null"); }
   template <std::integral Number>
   JsonWriter& value(Number number) {
     return raw(std::to_string(number));
