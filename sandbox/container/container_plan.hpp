@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -56,6 +57,7 @@ struct ContainerLink {
 
 struct ContainerRlimit {
   int resource = 0;
+  std::string_view name;  // "RLIMIT_NOFILE"; lives for ever
   std::uint64_t soft = 0;
   std::uint64_t hard = 0;
 };

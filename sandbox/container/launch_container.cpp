@@ -125,8 +125,11 @@ struct PreparedHooks {
   std::vector<PreparedHook> prepared;
 };
 
-std::string program_failure(const std::string& program, int error) {
+// A program that was found and then was not is one whose interpreter is missing.
+std::string program_failure(const std::string& program, ContainerStep step, int error) {
   const std::string quoted = "exec: \"" + program + "\": ";
+  if (error == ENOENT && step == ContainerStep::exec)
+    return quoted + "its interpreter or dynamic loader: no such file or directory";
   if (error == ENOENT && program.find('/') == std::string::npos)
     return quoted + "executable file not found in $PATH";
   std::string text = std::strerror(error);
@@ -151,7 +154,7 @@ std::string failed_subject(const ContainerPlan& plan, const ContainerMessage& me
       return at(plan.sysctls, [](const auto& sysctl) { return sysctl.first; });
     case ContainerStep::limits:
       return at(plan.process.rlimits, [](const ContainerRlimit& limit) {
-        return "rlimit " + std::to_string(limit.resource);
+        return std::string(limit.name);
       });
     default:
       return {};
@@ -264,6 +267,8 @@ Error container_failure(const ContainerPlan& plan, const ContainerMessage& messa
     return start_failure(plan.process.argv.front(), message);
   Error error = errno_error(message.error, container_step_name(message.step));
   error.subject = failed_subject(plan, message);
+  if (message.step == ContainerStep::limits && message.error == EPERM)
+    error.mend = "raising a limit takes CAP_SYS_RESOURCE";
   if (message.step == ContainerStep::directory) error.subject = plan.process.working_directory;
   return error;
 }
@@ -275,7 +280,7 @@ Error start_failure(const std::string& program, const ContainerMessage& message)
   if (!about_program) return errno_error(message.error, container_step_name(message.step));
   return Error{.kind = ErrorKind::system,
                .operation = "unable to start container process",
-               .detail = program_failure(program, message.error)};
+               .detail = program_failure(program, message.step, message.error)};
 }
 
 }  // namespace yett

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "runsc-like/oci/config/names.hpp"
 #include "runsc-like/oci/life/plan_mounts.hpp"
 
 namespace yett::oci {
@@ -91,6 +92,12 @@ Status refuse_unbuilt(const Config& config) {
   return {};
 }
 
+std::string_view rlimit_name(int resource) {
+  for (const Named& each : rlimit_names())
+    if (each.value == static_cast<std::uint64_t>(resource)) return each.name;
+  return "rlimit";
+}
+
 ContainerHook plan_hook(const Hook& hook) {
   return {.path = hook.path,
           .argv = hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args,
@@ -130,7 +137,7 @@ Result<ContainerProcess> plan_process(const Process& process) {
     planned.capabilities = {sets->bounding, sets->effective, sets->inheritable, sets->permitted,
                             sets->ambient};
   for (const Rlimit& limit : process.rlimits)
-    planned.rlimits.push_back({limit.resource, limit.soft, limit.hard});
+    planned.rlimits.push_back({limit.resource, rlimit_name(limit.resource), limit.soft, limit.hard});
   planned.no_new_privileges = process.no_new_privileges;
   if (process.oom_score_adj) planned.oom_score_adj = std::to_string(*process.oom_score_adj);
   if (const auto& asked = process.scheduler)
