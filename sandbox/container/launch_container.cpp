@@ -153,9 +153,8 @@ std::string failed_subject(const ContainerPlan& plan, const ContainerMessage& me
     case ContainerStep::sysctls:
       return at(plan.sysctls, [](const auto& sysctl) { return sysctl.first; });
     case ContainerStep::limits:
-      return at(plan.process.rlimits, [](const ContainerRlimit& limit) {
-        return std::string(limit.name);
-      });
+      return at(plan.process.rlimits,
+                [](const ContainerRlimit& limit) { return std::string(limit.name); });
     default:
       return {};
   }

@@ -137,7 +137,8 @@ Result<ContainerProcess> plan_process(const Process& process) {
     planned.capabilities = {sets->bounding, sets->effective, sets->inheritable, sets->permitted,
                             sets->ambient};
   for (const Rlimit& limit : process.rlimits)
-    planned.rlimits.push_back({limit.resource, rlimit_name(limit.resource), limit.soft, limit.hard});
+    planned.rlimits.push_back(
+        {limit.resource, rlimit_name(limit.resource), limit.soft, limit.hard});
   planned.no_new_privileges = process.no_new_privileges;
   if (process.oom_score_adj) planned.oom_score_adj = std::to_string(*process.oom_score_adj);
   if (const auto& asked = process.scheduler)
