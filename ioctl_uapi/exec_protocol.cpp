@@ -1,14 +1,11 @@
 #include "ioctl_uapi/exec_protocol.hpp"
 
-#include <sys/socket.h>
-
 #include <cerrno>
-#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
 
-#include "ioctl_uapi/send_fds.hpp"
+#include "ioctl_uapi/receive_fds.hpp"
 
 namespace yett {
 namespace {
@@ -69,33 +66,15 @@ Result<ExecRequest> parse_frame(std::string_view frame) {
 }
 
 // One message, and the descriptors that came with it.
-Result<std::size_t> receive_with_fds(BorrowedFd socket, std::span<char> bytes,
-                                     std::span<UniqueFd> fds) {
-  struct iovec data{.iov_base = bytes.data(), .iov_len = bytes.size()};
-  alignas(struct cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxPassedFds)> control{};
-  struct msghdr header{};
-  header.msg_iov = &data;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  ssize_t got = 0;
-  do {
-    got = ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
-  if (got < 0) return fail(errno_error("receive", "exec request"));
-  const struct cmsghdr* rights = CMSG_FIRSTHDR(&header);
-  if (rights != nullptr && rights->cmsg_type == SCM_RIGHTS) {
-    std::array<int, kMaxPassedFds> passed{};
-    const std::size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    std::memcpy(passed.data(), CMSG_DATA(rights), count * sizeof(int));
-    for (std::size_t i = 0; i < count; ++i) {
-      UniqueFd owned(passed[i]);
-      if (i < fds.size()) fds[i] = std::move(owned);
-    }
-  }
-  const bool cut = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
-  if (got == 0 || cut) return fail(malformed());
-  return static_cast<std::size_t>(got);
+Result<std::size_t> receive_part(BorrowedFd socket, std::span<char> bytes,
+                                 std::span<UniqueFd> fds) {
+  std::array<int, kMaxPassedFds> passed{};
+  const ReceivedBytes received =
+      receive_with_fds(socket.get(), bytes, std::span(passed).first(fds.size()));
+  if (received.error == EPIPE || received.error == EPROTO) return fail(malformed());
+  if (received.error != kDone) return fail(errno_error(received.error, "receive", "exec request"));
+  for (std::size_t i = 0; i < fds.size(); ++i) fds[i].reset(passed[i]);
+  return received.size;
 }
 
 }  // namespace
@@ -121,11 +100,10 @@ Result<ReceivedExecRequest> receive_exec_request(BorrowedFd socket) {
   std::string frame(kMostExecRequestBytes, '\0');
   ReceivedExecRequest received;
   YETT_TRY(const std::size_t size,
-           receive_with_fds(socket, frame, std::span(received.stdio).first<kMaxPassedFds>()));
+           receive_part(socket, frame, std::span(received.stdio).first<kMaxPassedFds>()));
   YETT_TRY(received.request, parse_frame(std::string_view(frame).substr(0, size)));
   std::array<char, 1> last{};
-  YETT_TRY(const std::size_t rest,
-           receive_with_fds(socket, last, std::span(received.stdio).last<1>()));
+  YETT_TRY(const std::size_t rest, receive_part(socket, last, std::span(received.stdio).last<1>()));
   for (const UniqueFd& fd : received.stdio)
     if (!fd.valid() || rest != 1) return fail(malformed());
   return received;
@@ -137,11 +115,7 @@ void send_exec_news(BorrowedFd socket, const ExecNews& news) {
 
 Result<ExecNews> receive_exec_news(BorrowedFd socket) {
   ExecNews news;
-  ssize_t got = 0;
-  do {
-    got = ::recv(socket.get(), &news, sizeof news, 0);
-  } while (got < 0 && errno == EINTR);
-  if (got == static_cast<ssize_t>(sizeof news)) {
+  if (receive_frame(socket.get(), &news, sizeof news) == kDone) {
     news.text.back() = '\0';
     return news;
   }

@@ -1,4 +1,4 @@
-// LaunchMessages over the status socket, with fds by SCM_RIGHTS. The sending side is child-safe.
+// LaunchMessages over the status socket, with fds by SCM_RIGHTS.
 #pragma once
 
 #include <array>

@@ -3,14 +3,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <ctime>
 #include <memory>
 #include <utility>
 
@@ -36,29 +34,9 @@ int make_directory(const std::string& path) {
   return -ENOENT;
 }
 
-UniqueFd open_directory(const std::string& path) {
-  return UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-}
-
-bool still_named(const UniqueFd& directory, const std::string& path) {
-  struct stat held{};
-  struct stat named{};
-  return ::fstat(directory.get(), &held) == 0 && ::stat(path.c_str(), &named) == 0 &&
-         held.st_ino == named.st_ino;
-}
-
-// Takes the hold on an existing directory; nothing when a living process has it.
+// Nothing when a living process has it.
 UniqueFd hold(const std::string& path) {
-  UniqueFd directory = open_directory(path);
-  if (directory.valid() && ::flock(directory.get(), LOCK_EX | LOCK_NB) == 0 &&
-      still_named(directory, path))
-    return directory;
-  return {};
-}
-
-void pause_ms(long milliseconds) {
-  const timespec wait{.tv_sec = 0, .tv_nsec = milliseconds * 1'000'000};
-  ::nanosleep(&wait, nullptr);
+  return UniqueFd(std::max(hold_cgroup_child(path.c_str()), -1));
 }
 
 // A fresh directory that this process holds. One of the same name that nobody holds is a dead
@@ -73,7 +51,7 @@ Result<UniqueFd> make_held_directory(const std::string& path) {
     if (held.valid())
       ::rmdir(path.c_str());
     else
-      pause_ms(1);
+      pause_child(1);
   }
   return fail(request_error(path, "a sandbox of this name is running", "choose another name"));
 }

@@ -13,16 +13,14 @@
 
 #include <cerrno>
 #include <cstring>
+#include <span>
+
+#include "ioctl_uapi/receive_fds.hpp"
 
 namespace yett {
 namespace {
 
 constexpr std::size_t kPathMax = 4096;
-
-void pause_ms(long milliseconds) {
-  const timespec wait{.tv_sec = 0, .tv_nsec = milliseconds * 1'000'000};
-  ::nanosleep(&wait, nullptr);
-}
 
 int open_file(const char* directory, const char* file, int flags) {
   char path[kPathMax];
@@ -61,7 +59,7 @@ int kill_in_rounds(const char* directory) {
   for (int i = 0; i < kRounds; ++i) {
     const int signalled = signal_members(directory);
     if (signalled <= 0) return signalled;
-    pause_ms(1);
+    pause_child(1);
   }
   return -EBUSY;
 }
@@ -95,18 +93,9 @@ enum class Word { hold, go, none };
 // None: the supervisor has died without one.
 Word receive_word(int& hold) {
   char byte = 0;
-  iovec data{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  if (::recvmsg(Kept::kGate, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1) return Word::none;
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr) return Word::go;
-  std::memcpy(&hold, CMSG_DATA(header), sizeof hold);
-  return Word::hold;
+  if (receive_frame(Kept::kGate, &byte, 1, std::span(&hold, 1), MSG_DONTWAIT) != kDone)
+    return Word::none;
+  return hold < 0 ? Word::go : Word::hold;
 }
 
 // A dying process closes its end of the gate a little before it lets go of its locks.
@@ -114,19 +103,6 @@ void wait_for_its_death() {
   struct pollfd supervisor{.fd = Kept::kSupervisor, .events = POLLIN, .revents = 0};
   while (::poll(&supervisor, 1, -1) < 0 && errno == EINTR) {
   }
-}
-
-bool still_named(int directory, const char* path) {
-  struct stat held{};
-  struct stat named{};
-  return ::fstat(directory, &held) == 0 && ::stat(path, &named) == 0 && held.st_ino == named.st_ino;
-}
-
-// Nobody's, or never made: only then is what bears the name ours to remove.
-bool take_hold(const char* path) {
-  const int directory = ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) return false;
-  return ::flock(directory, LOCK_EX | LOCK_NB) == 0 && still_named(directory, path);
 }
 
 // Waits until it is time to go to work. False: the directories are not ours, or the supervisor
@@ -142,12 +118,31 @@ bool come_to_hold(const char* first_directory) {
       return false;
     case Word::none:
       wait_for_its_death();
-      return take_hold(first_directory);
+      return hold_cgroup_child(first_directory) >= 0;
   }
   return false;
 }
 
+bool still_named(int directory, const char* path) {
+  struct stat held{};
+  struct stat named{};
+  return ::fstat(directory, &held) == 0 && ::stat(path, &named) == 0 && held.st_ino == named.st_ino;
+}
+
 }  // namespace
+
+void pause_child(long milliseconds) {
+  const timespec wait{.tv_sec = 0, .tv_nsec = milliseconds * 1'000'000};
+  ::nanosleep(&wait, nullptr);
+}
+
+int hold_cgroup_child(const char* directory) {
+  const int opened = ::open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (opened < 0) return -errno;
+  if (::flock(opened, LOCK_EX | LOCK_NB) == 0 && still_named(opened, directory)) return opened;
+  ::close(opened);
+  return -EBUSY;
+}
 
 int kill_cgroup_child(const char* directory, bool is_v2) {
   if (!is_v2) return kill_in_rounds(directory);
@@ -166,7 +161,7 @@ int remove_cgroup_child(const char* directory) {
     if (::rmdir(directory) == 0 || errno == ENOENT) return 0;
     if (errno != EBUSY) return -errno;
     static_cast<void>(signal_members(directory));
-    pause_ms(i < 10 ? 1 : 5);
+    pause_child(i < 10 ? 1 : 5);
   }
   return -EBUSY;
 }

@@ -23,7 +23,14 @@ struct KeeperInputs {
 // fd, and is in a session of its own.
 [[noreturn]] void run_cgroup_keeper_child(const KeeperInputs& inputs);
 
-// What both it and the supervisor use. 0 or -errno. Waits for the last task, 5 s at most.
+// What both it and the supervisor use.
+
+// Takes the hold on an existing directory, whose name it must still be: then nobody else has it,
+// and what bears the name is the holder's to remove. A descriptor that is the hold, or -errno;
+// -EBUSY: a living process has it, or the directory was removed meanwhile.
+[[nodiscard]] int hold_cgroup_child(const char* directory);
+void pause_child(long milliseconds);
+// 0 or -errno. Waits for the last task, 5 s at most.
 [[nodiscard]] int remove_cgroup_child(const char* directory);
 // SIGKILL to everything inside, forks that race included.
 [[nodiscard]] int kill_cgroup_child(const char* directory, bool is_v2);
