@@ -25,7 +25,8 @@ struct SandboxHandles {
   BorrowedFd pty_master;     // invalid: stdio is passed through
   BorrowedFd kernel_events;  // epoll-able fd of the BPF ring buffer; invalid: none
   std::function<void()> drain_kernel_events;  // called when kernel_events is readable
-  std::function<SandboxUsage()> usage;        // for sysinfo; empty: unknown
+  // For sysinfo; empty: unknown. Called by one thread at a time, not always by the loop's.
+  std::function<SandboxUsage()> usage;
 };
 
 enum class EndReason { exited, signaled, wall_time, out_of_memory, init_lost, killed_by_policy };
