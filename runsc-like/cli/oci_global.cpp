@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "base/text.hpp"
 #include "base/unique_fd.hpp"
 #include "runsc-like/cli/oci_options.hpp"
 #include "runsc-like/cli/print_error.hpp"
@@ -106,7 +107,12 @@ int tell_oci_error(const char* command, const Error& error, int exit_status) {
 }
 
 void tell_oci_warning(const std::string& text) {
-  if (!globals.log_file.empty()) append_log(log_line("warning", text));
+  const std::string line =
+      globals.given ? log_line("warning", text) : "yett: " + escape_for_terminal(text) + "\n";
+  if (!globals.log_file.empty())
+    append_log(line);
+  else
+    std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 }  // namespace yett

@@ -116,8 +116,11 @@ namespace container_steps {
 // configuration asks for a shared root.
 ChildResult propagation(ContainerContext& context) {
   if ((context.plan->new_namespaces & CLONE_NEWNS) == 0) return kDone;
-  const unsigned long asked = context.plan->root_propagation;
-  return from_libc(::mount(nullptr, "/", nullptr, asked != 0 ? asked : MS_REC | MS_SLAVE, nullptr));
+  unsigned long asked = context.plan->root_propagation;
+  if (asked == 0) asked = MS_REC | MS_SLAVE;
+  // What cannot be bound could not become the root: it is made so in the end (enter_root).
+  if ((asked & MS_UNBINDABLE) != 0) asked = MS_REC | MS_PRIVATE;
+  return from_libc(::mount(nullptr, "/", nullptr, asked, nullptr));
 }
 
 // The parent stands in the root filesystem's directory, and so does the child, in its own copy of

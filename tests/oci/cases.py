@@ -20,6 +20,7 @@ import tempfile
 import time
 
 import command_cases
+import specification_cases
 import terminal_cases
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -56,6 +57,10 @@ class Box:
         if "crun" in os.path.basename(runtime) and os.path.exists("/sys/fs/cgroup/unified"):
             # crun takes a host with v2 mounted beside v1 for one of v2.
             self.prefix = ["unshare", "-m", "sh", "-c", 'umount /sys/fs/cgroup/unified; exec "$@"', "sh"]
+
+    @staticmethod
+    def cannot_run(reason):
+        raise CannotRun(reason)
 
     def is_yett(self):
         return os.path.basename(self.runtime) == "yett"
@@ -670,9 +675,10 @@ def case_container_device_rules(box):
 
 # ---- the program ----------------------------------------------------------------------------------
 
+CASE_MODULES = (command_cases, specification_cases, terminal_cases)
 CASES = {name.removeprefix("case_"): function
-         for module in (globals(), vars(terminal_cases), vars(command_cases))
-         for name, function in module.items() if name.startswith("case_")}
+         for names in (globals(), *map(vars, CASE_MODULES))
+         for name, function in names.items() if name.startswith("case_")}
 
 
 def run_case(name, runtime):

@@ -1,4 +1,7 @@
 // start: the container's process executes its program.
+#include <signal.h>
+
+#include "ioctl_uapi/clone.hpp"
 #include "ioctl_uapi/container_protocol.hpp"
 #include "runsc-like/oci/config/read_config.hpp"
 #include "runsc-like/oci/life/hooks.hpp"
@@ -29,9 +32,15 @@ Status say_start(const ContainerDirectory& directory, const std::string& program
   return fail(start_failure(program, message));
 }
 
+// A hook that fails ends the container: runtime.md, life cycle, as the text has it today, and runc.
 Status run_poststart(const ContainerState& state, const Hooks& hooks) {
-  return run_hooks(hooks.poststart, "poststart", state_document(state, ContainerStatus::running),
-                   {.directory = state.bundle});
+  Status ran =
+      run_hooks(hooks.poststart, "poststart", state_document(state, ContainerStatus::running),
+                {.directory = state.bundle});
+  if (ran) return ran;
+  if (const auto process = open_container_process(state))
+    static_cast<void>(send_signal(process->borrow(), SIGKILL));
+  return ran;
 }
 
 }  // namespace
