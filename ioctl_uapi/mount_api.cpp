@@ -81,4 +81,11 @@ int sys_open_in_root(int root, const char* path, int flags, std::uint32_t mode) 
   return raw(SYS_openat2, root, path, &how, sizeof how);
 }
 
+int sys_open_plain_in_root(int root, const char* path) {
+  struct open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS;
+  return raw(SYS_openat2, root, path, &how, sizeof how);
+}
+
 }  // namespace yett

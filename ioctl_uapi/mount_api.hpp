@@ -39,6 +39,8 @@ int sys_mount_setattr(int mount, std::uint64_t set, std::uint64_t clear, Subtree
 int sys_mount_idmap(int mount, int user_namespace);
 // openat2(2) with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: `path` as it is seen from `root`.
 int sys_open_in_root(int root, const char* path, int flags, std::uint32_t mode);
+// The same for O_PATH, and -ELOOP where any part of `path` is a link.
+int sys_open_plain_in_root(int root, const char* path);
 
 // A mount that is not attached anywhere; it dissolves when its fd closes.
 class DetachedMount {

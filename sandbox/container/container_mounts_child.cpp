@@ -57,10 +57,24 @@ ChildResult set_propagation(int mount, unsigned long flags) {
   return from_libc(::mount(nullptr, path, nullptr, flags, nullptr));
 }
 
+bool shows_the_kernel(const ContainerMount& entry) {
+  return entry.kind == ContainerMountKind::filesystem &&
+         (entry.filesystem == "proc" || entry.filesystem == "sysfs");
+}
+
 // SECURITY(container-mount-target): resolved below the root, links as inside, mounted on by fd.
-ChildResult attach(int root, const ContainerMount& entry, int mount) {
+// SECURITY(container-proc-by-link): /proc and /sys by no link. Who shares what it leads to could
+// move the mount point away before the masks are there, and leave /proc without them.
+int open_target(int root, const ContainerMount& entry, int mount) {
   const MountPoint kind = is_directory(mount) ? MountPoint::directory : MountPoint::file;
   const int place = open_mount_point(root, entry.target.c_str(), kind);
+  if (place < 0 || !shows_the_kernel(entry)) return place;
+  ::close(place);
+  return sys_open_plain_in_root(root, entry.target.c_str());
+}
+
+ChildResult attach(int root, const ContainerMount& entry, int mount) {
+  const int place = open_target(root, entry, mount);
   if (place < 0) return from_kernel(place);
   ChildResult result = from_kernel(sys_move_mount(mount, place, ""));
   ::close(place);

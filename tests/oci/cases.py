@@ -20,6 +20,8 @@ import tempfile
 import time
 
 import command_cases
+import hostile_cases
+import malformed_cases
 import specification_cases
 import terminal_cases
 
@@ -61,6 +63,10 @@ class Box:
     @staticmethod
     def cannot_run(reason):
         raise CannotRun(reason)
+
+    def speaks_runcs_words(self):
+        """Texts and columns that engines read in runc's form; crun has its own."""
+        return "crun" not in os.path.basename(self.runtime)
 
     def is_yett(self):
         return os.path.basename(self.runtime) == "yett"
@@ -226,7 +232,8 @@ def case_kill_of_a_stopped_one_is_an_error(box):
     container = box.start(box.bundle("true"))
     box.await_status(container, "stopped")
     done = box.run("kill", container, "TERM")
-    assert done.status != 0 and "not running" in done.err, done
+    assert done.status != 0, done
+    assert "not running" in done.err or not box.speaks_runcs_words(), done
 
 
 def case_kill_by_name_and_number(box):
@@ -261,7 +268,8 @@ def case_list_and_its_formats(box):
     assert box.run("list", "--quiet").out.split() == [container]
     listed = json.loads(box.run("list", "--format", "json").out)
     assert [each["id"] for each in listed] == [container] and listed[0]["status"] == "running", listed
-    assert box.run("list").out.splitlines()[0].split() == "ID PID STATUS BUNDLE CREATED OWNER".split()
+    if box.speaks_runcs_words():
+        assert box.run("list").out.splitlines()[0].split() == "ID PID STATUS BUNDLE CREATED OWNER".split()
 
 
 def case_ps_as_json(box):
@@ -285,7 +293,7 @@ def case_json_log_lines(box):
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE))
     line = json.loads(log.read_text().splitlines()[-1])
     assert done.status != 0 and line["level"] == "error", (done, line)
-    assert "exist" in line["msg"] and line["time"], line
+    assert line["time"] and ("exist" in line["msg"] or not box.speaks_runcs_words()), line
 
 
 def case_death_of_create_leaves_what_delete_takes(box):
@@ -365,7 +373,7 @@ def case_exec_runs_inside(box):
 
 def case_exec_with_user_env_cwd(box):
     container = box.start(box.bundle("exec sleep 1000"))
-    done = box.run("exec", "--user", "1000:1000", "--env", "X=y", "--cwd", "/tmp", container, "sh", "-c",
+    done = box.run("exec", "--user", "1000:1000", "--env", "X=y", "--env", "PATH=/bin", "--cwd", "/tmp", container, "sh", "-c",
                    "id -u; id -g; echo $X; pwd")
     assert done.out.split() == ["1000", "1000", "y", "/tmp"], done
 
@@ -661,9 +669,8 @@ def case_container_cgroup_path(box):
     def change(config):
         config["linux"]["cgroupsPath"] = "/../../yett-escape"
     container = box.new_id()
-    done = box.run("create", "--bundle", box.bundle(change=change), container)
-    if box.is_yett():
-        assert done.status != 0, done
+    done = box.quiet("create", "--bundle", box.bundle(change=change), container)
+    assert done.status != 0 or not box.is_yett(), done
 
 
 def case_container_device_rules(box):
@@ -675,7 +682,7 @@ def case_container_device_rules(box):
 
 # ---- the program ----------------------------------------------------------------------------------
 
-CASE_MODULES = (command_cases, specification_cases, terminal_cases)
+CASE_MODULES = (command_cases, hostile_cases, malformed_cases, specification_cases, terminal_cases)
 CASES = {name.removeprefix("case_"): function
          for names in (globals(), *map(vars, CASE_MODULES))
          for name, function in names.items() if name.startswith("case_")}
@@ -700,20 +707,37 @@ def run_case(name, runtime):
         return text
 
 
-def verdict(name, runtime):
+def verdict(name, runtime, notes):
+    """A cell of the report; why not goes to `notes`."""
     if shutil.which(runtime) is None:
         return "absent"
     try:
-        return "passed" if run_case(name, runtime) is None else "FAILED"
-    except CannotRun:
+        problem = run_case(name, runtime)
+    except CannotRun as reason:
+        notes.append(f"`{name}`, {os.path.basename(runtime)} not asked: {reason}")
         return "-"
+    if problem is None:
+        return "yes"
+    notes.append(f"`{name}`, {os.path.basename(runtime)}: " + " ".join(problem.split())[:200].replace("|", "/"))
+    return "**no**"
 
 
 def report(runtimes):
-    width = max(map(len, CASES))
-    print(" " * width, *(f"{os.path.basename(runtime):8}" for runtime in runtimes))
+    """A table in Markdown: docs/oci-conformance.md has one."""
+    versions = [subprocess.run([runtime, "--version"], capture_output=True, text=True).stdout.splitlines()[:1]
+                for runtime in runtimes if shutil.which(runtime)]
+    print("; ".join(line for lines in versions for line in lines) + "\n")
+    print("| case |", " | ".join(map(os.path.basename, runtimes)), "|")
+    print("|---|" + "---|" * len(runtimes))
+    notes, yes = [], dict.fromkeys(runtimes, 0)
     for name in CASES:
-        print(f"{name:{width}}", *(f"{verdict(name, runtime):8}" for runtime in runtimes), flush=True)
+        cells = [verdict(name, runtime, notes) for runtime in runtimes]
+        for runtime, cell in zip(runtimes, cells):
+            yes[runtime] += cell == "yes"
+        print(f"| `{name}` |", " | ".join(cells), "|", flush=True)
+    print(f"| of {len(CASES)} |", " | ".join(str(yes[runtime]) for runtime in runtimes), "|\n")
+    print("\n".join(f"- {note}" for note in notes))
+    return 0 if yes[runtimes[0]] == len(CASES) else 1
 
 
 def main(arguments):
@@ -722,8 +746,7 @@ def main(arguments):
         print("\n".join(CASES))
         return 0
     if arguments[:1] == ["--report"]:
-        report([runtime, "runc", "crun"])
-        return 0
+        return report([runtime, "runc", "crun"])
     if arguments[:1] == ["--runtime"]:
         runtime = arguments[1]
         arguments = arguments[2:]

@@ -19,8 +19,8 @@ def write_config(bundle, change):
 def refused(box, change, what=None):
     """`create` fails with words, and nothing of the container is there."""
     container = box.new_id()
-    done = box.run("create", "--bundle", box.bundle(HELD, change), container)
-    assert done.status != 0 and (done.err or done.out).strip(), (what, done)
+    done = box.quiet("create", "--bundle", box.bundle(HELD, change), container)
+    assert done.status != 0 and done.out.strip(), (what, done)
     assert box.run("state", container).status != 0, what
     return done
 
@@ -75,7 +75,8 @@ def case_operations_need_an_id(box):
 def case_operations_on_what_is_not_there_are_errors(box):
     for words in (["state"], ["start"], ["kill"], ["delete"], ["pause"], ["resume"], ["ps"]):
         done = box.run(*words, "no-such-container")
-        assert done.status != 0 and "exist" in done.err, (words, done)
+        assert done.status != 0, (words, done)
+        assert "exist" in done.err or not box.speaks_runcs_words(), (words, done)
 
 
 def case_kill_of_a_created_one_reaches_it(box):
