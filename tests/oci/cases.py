@@ -22,6 +22,7 @@ import time
 import command_cases
 import hostile_cases
 import malformed_cases
+import root_cases
 import specification_cases
 import terminal_cases
 
@@ -682,7 +683,8 @@ def case_container_device_rules(box):
 
 # ---- the program ----------------------------------------------------------------------------------
 
-CASE_MODULES = (command_cases, hostile_cases, malformed_cases, specification_cases, terminal_cases)
+CASE_MODULES = (
+    command_cases, hostile_cases, malformed_cases, root_cases, specification_cases, terminal_cases)
 CASES = {name.removeprefix("case_"): function
          for names in (globals(), *map(vars, CASE_MODULES))
          for name, function in names.items() if name.startswith("case_")}
