@@ -32,8 +32,7 @@ Status inherit_cpuset(const std::string& parent, const std::string& directory) {
   return {};
 }
 
-// Every level of `path` below `mount`.
-Status make_levels(const std::string& mount, const std::string& path, bool is_cpuset) {
+Status make_levels_once(const std::string& mount, const std::string& path, bool is_cpuset) {
   std::string parent = mount;
   for (std::size_t begin = 1; begin <= path.size();) {
     const std::size_t end = std::min(path.find('/', begin), path.size());
@@ -45,6 +44,16 @@ Status make_levels(const std::string& mount, const std::string& path, bool is_cp
     parent = directory;
   }
   return {};
+}
+
+// Every level of `path` below `mount`. The end of the last other container takes the upper ones
+// away (remove_container_cgroup), which can be between their making and ours.
+Status make_levels(const std::string& mount, const std::string& path, bool is_cpuset) {
+  constexpr int kTries = 100;
+  for (int i = 1;; ++i) {
+    Status made = make_levels_once(mount, path, is_cpuset);
+    if (made || made.error().sys_errno != ENOENT || i == kTries) return made;
+  }
 }
 
 // On a pure v2 host, every controller for every level above the container's own.
