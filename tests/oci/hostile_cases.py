@@ -93,6 +93,8 @@ def case_container_links_out_of_the_root(box):
 
 def case_container_masks_with_a_false_null(box):
     """CVE-2025-31133: the image's /dev/null is not what masks are made of."""
+    if not box.is_yett():
+        box.cannot_run("the image has no /dev mounted, which hangs runc 1.1")
     place, mounts = canary(box), host_mounts()
 
     def change(config):
