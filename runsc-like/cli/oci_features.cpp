@@ -21,7 +21,7 @@ constexpr OciUsage kFeaturesUsage{
 oci::AppliedFeatures applied_features() {
   const CgroupFeatures cgroups = probe_cgroups();
   return {.cgroup_v1 = true,
-          .cgroup_v2 = false,
+          .cgroup_v2 = true,
           .cgroup_systemd = false,
           .cgroup_systemd_user = false,
           .cgroup_rdma = cgroups.v1_mounts.contains("rdma"),

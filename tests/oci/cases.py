@@ -25,6 +25,7 @@ import malformed_cases
 import root_cases
 import specification_cases
 import terminal_cases
+import unified_cases
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("YETT_BUILD_DIR", HERE.parent.parent / "build/release"))
@@ -684,7 +685,8 @@ def case_container_device_rules(box):
 # ---- the program ----------------------------------------------------------------------------------
 
 CASE_MODULES = (
-    command_cases, hostile_cases, malformed_cases, root_cases, specification_cases, terminal_cases)
+    command_cases, hostile_cases, malformed_cases, root_cases, specification_cases, terminal_cases,
+    unified_cases)
 CASES = {name.removeprefix("case_"): function
          for names in (globals(), *map(vars, CASE_MODULES))
          for name, function in names.items() if name.startswith("case_")}

@@ -213,7 +213,7 @@ def check_kube():
     (place / "kube.yaml").write_text(KUBE.replace("SHARED", str(place / "shared")))
     podman("play", "kube", "--network", "none", place / "kube.yaml")
     eventually("play kube", ["file", "id"], lambda: sorted(os.listdir(place / "shared")))
-    expect("runAsUser", "1000\n", (place / "shared/id").read_text())
+    eventually("runAsUser", "1000\n", (place / "shared/id").read_text)
     expect("its limit", str(64 << 20), of_cgroup("kube-writer", "memory", "memory.limit_in_bytes"))
     podman("play", "kube", "--down", place / "kube.yaml")
 

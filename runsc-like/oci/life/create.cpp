@@ -13,6 +13,7 @@
 #include "runsc-like/oci/life/hooks.hpp"
 #include "runsc-like/oci/life/lifecycle.hpp"
 #include "runsc-like/oci/life/plan_container.hpp"
+#include "runsc-like/oci/life/plan_devices.hpp"
 #include "runsc-like/oci/life/plan_resources.hpp"
 #include "runsc-like/oci/life/write_file.hpp"
 #include "sandbox/container/container_cgroup.hpp"
@@ -75,18 +76,24 @@ Status check_terminal(const CreateOptions& options, bool terminal) {
   return {};
 }
 
-Status set_resources(const Config& config, const CgroupFeatures& features,
-                     const std::string& path) {
+// cgroup v2 has no device controller, but programs. Where v1 has one, it is what others look at.
+Status set_device_rules(const std::vector<DeviceRule>& asked, const CgroupFeatures& features,
+                        const std::string& path, BorrowedFd v2) {
+  const std::vector<DeviceRule> rules = complete_device_rules(asked);
+  if (features.v1_mounts.contains("devices"))
+    return apply_cgroup_settings(features, path, device_settings(rules));
+  if (v2.valid()) return restrict_devices(v2, device_accesses(rules));
+  return fail(host_error("/linux/resources/devices", "this host has no cgroups that hold them",
+                         "mount cgroup2, or the device controller of v1"));
+}
+
+Status set_resources(const Config& config, const CgroupFeatures& features, const std::string& path,
+                     BorrowedFd v2) {
   static const Resources kNone;
   const Resources& resources = config.linux_.resources ? *config.linux_.resources : kNone;
   YETT_TRY(const auto settings, plan_resources(resources, features));
   YETT_CHECK(apply_cgroup_settings(features, path, settings));
-  if (!features.v1_mounts.contains("devices"))
-    return fail(
-        host_error("/linux/resources/devices",
-                   "this host has no device controller of cgroup v1, and device programs of "
-                   "v2 are not built yet"));
-  return apply_cgroup_settings(features, path, plan_device_rules(resources.devices));
+  return set_device_rules(resources.devices, features, path, v2);
 }
 
 // Hooks between the mounts and the entering of the root.
@@ -171,7 +178,7 @@ Status build(CreatedContainer& container, const CreateOptions& options) {
   // Before anything is made, so that a `delete` finds what a killed `create` made.
   YETT_CHECK(container.directory.write_state(state));
   YETT_TRY(const ContainerCgroup cgroup, make_container_cgroup(features, cgroup_path));
-  YETT_CHECK(set_resources(container.config, features, cgroup_path));
+  YETT_CHECK(set_resources(container.config, features, cgroup_path, cgroup.v2.borrow()));
   return launch(container, plan, options, cgroup);
 }
 

@@ -171,19 +171,6 @@ void add_rdma(const Resources& resources, Settings& settings) {
   }
 }
 
-std::string number_or_all(const std::optional<std::int64_t>& number) {
-  return number && *number >= 0 ? std::to_string(*number) : "*";
-}
-
-CgroupSetting device_setting(const DeviceRule& rule) {
-  const char* file = rule.allow ? "devices.allow" : "devices.deny";
-  const std::string access = rule.access.empty() ? "rwm" : rule.access;
-  if (rule.type == 'a' && !rule.major && !rule.minor) return {"devices", file, "a"};
-  return {"devices", file,
-          std::string(1, rule.type) + " " + number_or_all(rule.major) + ":" +
-              number_or_all(rule.minor) + " " + access};
-}
-
 }  // namespace
 
 Result<std::vector<CgroupSetting>> plan_resources(const Resources& resources,
@@ -202,18 +189,6 @@ Result<std::vector<CgroupSetting>> plan_resources(const Resources& resources,
     settings.add(controller, file, value);
   }
   return settings.take();
-}
-
-std::vector<CgroupSetting> plan_device_rules(const std::vector<DeviceRule>& rules) {
-  std::vector<CgroupSetting> settings;
-  // SECURITY(container-device-rules): nothing that is not listed.
-  if (rules.empty()) settings.push_back({"devices", "devices.deny", "a"});
-  for (const DeviceRule& rule : rules) settings.push_back(device_setting(rule));
-  // null, zero, full, random, urandom, tty, console, ptmx, pts/*; nodes may be made, not opened.
-  for (const char* rule : {"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",
-                           "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm"})
-    settings.push_back({"devices", "devices.allow", rule});
-  return settings;
 }
 
 }  // namespace yett::oci

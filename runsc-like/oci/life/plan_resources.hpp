@@ -13,8 +13,5 @@ namespace yett::oci {
 // cannot hold.
 [[nodiscard]] Result<std::vector<CgroupSetting>> plan_resources(const Resources& resources,
                                                                 const CgroupFeatures& features);
-// The device controller's rules: the configuration's in order, then what every container needs.
-// Without any rule of the configuration, nothing else is allowed.
-[[nodiscard]] std::vector<CgroupSetting> plan_device_rules(const std::vector<DeviceRule>& rules);
 
 }  // namespace yett::oci

@@ -91,7 +91,8 @@ void read_cpu_v1(const Files& cpu, const Files& account, CpuStatistics& read) {
 }
 
 CpuStatistics read_cpu(const CgroupFeatures& features, const std::string& path) {
-  const Files cpu(features, "cpu", path);
+  // cpu.stat of v2 is there without the controller.
+  const Files cpu(features, controller_is_v2(features, "cpu") ? "cgroup" : "cpu", path);
   CpuStatistics read;
   read.periods = cpu.figure("cpu.stat", "nr_periods");
   read.throttled_periods = cpu.figure("cpu.stat", "nr_throttled");
