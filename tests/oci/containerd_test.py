@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real containerd and its runc shim with Yett as --runc-binary: run, exec, kill, pause, metrics.
 
-containerd_test.py BUILD_DIR [CHECK...]
+containerd_test.py BUILD_DIR [--unified] [CHECK...]
 """
 import hashlib
 import io
@@ -181,7 +181,7 @@ CHECKS = "run life terminals resources".split()
 def main():
     start_daemon()
     import_image()
-    for name in sys.argv[2:] or CHECKS:
+    for name in engine.chosen_checks(CHECKS):
         globals()[f"check_{name}"]()
     expect("nothing left", [], [path.name for path in RUNTIME_ROOT.glob("*/*")])
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real dockerd with Yett as a runtime that is added to it, as docs/engines.md says.
 
-docker_test.py BUILD_DIR [CHECK...]
+docker_test.py BUILD_DIR [--unified] [CHECK...]
 """
 import json
 import os
@@ -230,7 +230,7 @@ CHECKS = "run options seccomp volumes life terminals resources health_and_restar
 def main():
     start_daemon()
     import_image()
-    for name in sys.argv[2:] or CHECKS:
+    for name in engine.chosen_checks(CHECKS):
         globals()[f"check_{name}"]()
     expect("nothing left", "", docker("ps", "--all", "--quiet"))
     expect("no state left", [], [entry for top, _, files in os.walk(place / "exec") if top.endswith("/moby")

@@ -1,5 +1,5 @@
 """What the tests of container engines share: a place of their own, daemons that end with the test, an
-image made here, and expectations.
+image made here, and expectations. With --unified it is as on a host with cgroup v2 alone.
 
 A test runs in mount and pid namespaces of its own: however it ends, its daemons, shims, containers
 and mounts end with it, and /run is its own. What it makes elsewhere is below the build directory.
@@ -35,6 +35,11 @@ def enter_own_namespaces():
                           "private", sys.executable, *sys.argv])
 
 
+def chosen_checks(every):
+    """Those of the command line, or all."""
+    return [word for word in sys.argv[2:] if word != "--unified"] or every
+
+
 def need(*programs):
     for program in programs:
         if shutil.which(program) is None:
@@ -50,8 +55,12 @@ class Place:
         # Sockets below it have to fit into 108 bytes.
         self.path = pathlib.Path(tempfile.mkdtemp(prefix=f"{name[0]}.", dir=self.build))
         self.cgroup = f"yett-{name}-{self.path.name}"
+        self.shared_cgroups = []  # those that an engine names by itself; others may be in them
         self.daemons = []
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+        if "--unified" in sys.argv:
+            subprocess.run(["umount", "--recursive", "/sys/fs/cgroup"], check=True)
+            subprocess.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"], check=True)
         atexit.register(self.clean)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
@@ -97,15 +106,16 @@ class Place:
         end = time.monotonic() + 10
         while True:
             found = []
-            for hierarchy in pathlib.Path("/sys/fs/cgroup").iterdir():
-                top = hierarchy / self.cgroup
-                found += [pathlib.Path(path) for path, _, _ in os.walk(top, topdown=False)]
+            root = pathlib.Path("/sys/fs/cgroup")
+            for name in [self.cgroup, *self.shared_cgroups]:
+                for top in [root / name, *(hierarchy / name for hierarchy in root.iterdir())]:
+                    found += [pathlib.Path(path) for path, _, _ in os.walk(top, topdown=False)]
             for directory in found:
                 try:
                     directory.rmdir()
                 except OSError:
                     pass
-            left = [str(directory) for directory in found if directory.exists()]
+            left = [str(directory) for directory in found if directory.exists() and self.cgroup in directory.parts]
             if not left or time.monotonic() > end:
                 return left
             time.sleep(0.1)

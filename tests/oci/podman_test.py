@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Podman with Yett as its runtime, as docs/engines.md says.
 
-podman_test.py BUILD_DIR [CHECK...]
+podman_test.py BUILD_DIR [--unified] [CHECK...]
 """
 import json
 import os
@@ -14,6 +14,7 @@ from terminal_cases import Shell, await_size, read_until
 engine.enter_own_namespaces()
 engine.need("podman", "conmon", "tini-static", "busybox")
 place = engine.Place("podman")
+place.shared_cgroups.append("libpod_parent")  # conmon's
 environment = {**os.environ, "CONTAINERS_STORAGE_CONF": str(place / "storage.conf"),
                "CONTAINERS_CONF": str(place / "containers.conf"), "HOME": str(place.path)}
 QUIET = ["--network", "none", "--cgroup-parent", f"/{place.cgroup}"]
@@ -224,7 +225,7 @@ CHECKS = "run options volumes life terminals resources health_and_restart pods k
 def main():
     configure()
     import_images()
-    for name in sys.argv[2:] or CHECKS:
+    for name in engine.chosen_checks(CHECKS):
         globals()[f"check_{name}"]()
     expect("nothing left", "", podman("ps", "--all", "--quiet"))
 
