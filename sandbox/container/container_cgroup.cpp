@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/text.hpp"
+#include "sandbox/container/nested_cgroups.hpp"
 #include "sandbox/guard/cgroup_files.hpp"
 #include "sandbox/guard/cgroup_keeper_child.hpp"
 
@@ -196,6 +197,8 @@ Status remove_container_cgroup(const std::vector<std::string>& directories, bool
     first = false;
     if (::rmdir(directory.c_str()) != 0 && errno != ENOENT) {
       if (kill) static_cast<void>(kill_cgroup_child(directory.c_str(), is_v2));
+      const Status nested = remove_nested_cgroups(directory);
+      if (!nested && result) result = nested;
       const int removed = remove_cgroup_child(directory.c_str());
       if (removed != 0 && result) result = fail(errno_error(-removed, "remove cgroup", directory));
     }

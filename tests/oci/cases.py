@@ -33,7 +33,7 @@ DOCKER_CAPABILITIES = ["CAP_" + name for name in (
     "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE "
     "SYS_CHROOT KILL AUDIT_WRITE").split()]
 APPLETS = ("sh ls cat echo id sleep su mount umount ps true false grep test kill touch mkdir env pwd stat "
-           "readlink hostname sync mknod chroot head tty umask ulimit dd ln rm").split()
+           "readlink hostname sync mknod chroot head tty umask ulimit dd ln rm printf").split()
 
 
 class CannotRun(Exception):

@@ -12,7 +12,7 @@ from engine import eventually, expect, run
 from terminal_cases import Shell, await_size, read_until
 
 engine.enter_own_namespaces()
-engine.need("dockerd", "docker", "containerd", "containerd-shim-runc-v2", "busybox")
+engine.need("dockerd", "docker", "containerd", "containerd-shim-runc-v2", "docker-compose", "busybox")
 place = engine.Place("docker")
 host = f"unix://{place / 'docker.sock'}"
 environment = {**os.environ, "DOCKER_HOST": host, "DOCKER_CONFIG": str(place / "client"), "HOME": str(place.path)}
@@ -224,7 +224,56 @@ def check_files():
     expect("build", "built", once("built"))
 
 
-CHECKS = "run options seccomp volumes life terminals resources health_and_restart files".split()
+def check_namespaces():
+    docker("run", "--detach", "--name", "seven", "--ipc", "shareable", "box", "sleep", "1000")
+    script = "for n in net ipc pid uts; do readlink /proc/self/ns/$n; done"
+    own = docker("exec", "seven", "sh", "-c", script).split()
+    host = [os.readlink(f"/proc/self/ns/{name}") for name in ("net", "ipc", "pid", "uts")]
+    shared = [f"--{name}" if word is None else word for name in ("network", "ipc", "pid") for word in (None, "container:seven")]
+    expect("namespaces of another container", own[:3], once(*shared, "box", "sh", "-c", script).split()[:3])
+    shared = [f"--{name}" if word is None else word for name in ("network", "ipc", "pid", "uts") for word in (None, "host")]
+    expect("the host's namespaces", host, once(*shared, "box", "sh", "-c", script).split())
+    docker("rm", "--force", "seven")
+
+
+COMPOSE = """version: "2.4"
+services:
+  store:
+    image: box
+    network_mode: none
+    read_only: true
+    tmpfs: [/t]
+    volumes: [shared:/shared]
+    command: ["sh", "-c", "echo stored > /shared/file; touch /t/ready; exec sleep 1000"]
+    healthcheck: {test: ["CMD", "test", "-e", "/t/ready"], interval: 200ms}
+  reader:
+    image: box
+    network_mode: none
+    user: "1000"
+    mem_limit: 64m
+    volumes: [shared:/shared:ro]
+    depends_on: {store: {condition: service_healthy}}
+    command: ["cat", "/shared/file"]
+volumes: {shared: {}}
+"""
+
+
+def check_compose():
+    directory = place / "compose"
+    directory.mkdir()
+    (directory / "docker-compose.yml").write_text(COMPOSE)
+
+    def compose(*words):
+        return run("docker-compose", "--project-directory", directory, "--file", directory / "docker-compose.yml", *words,
+                   env=environment)
+    compose("up", "--detach")
+    eventually("compose: a service that waits for a healthy one", lambda text: "stored" in text,
+               lambda: compose("logs", "--no-color", "reader"))
+    expect("compose exec", "stored", compose("exec", "-T", "store", "cat", "/shared/file"))
+    compose("down", "--volumes", "--timeout", "0")
+
+
+CHECKS = "run options seccomp volumes life terminals resources namespaces health_and_restart files compose".split()
 
 
 def main():

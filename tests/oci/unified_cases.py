@@ -3,6 +3,7 @@ controllers that this machine has in v1 are missing then, but not the programs o
 import json
 import os
 import pathlib
+import time
 
 UNIFIED = ["unshare", "--mount", "sh", "-c",
            'umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"', "sh"]
@@ -76,6 +77,26 @@ def case_unified_statistics(box):
     assert data["cpu"]["usage"]["total"] > 0, data
 
 
+def case_unified_exec_where_the_root_may_hold_none(box):
+    """A container that manages cgroups itself, as systemd does, has processes in the leaves alone."""
+    unified(box)
+
+    def change(config):
+        config["linux"]["namespaces"].append({"type": "cgroup"})
+        config["mounts"].append({"destination": "/cgroup", "type": "cgroup", "source": "cgroup"})
+    script = ("mkdir /cgroup/leaf && echo 1 > /cgroup/leaf/cgroup.procs; read all < /cgroup/cgroup.controllers; "
+              "for one in $all; do echo +$one > /cgroup/cgroup.subtree_control; done; touch /tmp/ready; exec sleep 1000")
+    container = box.start(box.bundle(script, change))
+    for _ in range(500):
+        if (box.directory / "bundle/rootfs/tmp/ready").exists():
+            break
+        time.sleep(0.02)
+    done = box.run("exec", container, "sh", "-c", "cat /cgroup/cgroup.subtree_control /proc/self/cgroup")
+    if done.status == 0 and not done.out.split("\n")[0]:
+        box.cannot_run("no controller is in cgroup v2 here")
+    assert done.status == 0 and "0::/leaf" in done.out.split(), done
+
+
 def case_unified_cgroup_mount(box):
     unified(box)
 
@@ -87,3 +108,31 @@ def case_unified_cgroup_mount(box):
                     change)
     assert done.out.splitlines()[0] == "/sys/fs/cgroup cgroup2" and "1" in done.out.splitlines(), done
     assert done.out.endswith("refused\n"), done
+
+
+def case_nested_cgroups_go_with_the_container(box):
+    """However deep: the path is longer than the kernel takes at once."""
+    if not box.is_yett():
+        box.cannot_run("others may leave them behind")
+
+    def change(config):
+        config["linux"]["namespaces"].append({"type": "cgroup"})
+        config["mounts"].append({"destination": "/cgroup", "type": "cgroup", "source": "cgroup"})
+    script = ("cd /cgroup; test -e cgroup.procs || cd pids; name=$(printf %0200d 0); "
+              "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24; do "
+              "mkdir $name beside && cd -P $name || exit 1; done; "
+              "sleep 1000 & echo $! > cgroup.procs && touch /tmp/ready; exec sleep 1000")
+    for alone in (False, True):
+        if alone:
+            unified(box)
+        container = box.start(box.bundle(script, change, name=f"bundle{alone}"))
+        for _ in range(500):
+            if (box.directory / f"bundle{alone}/rootfs/tmp/ready").exists():
+                break
+            time.sleep(0.02)
+        else:
+            raise AssertionError("the cgroups were not made")
+        done = box.run("delete", "--force", container)
+        assert done.status == 0, done
+        left = [hierarchy for hierarchy in pathlib.Path("/sys/fs/cgroup").glob(f"*/yett.oci/{container}")]
+        assert not left, left

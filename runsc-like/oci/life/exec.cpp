@@ -12,6 +12,7 @@
 #include "runsc-like/oci/life/write_file.hpp"
 #include "sandbox/container/container_cgroup.hpp"
 #include "sandbox/container/launch_container.hpp"
+#include "sandbox/guard/cgroup_files.hpp"
 #include "sandbox/host/probe_parts.hpp"
 
 namespace yett::oci {
@@ -41,6 +42,20 @@ std::uint64_t foreign_namespaces(int pid) {
   return flags;
 }
 
+// In v2 a cgroup that gives controllers to those below it may hold no process, and a container that
+// manages cgroups itself has such a one for its top: then the first process's own, inside.
+std::string v2_entrance(const ContainerState& state) {
+  const std::string& top = state.cgroups.front();
+  const std::string given = read_cgroup_file(top, "cgroup.subtree_control");
+  if (given.find_first_not_of('\n') == std::string::npos) return top;
+  const std::string prefix = "\n0::" + state.cgroup_path + "/";
+  const std::string own = "\n" + read_cgroup_file("/proc/" + std::to_string(state.pid), "cgroup");
+  const std::size_t found = own.find(prefix);
+  if (found == std::string::npos) return top;
+  const std::size_t begin = found + prefix.size();
+  return top + "/" + own.substr(begin, own.find('\n', begin) - begin);
+}
+
 struct Entrance {
   UniqueFd v2;
   std::vector<UniqueFd> task_files;
@@ -49,9 +64,8 @@ struct Entrance {
 Result<Entrance> open_cgroups(const ContainerState& state) {
   Entrance entrance;
   for (std::size_t i = 0; i < state.cgroups.size(); ++i) {
-    const std::string& directory = state.cgroups[i];
     const bool v2 = i == 0 && state.cgroup_v2;
-    const std::string path = v2 ? directory : directory + "/tasks";
+    const std::string path = v2 ? v2_entrance(state) : state.cgroups[i] + "/tasks";
     UniqueFd opened(::open(path.c_str(), (v2 ? O_RDONLY | O_DIRECTORY : O_WRONLY) | O_CLOEXEC));
     if (!opened.valid()) return fail(errno_error("join cgroup", path));
     if (v2)

@@ -1,0 +1,100 @@
+#include "sandbox/container/nested_cgroups.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "base/unique_fd.hpp"
+
+namespace yett {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+UniqueFd open_below(int parent, const char* name) {
+  return UniqueFd(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+// Empty: there is none.
+std::string first_child(int directory) {
+  const int copy = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(copy < 0 ? nullptr : ::fdopendir(copy),
+                                                    ::closedir);
+  while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
+    const std::string_view name = entry->d_name;
+    if (entry->d_type == DT_DIR && name != "." && name != "..") return std::string(name);
+  }
+  return {};
+}
+
+void kill_members(int directory) {
+  const UniqueFd file(::openat(directory, "cgroup.procs", O_RDONLY | O_CLOEXEC));
+  std::array<char, 4096> text{};
+  const ssize_t got = ::read(file.get(), text.data(), text.size());
+  std::string_view rest(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  while (!rest.empty()) {
+    int pid = 0;
+    std::from_chars(rest.data(), rest.data() + rest.size(), pid);
+    if (pid > 0) ::kill(pid, SIGKILL);
+    const std::size_t end = rest.find('\n');
+    rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
+  }
+}
+
+// Paths may be longer than the kernel takes: each step is by descriptor, down and up again.
+class Descent {
+ public:
+  explicit Descent(UniqueFd top) : here_(std::move(top)) {}
+
+  // False: nothing is left below the top.
+  bool step() {
+    const std::string child = first_child(here_.get());
+    if (child.empty()) return go_up();
+    if (::unlinkat(here_.get(), child.c_str(), AT_REMOVEDIR) == 0) return true;
+    UniqueFd below = open_below(here_.get(), child.c_str());
+    if (!below.valid()) return true;
+    if (first_child(below.get()).empty()) {
+      kill_members(below.get());
+      constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 2'000'000};
+      ::nanosleep(&kPause, nullptr);
+      return true;
+    }
+    here_ = std::move(below);
+    ++depth_;
+    return true;
+  }
+
+ private:
+  bool go_up() {
+    if (depth_ == 0) return false;
+    --depth_;
+    here_ = open_below(here_.get(), "..");
+    return here_.valid();
+  }
+
+  UniqueFd here_;
+  std::size_t depth_ = 0;
+};
+
+}  // namespace
+
+Status remove_nested_cgroups(const std::string& directory) {
+  UniqueFd top = open_below(AT_FDCWD, directory.c_str());
+  if (!top.valid()) return errno == ENOENT ? Status{} : fail(errno_error("open cgroup", directory));
+  const auto until = Clock::now() + std::chrono::seconds(5);
+  Descent descent(std::move(top));
+  while (descent.step())
+    if (Clock::now() > until) return fail(errno_error(EBUSY, "remove cgroups below", directory));
+  return {};
+}
+
+}  // namespace yett
