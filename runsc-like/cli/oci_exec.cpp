@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "runsc-like/cli/oci_command.hpp"
 #include "runsc-like/cli/oci_life.hpp"
+#include "runsc-like/cli/sandbox_exec.hpp"
 #include "runsc-like/oci/config/names.hpp"
 #include "runsc-like/oci/config/read_config.hpp"
 #include "runsc-like/oci/life/exec.hpp"
@@ -19,6 +20,8 @@ namespace {
 constexpr std::array kExecOptions{
     OciOption{"process", 'p', OptionValue::required, "File with the process as JSON"},
     OciOption{"tty", 't', OptionValue::none, "Give it a terminal"},
+    OciOption{"interactive", 'i', OptionValue::none,
+              "Standard input is kept (it always is; for docker's habits)"},
     OciOption{"env", 'e', OptionValue::required, "NAME=VALUE, beside the container's own"},
     OciOption{"cwd", '\0', OptionValue::required, "Working directory inside"},
     OciOption{"user", 'u', OptionValue::required, "UID[:GID] inside"},
@@ -37,8 +40,9 @@ constexpr std::array kExecOptions{
 };
 
 constexpr OciUsage kExecUsage{"exec", "[OPTIONS] ID COMMAND [ARG...]",
-                              "Run one more program in a running container.",
-                              "yett exec --user 1000 app1 ls -l /", kExecOptions};
+                              "Run one more program in a running sandbox or container.",
+                              "yett exec --user 1000 app1 ls -l /\n  yett exec -it web sh",
+                              kExecOptions};
 
 Result<std::uint32_t> parse_id(std::string_view text) {
   const auto id = parse_decimal(text, UINT32_MAX - 1);
@@ -127,6 +131,7 @@ Result<int> exec(const OciArguments& given) {
 int oci_exec(int argc, char** argv) {
   const OciCommandLine line(kExecUsage, argc, argv, 1);
   if (!line.good(1, SIZE_MAX)) return line.exit_status();
+  if (is_sandbox(line.arguments().words().front())) return sandbox_exec(line);
   const Result<int> status = exec(line.arguments());
   return status ? *status : line.fail_with(status.error(), kOciProcessFailure);
 }

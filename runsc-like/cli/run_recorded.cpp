@@ -46,8 +46,16 @@ Result<std::string> choose_log(const RunOptions& options, const std::string& roo
 // front.
 struct Prepared {
   SandboxRecord record;
+  UniqueFd exec_socket;
   std::optional<LogFile> log;  // in the background
 };
+
+Status open_files(Prepared& prepared, const std::string& log) {
+  YETT_TRY(prepared.exec_socket, prepared.record.listen_for_exec());
+  if (log.empty()) return {};
+  YETT_TRY(prepared.log, LogFile::open(log));
+  return {};
+}
 
 Result<Prepared> prepare(const RunOptions& options, const RunInput& input) {
   YETT_TRY(const std::string root, choose_root(options));
@@ -60,33 +68,35 @@ Result<Prepared> prepare(const RunOptions& options, const RunInput& input) {
   }
   YETT_TRY(SandboxRecord record,
            SandboxRecord::make(oci::ContainerStore(root), options.name, facts));
-  Prepared prepared{.record = std::move(record), .log = std::nullopt};
-  if (!options.detach) return prepared;
-  auto log = LogFile::open(facts.log);
-  if (log) {
-    prepared.log = std::move(*log);
-    return prepared;
+  Prepared prepared{.record = std::move(record), .exec_socket = UniqueFd(), .log = std::nullopt};
+  if (Status opened = open_files(prepared, facts.log); !opened) {
+    static_cast<void>(prepared.record.remove());
+    return fail(std::move(opened).error());
   }
-  static_cast<void>(prepared.record.remove());
-  return fail(std::move(log).error());
+  return prepared;
 }
 
-Status note_started(SandboxRecord& record, const StartedSession& started) {
-  return record.started({.app = started.app_pid,
-                         .cgroups = started.cgroups,
-                         .cgroup_v2 = started.cgroup_v2,
-                         .cgroup_path = started.cgroup_path});
+// The socket is the attendant's alone from here on: when that one is gone, nobody waits for it.
+Status note_started(Prepared& prepared, const StartedSession& started) {
+  prepared.exec_socket.reset();
+  return prepared.record.started({.app = started.app_pid,
+                                  .cgroups = started.cgroups,
+                                  .cgroup_v2 = started.cgroup_v2,
+                                  .cgroup_path = started.cgroup_path});
 }
 
 // In front, its record is there for as long as it runs: the caller sees how it ended.
-int run_in_front(const RunOptions& options, const RunInput& input, SandboxRecord record) {
-  const SessionReport report = run_session(
-      input.request, input.policy,
-      {.audit_file = options.audit_file, .on_started = [&record](const StartedSession& started) {
-         return note_started(record, started);
-       }});
+int run_in_front(const RunOptions& options, const RunInput& input, Prepared prepared) {
+  const auto on_started = [&prepared](const StartedSession& started) {
+    return note_started(prepared, started);
+  };
+  const SessionReport report = run_session(input.request, input.policy,
+                                           {.audit_file = options.audit_file,
+                                            .on_started = on_started,
+                                            .exec_socket = prepared.exec_socket.borrow(),
+                                            .in_attendant = {}});
   const int status = tell_run_report(options, report);
-  const Status removed = record.remove();
+  const Status removed = prepared.record.remove();
   return removed ? status : tell(removed.error());
 }
 
@@ -106,21 +116,28 @@ int stay_in_front(const RunOptions& options, const BackgroundLine& line) {
 
 // The supervisor's process. Errors of the start go to the caller's stderr, all else to the log.
 int supervise_behind(const RunOptions& options, const RunInput& input, Prepared prepared,
-                     const BackgroundLine& line) {
+                     BackgroundLine& line) {
   SandboxRecord& record = prepared.record;
   UniqueFd callers_stderr(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
   auto log = LogWriter::start(std::move(*prepared.log));
   const Status taken = log ? log->take_stdio() : fail(log.error());
   if (!taken) return tell(taken.error());
   const auto on_started = [&](const StartedSession& started) -> Status {
-    YETT_CHECK(note_started(record, started));
+    YETT_CHECK(note_started(prepared, started));
     callers_stderr.reset();
     if (::chdir("/") != 0) return fail(errno_error("chdir", "/"));
     line.tell(BackgroundEvent::started, 0);
     return {};
   };
-  const SessionReport report = run_session(
-      input.request, input.policy, {.audit_file = options.audit_file, .on_started = on_started});
+  const auto in_attendant = [&] {
+    callers_stderr.reset();
+    line.close();
+  };
+  const SessionReport report = run_session(input.request, input.policy,
+                                           {.audit_file = options.audit_file,
+                                            .on_started = on_started,
+                                            .exec_socket = prepared.exec_socket.borrow(),
+                                            .in_attendant = in_attendant});
   const bool failed = report.failure.has_value();
   if (failed && callers_stderr.valid()) ::dup2(callers_stderr.get(), STDERR_FILENO);
   const int status = tell_run_report(options, report);
@@ -145,7 +162,7 @@ Status name_recorded(RunOptions& options) {
 int run_recorded(const RunOptions& options, const RunInput& input) {
   auto prepared = prepare(options, input);
   if (!prepared) return tell(prepared.error());
-  if (!options.detach) return run_in_front(options, input, std::move(prepared->record));
+  if (!options.detach) return run_in_front(options, input, std::move(*prepared));
   auto background = fork_to_background();
   if (!background) {
     static_cast<void>(prepared->record.remove());

@@ -25,6 +25,7 @@ struct BackgroundNews {
 class BackgroundLine {
  public:
   explicit BackgroundLine(UniqueFd socket) : socket_(std::move(socket)) {}
+  void close() { socket_.reset(); }
   // Whoever listened may have gone: no error, and no signal.
   void tell(BackgroundEvent event, int exit_status) const;
   // Nothing: the other process has gone without a word.

@@ -7,6 +7,7 @@
 #include "ioctl_uapi/clone.hpp"
 #include "runsc-like/oci/life/lifecycle.hpp"
 #include "runsc-like/sandboxes/list_sandboxes.hpp"
+#include "sandbox/container/container_cgroup.hpp"
 
 namespace yett {
 namespace {
@@ -36,6 +37,7 @@ UniqueFd open_supervisor(const oci::ContainerState& state) {
 void await_supervisor(const oci::ContainerState& state) {
   constexpr std::chrono::milliseconds kMost{10'000};
   const UniqueFd supervisor = open_supervisor(state);
+  if (supervisor.valid()) static_cast<void>(freeze_cgroup(state.cgroups, false));
   if (!supervisor.valid() || await_process(supervisor.borrow(), kMost)) return;
   static_cast<void>(send_signal(supervisor.borrow(), SIGKILL));
   static_cast<void>(await_process(supervisor.borrow(), kMost));
@@ -67,9 +69,8 @@ Status stop_sandbox(const oci::ContainerStore& store, const std::string& id, int
   const auto process = oci::open_container_process(state);
   if (process && is_alive(status)) {
     YETT_CHECK(send_signal(process->borrow(), signal_number));
-    // What stands still cannot obey.
-    if (status == oci::ContainerStatus::paused)
-      YETT_CHECK(oci::pause_container(store, id, oci::Pause::thaw));
+    // What stands still cannot obey; what dies of the signal leaves a first process standing still.
+    if (status == oci::ContainerStatus::paused) YETT_CHECK(freeze_cgroup(state.cgroups, false));
     if (!await_process(process->borrow(), patience)) {
       static_cast<void>(send_signal(process->borrow(), SIGKILL));
       constexpr std::chrono::milliseconds kMost{10'000};

@@ -23,7 +23,8 @@ class SandboxRecord {
 
   [[nodiscard]] const std::string& id() const { return state_.id; }
   [[nodiscard]] const std::string& path() const { return directory_.path(); }
-  [[nodiscard]] const oci::ContainerDirectory& directory() const { return directory_; }
+  // For `exec`: to be listened at by the supervisor.
+  [[nodiscard]] Result<UniqueFd> listen_for_exec() const { return directory_.listen_for_exec(); }
 
   struct Started {
     int app = 0;  // 0: it has ended already

@@ -133,7 +133,7 @@ constexpr Step kSteps[] = {
     {ChildStep::stdio, stdio},
 };
 
-// None of the sandbox's namespaces is left out, or it is not joined.
+// SECURITY(exec-joins-all): none of the sandbox's namespaces is left out, or it is not joined.
 ChildResult join_namespaces(ChildContext& context) {
   constexpr int kAll = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
                        CLONE_NEWUTS | CLONE_NEWCGROUP;

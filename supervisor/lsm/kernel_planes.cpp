@@ -108,6 +108,11 @@ Status KernelPlanes::label(BorrowedFd init_pidfd, BorrowedFd root) {
   return state_->lsm->label(init_pidfd, root);
 }
 
+Status KernelPlanes::label_more(BorrowedFd pidfd) {
+  if (!state_->lsm) return {};
+  return state_->lsm->label_more(pidfd);
+}
+
 BorrowedFd KernelPlanes::events() const {
   return state_ && state_->rings ? BorrowedFd(ring_buffer__epoll_fd(state_->rings.get()))
                                  : BorrowedFd();

@@ -32,6 +32,10 @@ class KernelPlanes {
   // `root` is the sandbox's root directory as the child sees it (/proc/PID/root, O_PATH).
   [[nodiscard]] Status label(BorrowedFd init_pidfd, BorrowedFd root);
 
+  // Gives one more waiting process the same label: its rules are what they were at the launch,
+  // whatever stands at their paths by now.
+  [[nodiscard]] Status label_more(BorrowedFd pidfd);
+
   // fd to poll for kernel events (invalid: none), and the drain that hands them over as records.
   [[nodiscard]] BorrowedFd events() const;
   void drain(const std::function<void(const AuditRecord&)>& take);

@@ -172,7 +172,11 @@ Status LsmEntry::tag_roots(BorrowedFd pidfd, BorrowedFd root) {
 
 Status LsmEntry::label(BorrowedFd pidfd, BorrowedFd root) {
   YETT_CHECK(tag_roots(pidfd, root));
-  // SECURITY(start_race): from outside, while the child waits for its release.
+  return label_more(pidfd);
+}
+
+// SECURITY(start_race): from outside, while the child waits for its release.
+Status LsmEntry::label_more(BorrowedFd pidfd) {
   const int key = pidfd.get();
   return update(maps_.labels, "yett_labels", &key, &label_);
 }

@@ -25,6 +25,8 @@ class LsmEntry {
   // Tags the rule roots as the child sees them below `root`, then labels the child. Its mounts must
   // be complete: a mount made later lies below no rule.
   [[nodiscard]] Status label(BorrowedFd pidfd, BorrowedFd root);
+  // Without looking at the paths of its rules again.
+  [[nodiscard]] Status label_more(BorrowedFd pidfd);
 
   // This sandbox's ring, or invalid: all slots are taken, its events are only counted.
   [[nodiscard]] BorrowedFd ring() const { return ring_.borrow(); }

@@ -15,12 +15,12 @@
 #include "sandbox/plan/planner.hpp"
 #include "supervisor/audit/summary.hpp"
 #include "supervisor/lsm/kernel_planes.hpp"
+#include "supervisor/session/attendant.hpp"
 #include "supervisor/session/find_app.hpp"
+#include "supervisor/session/launch_status.hpp"
 
 namespace yett {
 namespace {
-
-constexpr int kOwnFailure = 125;  // as docker and podman report a failure of the runtime itself
 
 std::uint64_t monotonic_ns() {
   struct timespec now{};
@@ -109,6 +109,7 @@ struct Parts {
   std::optional<CgroupDir> cgroup;
   std::optional<KernelPlanes> planes;
   AuditSink audit;
+  ChildProcess attendant;
 };
 
 Status prepare(const SandboxPlan& plan, const Host& host, const SessionOptions& options,
@@ -146,31 +147,18 @@ Status label(const SandboxPlan& plan, const WaitingSandbox& waiting, Parts& part
   return parts.planes->label(waiting.init.pidfd(), root.borrow());
 }
 
-int exit_status_of(const LaunchFailure& failure) {
-  if (failure.step != ChildStep::exec) return kOwnFailure;
-  return failure.error.sys_errno == ENOENT ? 127 : 126;
-}
-
-// "not found" alone sends people looking in the wrong place when the host has the program and the
-// sandbox has not.
-void add_exec_hint(Error& error, const SandboxRequest& request, const SandboxPlan& plan) {
-  const std::string& name = plan.process.argv.front();
-  error.operation = "exec";
-  std::string on_host = name;
-  if (!name.starts_with('/')) on_host = request.host_working_directory + "/" + name;
-  if (error.sys_errno == ENOENT && ::access(on_host.c_str(), F_OK) == 0) {
-    error.mend = on_host + " is on the host but not inside: add --here, or -v " + on_host + ":" +
-                 on_host + ":ro";
-  } else if (error.sys_errno == ENOENT) {
-    error.detail = "not found in the sandbox's PATH";
-    error.sys_errno = 0;
-  }
-}
-
 SessionReport failed_report(SessionReport report, Error error, int exit_status) {
   report.failure = std::move(error);
   report.outcome.exit_status = exit_status;
   return report;
+}
+
+std::function<SandboxUsage()> usage_of(const Parts& parts) {
+  if (!parts.cgroup) return {};
+  return [&parts] {
+    const CgroupLoad load = parts.cgroup->load();
+    return SandboxUsage{.memory_bytes = load.memory_bytes, .processes = load.processes};
+  };
 }
 
 SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
@@ -178,11 +166,7 @@ SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
                          .status_socket = running.status_socket.borrow(),
                          .listener = running.listener.borrow(),
                          .pty_master = running.pty_master.borrow()};
-  if (parts.cgroup)
-    handles.usage = [&parts] {
-      const CgroupLoad load = parts.cgroup->load();
-      return SandboxUsage{.memory_bytes = load.memory_bytes, .processes = load.processes};
-    };
+  handles.usage = usage_of(parts);
   if (!parts.planes) return handles;
   handles.kernel_events = parts.planes->events();
   handles.drain_kernel_events = [&parts] {
@@ -203,6 +187,7 @@ void add_usage(SessionReport& report, const Parts& parts) {
 // Nothing of the sandbox outlives PID 1's death, which the kernel finishes by itself, and the
 // cgroup keeper by removing the directories: waiting for it would cost each run 1.4 ms.
 void destroy(RunningSandbox running, Parts& parts) {
+  parts.attendant.kill_and_reap();
   running.init.kill_and_forget();
   if (parts.cgroup) parts.cgroup->leave_to_keeper();
 }
@@ -237,8 +222,34 @@ LaunchResult<RunningSandbox> launch(const SandboxPlan& plan, const LaunchInputs&
   return running;
 }
 
+// What the sandbox's supervisor and its first process have between them is not the attendant's.
+Status attend(const SessionOptions& options, const SandboxPlan& plan, RunningSandbox& running,
+              Parts& parts) {
+  if (!options.exec_socket.valid()) return {};
+  AttendedSandbox sandbox{.plan = &plan,
+                          .init = running.init.pid(),
+                          .init_pidfd = running.init.pidfd(),
+                          .usage = usage_of(parts),
+                          .audit = &parts.audit};
+  if (parts.cgroup) {
+    sandbox.cgroup_v2 = parts.cgroup->v2();
+    for (const UniqueFd& file : parts.cgroup->v1_task_files())
+      sandbox.cgroup_task_files.push_back(file.get());
+  }
+  if (plan.lsm.labelled)
+    sandbox.label = [&parts](BorrowedFd process) { return parts.planes->label_more(process); };
+  YETT_TRY(parts.attendant, start_attendant(sandbox, options.exec_socket, [&] {
+             running.status_socket.reset();
+             running.listener.reset();
+             running.pty_master.reset();
+             if (options.in_attendant) options.in_attendant();
+           }));
+  return {};
+}
+
 Status tell_started(const SessionOptions& options, const SessionReport& report,
-                    const RunningSandbox& running, const Parts& parts) {
+                    RunningSandbox& running, Parts& parts) {
+  YETT_CHECK(attend(options, report.plan, running, parts));
   if (!options.on_started) return {};
   StartedSession started{.app_pid = find_app(running.init.pid(), running.app_pid),
                          .cgroup_path = "/" + report.plan.cgroup.name};
@@ -264,14 +275,16 @@ SessionReport see_through(SessionReport report, RunningSandbox running, Parts& p
   report.lost_records = parts.audit.lost() + (parts.planes ? parts.planes->lost_events() : 0);
   clock.note("destroyed");
   report.steps = clock.take();
-  if (!outcome) return failed_report(std::move(report), std::move(outcome).error(), kOwnFailure);
+  if (!outcome)
+    return failed_report(std::move(report), std::move(outcome).error(), kLaunchFailureStatus);
   return report;
 }
 
 SessionReport launch_failed(SessionReport report, LaunchFailure failure,
                             const SandboxRequest& request) {
   const int status = exit_status_of(failure);
-  if (failure.step == ChildStep::exec) add_exec_hint(failure.error, request, report.plan);
+  if (failure.step == ChildStep::exec)
+    add_exec_hint(failure.error, request.host_working_directory, report.plan);
   return failed_report(std::move(report), std::move(failure.error), status);
 }
 
@@ -290,16 +303,16 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   Clock clock;
   block_forwarded_signals();
   auto host = look_at_host();
-  if (!host) return failed_report(std::move(report), std::move(host).error(), kOwnFailure);
+  if (!host) return failed_report(std::move(report), std::move(host).error(), kLaunchFailureStatus);
   auto network = begin_network(policy);
   clock.note("host features");
   auto plan = plan_on(*host, request, policy);
-  if (!plan) return failed_report(std::move(report), std::move(plan).error(), kOwnFailure);
+  if (!plan) return failed_report(std::move(report), std::move(plan).error(), kLaunchFailureStatus);
   report.plan = std::move(*plan);
   clock.note("plan");
   Parts parts;
   if (Status prepared = prepare(report.plan, *host, options, parts); !prepared)
-    return failed_report(std::move(report), std::move(prepared).error(), kOwnFailure);
+    return failed_report(std::move(report), std::move(prepared).error(), kLaunchFailureStatus);
   clock.note("image, cgroup, kernel planes");
   LaunchInputs inputs = launch_inputs(parts, *host);
   inputs.network = network ? &*network : nullptr;
@@ -307,7 +320,7 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   if (!running) return launch_failed(std::move(report), std::move(running).error(), request);
   if (Status told = tell_started(options, report, *running, parts); !told) {
     destroy(std::move(*running), parts);
-    return failed_report(std::move(report), std::move(told).error(), kOwnFailure);
+    return failed_report(std::move(report), std::move(told).error(), kLaunchFailureStatus);
   }
   return see_through(std::move(report), std::move(*running), parts, clock);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "sandbox/host/kernel_features.hpp"
 #include "sandbox/host/probe.hpp"
 #include "sandbox/policy/policy.hpp"
@@ -27,6 +28,10 @@ struct SessionOptions {
   std::string audit_file;  // JSON lines are appended; empty: none
   // Called once, before anything of the program's is answered; an error ends the sandbox.
   std::function<Status(const StartedSession&)> on_started;
+  // Listens for more programs (exec_protocol.hpp); invalid: none are taken. Runs in the process
+  // that takes them: closes what that one must not hold open.
+  BorrowedFd exec_socket;
+  std::function<void()> in_attendant;
 };
 
 // Probes of the BPF planes, by the room that may load programs. Whoever probes the host, and above

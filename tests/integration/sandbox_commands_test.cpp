@@ -248,6 +248,117 @@ TEST_F(Sandboxes, StatsCountsWhatItTakes) {
       << "it is busy: " << json;
 }
 
+// ---- exec ---------------------------------------------------------------------------------------
+
+// What holds a process, as it sees it itself.
+constexpr const char* kHeldBy =
+    "grep -E '^(Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp)' "
+    "/proc/self/status; cat /proc/self/cgroup; ulimit -a; "
+    "for n in user mnt pid net ipc uts cgroup; do readlink /proc/self/ns/$n; done";
+
+// exec-joins-all: no namespace, cgroup, limit, identity or filter differs from the program's own.
+TEST_F(Sandboxes, ExecIsHeldByWhatHoldsTheProgram) {
+  start_well({"--name", "one", "-m", "64M", "--pids", "30", "--", "sh", "-c",
+              std::string(kHeldBy) + "; echo all told; sleep 1000"});
+  await_text("all told", {"logs", "one"});
+  const std::string own = yett({"logs", "one"}).out;
+  const RunResult executed = yett({"exec", "one", "sh", "-c", kHeldBy});
+  EXPECT_EQ(executed.exit_status, 0) << executed.text();
+  EXPECT_EQ(executed.out + "all told\n", own);
+  EXPECT_NE(own.find("Seccomp:\t2"), std::string::npos) << own;
+}
+
+// exec-label: where BPF LSM is in force it holds this process as it holds the program.
+TEST_F(Sandboxes, ExecIsRefusedWhatTheProgramIsRefused) {
+  const std::string attempts =
+      "for c in 'unshare -U true' 'mount -t tmpfs none /tmp' 'cat /etc/shadow' 'ls /root' "
+      "'cp /bin/true /tmp/copy' '/tmp/copy' 'kill -9 1' 'touch /usr/x' 'nice -n -5 true'; "
+      "do $c > /dev/null 2>&1; echo \"$c: $?\"; done";
+  start_well({"--name", "one", "--", "sh", "-c", attempts + "; echo all told; sleep 1000"});
+  await_text("all told", {"logs", "one"});
+  const std::string own = yett({"logs", "one"}).out;
+  EXPECT_EQ(yett({"exec", "one", "sh", "-c", attempts}).out + "all told\n", own);
+  EXPECT_NE(own.find("/tmp/copy: 126"), std::string::npos) << own;
+}
+
+TEST_F(Sandboxes, ExecIsAudited) {
+  const std::string audit = directory_ + "/audit";
+  start_well({"--name", "one", "--audit", audit, "--", "sleep", "1000"});
+  EXPECT_NE(yett({"exec", "one", "unshare", "-U", "true"}).exit_status, 0);
+  std::ifstream file(audit);
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_NE(text.str().find("unshare"), std::string::npos) << text.str();
+}
+
+TEST_F(Sandboxes, ExecPassesStatusStdioAndEnvironment) {
+  start_well({"--name", "one", "--", "sleep", "1000"});
+  EXPECT_EQ(yett({"exec", "one", "sh", "-c", "exit 9"}).exit_status, 9);
+  EXPECT_EQ(yett({"exec", "one", "sh", "-c", "kill -TERM $$"}).exit_status, 128 + SIGTERM);
+  EXPECT_EQ(yett({"exec", "-i", "one", "cat"}, {.input = "to and fro"}).out, "to and fro");
+  EXPECT_EQ(yett({"exec", "one", "sh", "-c", "echo oops >&2"}).err, "oops\n");
+  EXPECT_EQ(yett({"exec", "-e", "A=b", "--cwd", "/tmp", "one", "sh", "-c", "echo $A $PWD"}).out,
+            "b /tmp\n");
+  EXPECT_EQ(yett({"exec", "one", "there-is-none"}).exit_status, 127);
+  EXPECT_EQ(yett({"exec", "one", "/etc"}).exit_status, 126);
+  EXPECT_NE(yett({"exec", "-it", "one", "tty"}).out.find("/dev/pts/"), std::string::npos);
+  EXPECT_EQ(yett({"exec", "-d", "one", "sleep", "500"}).exit_status, 0);
+  EXPECT_NE(yett({"top", "one"}).out.find("sleep 500"), std::string::npos);
+}
+
+TEST_F(Sandboxes, ExecGetsItsCallersSignals) {
+  start_well({"--name", "one", "--", "sleep", "1000"});
+  RunningProgram running(yett_command({"--root", root(), "exec", "one", "sh", "-c",
+                                       "trap 'exit 4' TERM; echo up; while :; do sleep 1; done"}),
+                         {});
+  ASSERT_TRUE(running.wait_for_output("up", std::chrono::seconds(30)));
+  running.kill(SIGTERM);
+  EXPECT_EQ(running.wait().exit_status, 4);
+}
+
+TEST_F(Sandboxes, ExecEndsWithItsSandbox) {
+  start_well({"--name", "one", "--", "sleep", "1000"});
+  RunningProgram running(
+      yett_command({"--root", root(), "exec", "one", "sh", "-c", "echo up; sleep 1000"}), {});
+  ASSERT_TRUE(running.wait_for_output("up", std::chrono::seconds(30)));
+  EXPECT_EQ(yett({"stop", "-t", "0", "one"}).exit_status, 0);
+  EXPECT_EQ(running.wait().exit_status, 128 + SIGKILL);
+  const RunResult late = yett({"exec", "one", "true"});
+  EXPECT_EQ(late.exit_status, 125) << late.text();
+  EXPECT_NE(late.err.find("stopped"), std::string::npos);
+}
+
+// exec-peer: nobody but root is let in, by the directory's mode and by who asks.
+TEST_F(Sandboxes, ExecIsRootsAlone) {
+  start_well({"--name", "one", "--", "sleep", "1000"});
+  const RunResult refused = yett({"exec", "one", "true"}, {.before_exec = [] {
+                                   if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(99);
+                                 }});
+  EXPECT_NE(refused.exit_status, 0) << refused.text();
+  EXPECT_NE(refused.exit_status, 99);
+  EXPECT_EQ(yett({"exec", "one", "true"}).exit_status, 0);
+}
+
+TEST_F(Sandboxes, ExecTakesNoMoreThanTheSandboxHas) {
+  start_well({"--name", "one", "--", "sleep", "1000"});
+  const std::vector<std::vector<std::string>> rows{
+      {"--user", "0"},        {"--cap", "CAP_SYS_ADMIN"}, {"--process", "/dev/null"},
+      {"-e", "novalue"},      {"--cwd", "tmp"},           {"-t", "-d"},
+      {"--preserve-fds", "2"}};
+  for (std::vector<std::string> words : rows) {
+    const std::string option = words.front();
+    words.insert(words.begin(), "exec");
+    words.insert(words.end(), {"one", "true"});
+    const RunResult refused = yett(words);
+    EXPECT_EQ(refused.exit_status, 125) << option << ": " << refused.text();
+  }
+  EXPECT_EQ(yett({"exec", "one"}).exit_status, 125);
+  EXPECT_EQ(yett({"exec", "one", std::string(100'000, 'x'), std::string(100'000, 'x')}).exit_status,
+            125);
+}
+
+// ---- bad input ----------------------------------------------------------------------------------
+
 struct Refused {
   const char* name;
   std::vector<std::string> words;

@@ -93,10 +93,10 @@ Status make_root(const std::string& root) {
 }
 
 // Of the directory itself, so that a long --root is no matter for the 108 bytes of an address.
-sockaddr_un start_address(int directory) {
+sockaddr_un socket_address(int directory, const char* name) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  const std::string path = "/proc/self/fd/" + std::to_string(directory) + "/start";
+  const std::string path = "/proc/self/fd/" + std::to_string(directory) + "/" + name;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
   return address;
 }
@@ -194,20 +194,21 @@ bool ContainerDirectory::is_waiting() const {
   return file.valid() && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
-Result<UniqueFd> ContainerDirectory::listen_for_start() const {
+Result<UniqueFd> ContainerDirectory::listen_for(const char* name) const {
   YETT_TRY(UniqueFd socket, make_socket());
-  const sockaddr_un address = start_address(directory_.get());
+  const sockaddr_un address = socket_address(directory_.get(), name);
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail(errno_error("bind", "start socket"));
-  if (::listen(socket.get(), 4) != 0) return fail(errno_error("listen", "start socket"));
+    return fail(errno_error("bind", path_ + "/" + name));
+  constexpr int kQueue = 4;
+  if (::listen(socket.get(), kQueue) != 0) return fail(errno_error("listen", path_ + "/" + name));
   return socket;
 }
 
-Result<UniqueFd> ContainerDirectory::connect_to_start() const {
+Result<UniqueFd> ContainerDirectory::connect_to(const char* name) const {
   YETT_TRY(UniqueFd socket, make_socket());
-  const sockaddr_un address = start_address(directory_.get());
+  const sockaddr_un address = socket_address(directory_.get(), name);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail(errno_error("connect", "start socket"));
+    return fail(errno_error("connect", path_ + "/" + name));
   return socket;
 }
 

@@ -41,8 +41,10 @@ class ContainerDirectory {
   // it.
   [[nodiscard]] Result<UniqueFd> hold_waiting() const;
   [[nodiscard]] bool is_waiting() const;
-  [[nodiscard]] Result<UniqueFd> listen_for_start() const;
-  [[nodiscard]] Result<UniqueFd> connect_to_start() const;
+  [[nodiscard]] Result<UniqueFd> listen_for_start() const { return listen_for("start"); }
+  [[nodiscard]] Result<UniqueFd> connect_to_start() const { return connect_to("start"); }
+  [[nodiscard]] Result<UniqueFd> listen_for_exec() const { return listen_for("exec"); }
+  [[nodiscard]] Result<UniqueFd> connect_to_exec() const { return connect_to("exec"); }
 
   // Of a sandbox: the file that its end is written to.
   [[nodiscard]] Result<UniqueFd> open_end() const;
@@ -52,6 +54,8 @@ class ContainerDirectory {
 
  private:
   friend class ContainerStore;
+  [[nodiscard]] Result<UniqueFd> listen_for(const char* name) const;
+  [[nodiscard]] Result<UniqueFd> connect_to(const char* name) const;
   std::string root_;
   std::string id_;
   std::string path_;
