@@ -2,7 +2,7 @@
 image made here, and expectations. With --unified it is as on a host with cgroup v2 alone.
 
 A test runs in mount and pid namespaces of its own: however it ends, its daemons, shims, containers
-and mounts end with it, and /run is its own. What it makes elsewhere is below the build directory.
+and mounts end with it, and /run is its own. What else it makes is below the build directory.
 """
 import atexit
 import json
@@ -57,7 +57,10 @@ class Place:
         self.cgroup = f"yett-{name}-{self.path.name}"
         self.shared_cgroups = []  # those that an engine names by itself; others may be in them
         self.daemons = []
-        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+        # Where engines write whatever they are configured to: keys, caches, sockets of shims.
+        for directory in ("/run", "/etc/docker", "/var/lib/containers"):
+            if os.path.isdir(directory):
+                subprocess.run(["mount", "-t", "tmpfs", "tmpfs", directory], check=True)
         if "--unified" in sys.argv:
             subprocess.run(["umount", "--recursive", "/sys/fs/cgroup"], check=True)
             subprocess.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"], check=True)
