@@ -167,30 +167,20 @@ def check_terminals():
     docker("rm", "--force", "two")
 
 
-def of_cgroup(name, controller, file):
-    """A file of the container's cgroup, as its own process finds it."""
-    pid = inspect(name, ".State.Pid")
-    lines = [line.split(":", 2) for line in open(f"/proc/{pid}/cgroup").read().splitlines()]
-    path = next((path for _, names, path in lines if controller in names.split(",")), None)
-    if path is not None:
-        return open(f"/sys/fs/cgroup/{controller}{path}/{file}").read().strip()
-    return None
-
-
 def check_resources():
     docker("run", "--detach", "--name", "three", "--memory", "64m", "--pids-limit", "20", "--cpu-shares", "512",
            "--cpus", "0.5", "box", "sh", "-c", "while :; do sleep 0.1; done")
-    expect("--memory", str(64 << 20), of_cgroup("three", "memory", "memory.limit_in_bytes"))
-    expect("--pids-limit", "20", of_cgroup("three", "pids", "pids.max"))
-    expect("--cpu-shares", "512", of_cgroup("three", "cpu", "cpu.shares"))
-    expect("--cpus", "50000", of_cgroup("three", "cpu", "cpu.cfs_quota_us"))
+    engine.expect_limit("--memory", inspect("three", ".State.Pid"), "memory", 64 << 20)
+    engine.expect_limit("--pids-limit", inspect("three", ".State.Pid"), "pids", 20)
+    engine.expect_limit("--cpu-shares", inspect("three", ".State.Pid"), "shares", 512)
+    engine.expect_limit("--cpus", inspect("three", ".State.Pid"), "quota", 50000)
     stats = json.loads(docker("stats", "--no-stream", "--format", "{{json .}}", "three"))
     expect("stats, memory", lambda text: text.endswith("/ 64MiB") and not text.startswith("0B"), stats["MemUsage"])
     expect("stats, processes", lambda text: int(text) >= 1, stats["PIDs"])
     docker("update", "--memory", "96m", "--memory-swap", "-1", "--pids-limit", "30", "--cpu-shares", "256", "three")
-    expect("update --memory", str(96 << 20), of_cgroup("three", "memory", "memory.limit_in_bytes"))
-    expect("update --pids-limit", "30", of_cgroup("three", "pids", "pids.max"))
-    expect("update --cpu-shares", "256", of_cgroup("three", "cpu", "cpu.shares"))
+    engine.expect_limit("update --memory", inspect("three", ".State.Pid"), "memory", 96 << 20)
+    engine.expect_limit("update --pids-limit", inspect("three", ".State.Pid"), "pids", 30)
+    engine.expect_limit("update --cpu-shares", inspect("three", ".State.Pid"), "shares", 256)
     docker("rm", "--force", "three")
     docker("run", "--name", "eater", "--memory", "8m", "--memory-swap", "8m", "box", "sh", "-c",
            "x=$(yes 0123456789 | head -c 60000000); echo survived", status=None)

@@ -170,6 +170,27 @@ def eventually(what, wanted, look):
         time.sleep(0.1)
 
 
+# A limit as a file of cgroup v1 and as one of v2.
+LIMITS = {
+    "memory": ("memory", "memory.limit_in_bytes", "memory.max", str),
+    "pids": ("pids", "pids.max", "pids.max", str),
+    # 2..262144 as 1..10000
+    "shares": ("cpu", "cpu.shares", "cpu.weight", lambda shares: str(1 + (shares - 2) * 9999 // 262142)),
+    "quota": ("cpu", "cpu.cfs_quota_us", "cpu.max", lambda quota: f"{quota} 100000"),
+}
+
+
+def expect_limit(what, pid, kind, value):
+    """Of the cgroup that the process is in."""
+    controller, v1, v2, as_v2 = LIMITS[kind]
+    lines = [line.split(":", 2) for line in open(f"/proc/{pid}/cgroup").read().splitlines()]
+    for _, names, path in lines:
+        if controller in names.split(","):
+            return expect(what, str(value), open(f"/sys/fs/cgroup/{controller}{path}/{v1}").read().strip())
+    path = next(path for _, names, path in lines if not names)
+    return expect(what, as_v2(value), open(f"/sys/fs/cgroup{path}/{v2}").read().strip())
+
+
 # Everything that Docker's default profile allows plus what is refused here by name.
 def seccomp_refusing(path, *names):
     path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW",

@@ -71,13 +71,6 @@ def inspect(name, field):
     return podman("inspect", "--format", "{{" + field + "}}", name)
 
 
-def of_cgroup(name, controller, file):
-    pid = inspect(name, ".State.Pid")
-    lines = [line.split(":", 2) for line in open(f"/proc/{pid}/cgroup").read().splitlines()]
-    path = next((path for _, names, path in lines if controller in names.split(",")), None)
-    return None if path is None else open(f"/sys/fs/cgroup/{controller}{path}/{file}").read().strip()
-
-
 def check_run():
     expect("run", "hi", once("box", "echo", "hi"))
     expect("runtime", "yett", podman("info", "--format", "{{.Host.OCIRuntime.Name}}"))
@@ -156,15 +149,15 @@ def check_terminals():
 
 def check_resources():
     start("three", "--memory", "64m", "--pids-limit", "20", "--cpu-shares", "512", "box", "sh", "-c", "while :; do sleep 0.1; done")
-    expect("--memory", str(64 << 20), of_cgroup("three", "memory", "memory.limit_in_bytes"))
-    expect("--pids-limit", "20", of_cgroup("three", "pids", "pids.max"))
-    expect("--cpu-shares", "512", of_cgroup("three", "cpu", "cpu.shares"))
+    engine.expect_limit("--memory", inspect("three", ".State.Pid"), "memory", 64 << 20)
+    engine.expect_limit("--pids-limit", inspect("three", ".State.Pid"), "pids", 20)
+    engine.expect_limit("--cpu-shares", inspect("three", ".State.Pid"), "shares", 512)
     stats = json.loads(podman("stats", "--no-stream", "--format", "json", "three"))[0]
     expect("stats", lambda text: "67.11MB" in text and not text.startswith("0B"), stats["mem_usage"])
     expect("stats, processes", lambda text: int(text) >= 1, stats["pids"])
     podman("update", "--memory", "96m", "--cpu-shares", "256", "three")
-    expect("update --memory", str(96 << 20), of_cgroup("three", "memory", "memory.limit_in_bytes"))
-    expect("update --cpu-shares", "256", of_cgroup("three", "cpu", "cpu.shares"))
+    engine.expect_limit("update --memory", inspect("three", ".State.Pid"), "memory", 96 << 20)
+    engine.expect_limit("update --cpu-shares", inspect("three", ".State.Pid"), "shares", 256)
     podman("rm", "--force", "--time", "0", "three")
 
 
@@ -215,7 +208,7 @@ def check_kube():
     podman("play", "kube", "--network", "none", place / "kube.yaml")
     eventually("play kube", ["file", "id"], lambda: sorted(os.listdir(place / "shared")))
     eventually("runAsUser", "1000\n", (place / "shared/id").read_text)
-    expect("its limit", str(64 << 20), of_cgroup("kube-writer", "memory", "memory.limit_in_bytes"))
+    engine.expect_limit("its limit", inspect("kube-writer", ".State.Pid"), "memory", 64 << 20)
     podman("play", "kube", "--down", place / "kube.yaml")
 
 
