@@ -18,6 +18,10 @@ yett_static_library(third_party_z z)
 yett_static_library(third_party_elf elf third_party_z)
 yett_static_library(third_party_bpf bpf third_party_elf)
 yett_static_library(third_party_seccomp seccomp)
+# Reads tar in all its dialects, zip, and what compresses them: more formats and more years than a
+# reader of our own would have. zip's encryption takes nettle.
+yett_static_library(third_party_nettle nettle)
+yett_static_library(third_party_bz2 bz2)
 yett_static_library(third_party_md md)  # SHA-256 of policies and packages
 
 add_library(third_party_toml INTERFACE)  # policies and package manifests; toml++, headers only
@@ -27,3 +31,5 @@ yett_static_library(third_party_lzma lzma)
 yett_static_library(third_party_lz4 lz4)
 yett_static_library(third_party_squashfs squashfs third_party_zstd third_party_lzma third_party_lz4 third_party_z
   Threads::Threads)  # makes, reads and checks squashfs packages
+yett_static_library(third_party_archive archive third_party_nettle third_party_bz2 third_party_zstd
+  third_party_lzma third_party_z)

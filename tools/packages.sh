@@ -13,6 +13,7 @@ packages_for() { # PURPOSE
         'bpftool|linux-tools-generic' \
         libbpf-dev libelf-dev zlib1g-dev libseccomp-dev libcap-ng-dev libmd-dev \
         libsquashfs-dev libzstd-dev liblzma-dev liblz4-dev liblzo2-dev \
+        libarchive-dev nettle-dev libbz2-dev \
         'libboost1.81-dev|libboost1.83-dev|libboost-dev' libfmt-dev libspdlog-dev \
         nlohmann-json3-dev libtomlplusplus-dev \
         libgtest-dev libgmock-dev libbenchmark-dev

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "runsc-like/cli/doctor.hpp"
+#include "runsc-like/cli/images.hpp"
 #include "runsc-like/cli/inspect.hpp"
 #include "runsc-like/cli/oci_create.hpp"
 #include "runsc-like/cli/oci_life.hpp"
@@ -31,6 +32,9 @@ std::span<const Command> all_commands() {
       Command{"run", "run a program that you do not trust", run_either},
       Command{"pack", "make a package of a directory or of programs of this host", run_pack},
       Command{"inspect", "what a package is, holds and asks for", run_inspect},
+      Command{"images",
+              "what was imported; import OCI and docker images, root file systems, bundles",
+              run_images},
       Command{"policy", "check a policy file; show where each of its rules goes", run_policy},
       Command{"spec", "write the config.json of an OCI bundle to begin from", run_spec},
       Command{"doctor", "what this host offers, what is missing, and the mend", run_doctor},

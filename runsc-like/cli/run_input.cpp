@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include "base/text.hpp"
 #include "runsc-like/cli/input_file.hpp"
 #include "runsc-like/cli/run_options.hpp"
+#include "runsc-like/images/image_store.hpp"
 #include "sandbox/package/package.hpp"
 #include "sandbox/policy/parse_policy.hpp"
 
@@ -51,13 +53,43 @@ Error no_image_error(const RunOptions& options, Error error) {
                        "a program of the host is run by: yett run -- " + options.image + " ...");
 }
 
+// False: it is no name of an image, or there is none of that name.
+Result<bool> take_imported(const RunOptions& options, RunInput& input) {
+  const auto name = parse_image_name(options.image);
+  if (!name) return false;
+  const ImageStore store(options.image_root.empty() ? kDefaultImageRoot : options.image_root);
+  auto used = store.use(*name);
+  if (!used && used.error().kind == ErrorKind::target_gone) return false;
+  if (!used) return fail(std::move(used).error());
+  input.request.image_path = used->path;
+  input.request.image_kind = ImageKind::directory;
+  input.image_in_use = std::move(used->in_use);
+  input.image_config = std::move(used->image.config);
+  return true;
+}
+
 Status take_image(const RunOptions& options, RunInput& input) {
   if (options.image.empty() || options.image == "host") return {};
   auto path = real_path(options.image, "image");
+  if (!path && path.error().sys_errno == ENOENT) {
+    YETT_TRY(const bool taken, take_imported(options, input));
+    if (taken) return {};
+  }
   if (!path) return fail(no_image_error(options, std::move(path).error()));
   input.request.image_path = std::move(*path);
   YETT_TRY(input.request.image_kind, detect_image(input.request.image_path));
   return {};
+}
+
+// What an image sets and the caller has not.
+void add_defaults(const std::vector<std::string>& defaults, std::vector<std::string>& environment) {
+  const auto given = environment;
+  for (const std::string& entry : defaults) {
+    const std::string name = entry.substr(0, entry.find('=') + 1);
+    if (std::ranges::none_of(given,
+                             [&](const std::string& each) { return each.starts_with(name); }))
+      environment.push_back(entry);
+  }
 }
 
 // What a package says about itself; the flags and the host's policy go before it.
@@ -70,7 +102,7 @@ Status take_manifest(RunInput& input) {
   if (input.request.working_directory.empty())
     input.request.working_directory = manifest.working_directory;
   if (input.request.name.empty()) input.request.name = manifest.name;
-  for (const std::string& entry : manifest.environment) input.request.environment.push_back(entry);
+  add_defaults(manifest.environment, input.request.environment);
   if (manifest.policy_toml.empty()) return {};
   YETT_TRY(const Policy asked,
            parse_policy(manifest.policy_toml, input.request.image_path + ":/yett.toml"));
@@ -190,6 +222,19 @@ Status take_user(const std::string& text, IdRequest& user) {
   return {};
 }
 
+// What the image says of how it wants to be run; the flags go before it.
+Status take_image_config(const ImageConfig& config, const RunOptions& options, RunInput& input) {
+  SandboxRequest& request = input.request;
+  if (request.command.empty()) request.command = config.command;
+  add_defaults(config.environment, request.environment);
+  if (request.working_directory.empty()) request.working_directory = config.working_directory;
+  if (!options.user.empty()) return {};
+  const UniqueFd root(::open(request.image_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root.valid()) return fail(errno_error("open", request.image_path));
+  YETT_TRY(const std::string user, find_image_user(config.user, root.borrow()));
+  return take_user(user, request.user);
+}
+
 bool all_terminals() { return ::isatty(0) == 1 && ::isatty(1) == 1 && ::isatty(2) == 1; }
 
 // A name is used in paths and logs: letters, digits, "._-", not first a dot or a dash.
@@ -300,6 +345,7 @@ Result<RunInput> make_run_input(const RunOptions& options) {
   YETT_CHECK(take_image(options, input));
   YETT_CHECK(take_process(options, input.request));
   YETT_CHECK(take_files(options, input.request));
+  if (input.image_config) YETT_CHECK(take_image_config(*input.image_config, options, input));
   YETT_CHECK(take_manifest(input));
   if (!input.request.command.empty()) return input;
   if (input.request.image_kind == ImageKind::host)

@@ -15,7 +15,9 @@ constexpr int kOwnFailure = 125;
 
 constexpr const char* kDescription =
     "Run a program that you do not trust.\n\n"
-    "IMAGE is a directory, a squashfs or EROFS package (made by `yett pack`), or `host`: the "
+    "IMAGE is a directory, a squashfs or EROFS package (made by `yett pack`), the name of an "
+    "imported "
+    "image\n(`yett images`), or `host`: the "
     "host's programs,\n"
     "read-only, and nothing else of it. `host` is meant when only a command is given.\n\n"
     "The program sees its own /tmp, /proc and /dev, has no network, no privilege and no way back; "
@@ -47,6 +49,8 @@ std::vector<Option> options_into(RunOptions& into) {
        "Files"},
       {0, "overlay-dirs", "/A,/B,...", "the host's top directories under overlays of their own",
        &into.overlay_dirs, "Files"},
+      {0, "image-root", "DIR", "where imported images are kept (default /var/lib/yett)",
+       &into.image_root, "Files"},
       {0, "exec-dir", "DIR", "where the package is mounted, with --overlay-dirs", &into.exec_dir,
        "Files"},
       {0, "data-dir", "DIR", "a host directory, writable inside at the same path", &into.data_dir,

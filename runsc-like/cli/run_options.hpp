@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "runsc-like/images/image_config.hpp"
 #include "sandbox/policy/policy.hpp"
 #include "sandbox/request/sandbox_request.hpp"
 
@@ -43,8 +45,9 @@ struct RunOptions {
   bool detach = false;
   bool remove_at_end = false;
   bool wait = false;
-  std::string log;   // file or directory; empty: beside the state
-  std::string root;  // of the state; empty: oci_globals()'s
+  std::string log;         // file or directory; empty: beside the state
+  std::string image_root;  // of imported images; empty: kDefaultImageRoot
+  std::string root;        // of the state; empty: oci_globals()'s
 };
 
 // What parsing decided when there is nothing to run: --help, or a usage error already printed.
@@ -57,6 +60,8 @@ struct ParseEnd {
 struct RunInput {
   SandboxRequest request;
   Policy policy;
+  std::optional<ImageConfig> image_config;  // of an imported image
+  UniqueFd image_in_use;  // of an imported image; to be kept open while the sandbox lives
 };
 [[nodiscard]] Result<RunInput> make_run_input(const RunOptions& options);
 

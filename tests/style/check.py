@@ -81,6 +81,7 @@ OWNED = [
     ("boost/", ["supervisor/loop/", "supervisor/session/", "supervisor/daemon/", "supervisor/control/"],
      "Asio belongs to supervisor/loop"),
     ("sqfs/", ["sandbox/package/"], "libsquashfs belongs to sandbox/package"),
+    ("archive", ["runsc-like/images/"], "libarchive belongs to runsc-like/images"),
     ("toml++/", ["base/toml.hpp"], "toml++ is included through base/toml.hpp"),
     ("spdlog/", ["supervisor/loop/", "supervisor/daemon/", "runsc-like/cli/"], "other rooms return, they do not log"),
     ("iostream", ["tests/", "bench/"], "its static initialiser costs every start"),

@@ -1,0 +1,235 @@
+#include "runsc-like/images/image_store.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "base/text.hpp"
+#include "runsc-like/images/unpack.hpp"
+#include "runsc-like/oci/config/field.hpp"
+#include "runsc-like/oci/config/json_document.hpp"
+#include "runsc-like/oci/state/json_writer.hpp"
+
+namespace yett {
+namespace {
+
+constexpr const char* kWorkPrefix = "new.";
+
+std::vector<std::string> entries_of(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error))
+    names.push_back(entry.path().filename().string());
+  std::ranges::sort(names);
+  return names;
+}
+
+bool good_part(std::string_view text) {
+  const auto good = [](char byte) {
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '.' || byte == '_' || byte == '-';
+  };
+  return !text.empty() && text.size() <= 128 && text.front() != '.' && text.front() != '-' &&
+         std::ranges::all_of(text, good);
+}
+
+// A file name: no slash, no colon.
+std::string file_of(const ImageName& name) {
+  std::string file;
+  for (const char byte : name.text())
+    file += byte == '/'   ? std::string("%2f")
+            : byte == ':' ? std::string("%3a")
+                          : std::string(1, byte);
+  return file;
+}
+
+std::string text_of(const StoredImage& image) {
+  oci::JsonWriter json;
+  json.begin_object().member("version", 1).member("name", image.name.name);
+  json.member("tag", image.name.tag).member("tree", image.tree).member("bytes", image.bytes);
+  json.member("created", image.created).member("command", image.config.command);
+  json.member("environment", image.config.environment);
+  json.member("workingDirectory", image.config.working_directory);
+  return json.member("user", image.config.user).end_object().text();
+}
+
+Result<StoredImage> parse_image(const std::string& text, const std::string& path) {
+  YETT_TRY(const oci::JsonValue document, oci::parse_json(text, path));
+  oci::Reading reading{.file_name = path, .root = &document, .problems = {}, .warnings = {}};
+  const oci::Field root(reading);
+  StoredImage image;
+  oci::read(root.require("name"), image.name.name);
+  oci::read(root.require("tag"), image.name.tag);
+  oci::read(root.require("tree"), image.tree);
+  oci::read(root["bytes"], image.bytes);
+  oci::read(root["created"], image.created);
+  oci::read(root["command"], image.config.command);
+  oci::read(root["environment"], image.config.environment);
+  oci::read(root["workingDirectory"], image.config.working_directory);
+  oci::read(root["user"], image.config.user);
+  YETT_CHECK(reading.finish());
+  return image;
+}
+
+Result<std::string> read_text(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file.valid()) return fail(errno_error("open", path));
+  std::string text(1U << 20U, '\0');
+  const ssize_t got = ::read(file.get(), text.data(), text.size());
+  if (got < 0) return fail(errno_error("read", path));
+  text.resize(static_cast<std::size_t>(got));
+  return text;
+}
+
+Status make_directory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return {};
+  return fail(errno_error("mkdir", path));
+}
+
+Status remove_below(const std::string& directory, const std::string& name) {
+  const UniqueFd parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent.valid()) return fail(errno_error("open", directory));
+  return remove_tree(parent.borrow(), name);
+}
+
+// "new.PID.N" of a process that is no more.
+bool is_abandoned(const std::string& name) {
+  if (!name.starts_with(kWorkPrefix)) return false;
+  const std::string_view rest = std::string_view(name).substr(4);
+  const auto pid = parse_decimal(rest.substr(0, rest.find('.')), INT32_MAX);
+  return !pid || (::kill(static_cast<int>(*pid), 0) != 0 && errno == ESRCH);
+}
+
+}  // namespace
+
+Result<ImageName> parse_image_name(std::string_view text) {
+  const std::size_t slash = text.rfind('/');
+  const std::size_t colon = text.find(':', slash == std::string_view::npos ? 0 : slash);
+  ImageName image{
+      .name = std::string(text.substr(0, colon)),
+      .tag = colon == std::string_view::npos ? "latest" : std::string(text.substr(colon + 1))};
+  bool good = good_part(image.tag) && image.name.size() <= 200;
+  for (std::size_t begin = 0; begin <= image.name.size();) {
+    const std::size_t end = std::min(image.name.find('/', begin), image.name.size());
+    good = good && good_part(std::string_view(image.name).substr(begin, end - begin));
+    begin = end + 1;
+  }
+  if (good) return image;
+  return fail(request_error(escape_for_terminal(text.substr(0, 100)), "is no name of an image",
+                            "NAME[:TAG] of letters, digits, '.', '_', '-', and '/' in NAME"));
+}
+
+Result<UniqueFd> ImageStore::lock() const {
+  for (std::size_t end = root_.find('/', 1); end != std::string::npos;
+       end = root_.find('/', end + 1))
+    ::mkdir(root_.substr(0, end).c_str(), 0755);
+  if (::mkdir(root_.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail(errno_error("mkdir", root_));
+  YETT_CHECK(make_directory(root_ + "/trees"));
+  YETT_CHECK(make_directory(root_ + "/names"));
+  UniqueFd file(::open((root_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file.valid()) return fail(errno_error("open", root_ + "/lock"));
+  while (::flock(file.get(), LOCK_EX) != 0)
+    if (errno != EINTR) return fail(errno_error("lock", root_ + "/lock"));
+  return file;
+}
+
+Result<std::string> ImageStore::make_work_directory() const {
+  std::string path = root_ + "/" + kWorkPrefix + std::to_string(::getpid()) + ".XXXXXX";
+  if (::mkdtemp(path.data()) == nullptr) return fail(errno_error("mkdir", path));
+  return path;
+}
+
+bool ImageStore::has_tree(const std::string& digest) const {
+  return ::access((tree_path(digest) + "/root").c_str(), F_OK) == 0;
+}
+
+Status ImageStore::add_tree(const std::string& directory, const std::string& digest) const {
+  if (has_tree(digest)) return {};
+  YETT_CHECK(make_directory(tree_path(digest)));
+  if (::chmod(directory.c_str(), 0755) != 0) return fail(errno_error("chmod", directory));
+  const std::string place = tree_path(digest) + "/root";
+  if (::rename(directory.c_str(), place.c_str()) != 0) return fail(errno_error("rename", place));
+  return {};
+}
+
+Status ImageStore::add_name(const StoredImage& image) const {
+  const std::string path = root_ + "/names/" + file_of(image.name);
+  const std::string fresh = root_ + "/" + kWorkPrefix + std::to_string(::getpid()) + ".name";
+  const std::string text = text_of(image);
+  {
+    const UniqueFd file(
+        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.valid() ||
+        ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+      return fail(errno_error("write", fresh));
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(errno_error("rename", path));
+  return {};
+}
+
+std::vector<StoredImage> ImageStore::list() const {
+  std::vector<StoredImage> images;
+  for (const std::string& file : entries_of(root_ + "/names")) {
+    const std::string path = root_ + "/names/" + file;
+    const auto text = read_text(path);
+    if (!text) continue;
+    if (auto image = parse_image(*text, path)) images.push_back(std::move(*image));
+  }
+  return images;
+}
+
+Result<StoredImage> ImageStore::find(const ImageName& name) const {
+  const std::string path = root_ + "/names/" + file_of(name);
+  const auto text = read_text(path);
+  if (text) return parse_image(*text, path);
+  return fail(Error{.kind = ErrorKind::target_gone,
+                    .subject = name.text(),
+                    .detail = "no such image",
+                    .mend = "yett images lists them"});
+}
+
+Result<UsedImage> ImageStore::use(const ImageName& name) const {
+  YETT_TRY(StoredImage image, find(name));
+  const std::string tree = tree_path(image.tree);
+  UniqueFd held(::open(tree.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!held.valid() || ::flock(held.get(), LOCK_SH | LOCK_NB) != 0 || !has_tree(image.tree))
+    return fail(errno_error("open", tree));
+  return UsedImage{.image = std::move(image), .path = tree + "/root", .in_use = std::move(held)};
+}
+
+Status ImageStore::remove_name(const ImageName& name) const {
+  YETT_CHECK(find(name));
+  const std::string path = root_ + "/names/" + file_of(name);
+  if (::unlink(path.c_str()) != 0) return fail(errno_error("remove", path));
+  return {};
+}
+
+// SECURITY(images-in-use): a tree that a sandbox has as its lower layer is not taken from under it.
+Result<ImageStore::Pruned> ImageStore::prune() const {
+  std::set<std::string> named;
+  for (const StoredImage& image : list()) named.insert(image.tree);
+  Pruned pruned;
+  for (const std::string& digest : entries_of(root_ + "/trees")) {
+    if (named.contains(digest)) continue;
+    const UniqueFd tree(::open(tree_path(digest).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!tree.valid()) continue;
+    if (::flock(tree.get(), LOCK_EX | LOCK_NB) != 0) {
+      pruned.still_used.push_back(digest);
+      continue;
+    }
+    YETT_CHECK(remove_below(root_ + "/trees", digest));
+    pruned.trees.push_back(digest);
+  }
+  for (const std::string& name : entries_of(root_))
+    if (is_abandoned(name)) YETT_CHECK(remove_below(root_, name));
+  return pruned;
+}
+
+}  // namespace yett

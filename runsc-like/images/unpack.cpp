@@ -1,0 +1,243 @@
+#include "runsc-like/images/unpack.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "base/text.hpp"
+
+namespace yett {
+namespace {
+
+constexpr std::string_view kWhiteout = ".wh.";
+constexpr std::string_view kOpaque = ".wh..wh..opq";
+constexpr std::size_t kLongestPath = 4000;
+constexpr mode_t kKeptMode = 01777;
+
+// SECURITY(unpack-beneath): no link on the way, no step upwards, no other mount.
+UniqueFd open_beneath(BorrowedFd root, const std::string& path, int flags) {
+  struct open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  return UniqueFd(static_cast<int>(
+      ::syscall(SYS_openat2, root.get(), path.empty() ? "." : path.c_str(), &how, sizeof how)));
+}
+
+Error refused(const std::string& path, const char* why) {
+  return request_error(escape_for_terminal(path.substr(0, 200)), why,
+                       "the archive is damaged or hostile");
+}
+
+// "./usr//bin/" as {"usr", "bin"}.
+Result<std::vector<std::string>> parts_of(const std::string& path) {
+  if (path.size() > kLongestPath) return fail(refused(path, "is longer than 4,000 bytes"));
+  if (path.starts_with('/')) return fail(refused(path, "is an absolute path"));
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    std::string part = path.substr(begin, end - begin);
+    begin = end + 1;
+    if (part == "..") return fail(refused(path, "leads upwards"));
+    if (!part.empty() && part != ".") parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+struct Place {
+  UniqueFd parent;
+  std::string name;  // empty: the root itself
+};
+
+// The parent directories are made where they are missing.
+Result<Place> find_place(BorrowedFd root, const std::string& path) {
+  YETT_TRY(const std::vector<std::string> parts, parts_of(path));
+  std::string way;
+  for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+    const std::string above = way;
+    way += (way.empty() ? "" : "/") + parts[i];
+    if (open_beneath(root, way, O_PATH | O_DIRECTORY).valid()) continue;
+    const UniqueFd directory = open_beneath(root, above, O_PATH | O_DIRECTORY);
+    if (!directory.valid() || ::mkdirat(directory.get(), parts[i].c_str(), 0755) != 0)
+      return fail(refused(path, "lies below something that is no directory"));
+  }
+  Place place{.parent = open_beneath(root, way, O_RDONLY | O_DIRECTORY),
+              .name = parts.empty() ? "" : parts.back()};
+  if (!place.parent.valid()) return fail(errno_error("open", way));
+  return place;
+}
+
+std::vector<std::string> names_in(int directory) {
+  std::vector<std::string> names;
+  const int copy = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(copy), ::closedir);
+  if (!listing) return names;
+  while (const dirent* entry = ::readdir(listing.get()))
+    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
+      names.emplace_back(entry->d_name);
+  return names;
+}
+
+class Unpacker {
+ public:
+  Unpacker(ArchiveReader& archive, BorrowedFd root, UnpackBounds& bounds)
+      : archive_(archive), root_(root), bounds_(bounds) {}
+
+  Status take(const ArchiveEntry& entry, Whiteouts whiteouts) {
+    if (bounds_.entries == 0) return fail(too_much("entries"));
+    --bounds_.entries;
+    const auto found = find_place(root_, entry.path);
+    if (!found) return fail(found.error());
+    const Place& place = *found;
+    if (whiteouts == Whiteouts::applied && place.name.starts_with(kWhiteout))
+      return white_out(place);
+    if (place.name.empty()) return {};
+    switch (entry.kind) {
+      case EntryKind::directory:
+        return make_directory(place, entry);
+      case EntryKind::file:
+        return write_file(place, entry);
+      case EntryKind::symlink:
+        return make_symlink(place, entry);
+      case EntryKind::hard_link:
+        return make_hard_link(place, entry);
+      case EntryKind::other:
+        ++unpacked_.left_out;  // SECURITY(unpack-no-devices)
+        return {};
+    }
+    return {};
+  }
+  [[nodiscard]] const Unpacked& unpacked() const { return unpacked_; }
+
+ private:
+  static Error too_much(const char* what) {
+    return Error{.kind = ErrorKind::exhausted,
+                 .subject = "unpack",
+                 .detail = std::string("the image has more ") + what + " than are allowed",
+                 .mend = "raise --max-size if you trust it"};
+  }
+
+  // A layer's file that hides what lower layers have.
+  static Status white_out(const Place& place) {
+    if (place.name == kOpaque) {
+      for (const std::string& name : names_in(place.parent.get()))
+        YETT_CHECK(remove_tree(place.parent.borrow(), name));
+      return {};
+    }
+    const std::string hidden = place.name.substr(kWhiteout.size());
+    if (hidden.empty() || hidden == "." || hidden == "..")
+      return fail(refused(place.name, "is no name of a whiteout"));
+    return remove_tree(place.parent.borrow(), hidden);
+  }
+
+  static Status make_directory(const Place& place, const ArchiveEntry& entry) {
+    const mode_t mode = entry.mode & kKeptMode;
+    struct stat status{};
+    const bool there =
+        ::fstatat(place.parent.get(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (there && !S_ISDIR(status.st_mode))
+      YETT_CHECK(remove_tree(place.parent.borrow(), place.name));
+    if (::mkdirat(place.parent.get(), place.name.c_str(), 0755) != 0 && errno != EEXIST)
+      return fail(errno_error("mkdir", entry.path));
+    const UniqueFd made = open_beneath(place.parent.borrow(), place.name, O_RDONLY | O_DIRECTORY);
+    if (!made.valid() || ::fchmod(made.get(), mode) != 0)
+      return fail(errno_error("chmod", entry.path));
+    return {};
+  }
+
+  Status write_file(const Place& place, const ArchiveEntry& entry) {
+    YETT_CHECK(remove_tree(place.parent.borrow(), place.name));
+    const UniqueFd file(::openat(place.parent.get(), place.name.c_str(),
+                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file.valid()) return fail(errno_error("create", entry.path));
+    YETT_CHECK(copy_bytes(file, entry.path));
+    if (::fchmod(file.get(), entry.mode & kKeptMode) != 0)
+      return fail(errno_error("chmod", entry.path));
+    const std::array<struct timespec, 2> times{
+        {{.tv_sec = entry.modified, .tv_nsec = 0}, {.tv_sec = entry.modified, .tv_nsec = 0}}};
+    ::futimens(file.get(), times.data());
+    return {};
+  }
+
+  Status copy_bytes(const UniqueFd& file, const std::string& path) {
+    std::array<char, 65536> bytes;
+    for (;;) {
+      YETT_TRY(const std::size_t got, archive_.read(bytes));
+      if (got == 0) return {};
+      if (got > bounds_.bytes) return fail(too_much("bytes"));  // SECURITY(unpack-bounds)
+      bounds_.bytes -= got;
+      unpacked_.bytes += got;
+      if (::write(file.get(), bytes.data(), got) != static_cast<ssize_t>(got))
+        return fail(errno_error("write", path));
+    }
+  }
+
+  // Its text may say anything: it is followed inside a sandbox only, never here.
+  static Status make_symlink(const Place& place, const ArchiveEntry& entry) {
+    YETT_CHECK(remove_tree(place.parent.borrow(), place.name));
+    if (::symlinkat(entry.link.c_str(), place.parent.get(), place.name.c_str()) != 0)
+      return fail(errno_error("symlink", entry.path));
+    return {};
+  }
+
+  // To a file that the image has, and by no way that leads out of it.
+  Status make_hard_link(const Place& place, const ArchiveEntry& entry) const {
+    YETT_TRY(const Place target, find_place(root_, entry.link));
+    struct stat status{};
+    if (target.name.empty() ||
+        ::fstatat(target.parent.get(), target.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        S_ISDIR(status.st_mode))
+      return fail(refused(entry.link, "is hard linked to and is no file of the image"));
+    if (target.name == place.name && is_same(target.parent, place.parent)) return {};
+    YETT_CHECK(remove_tree(place.parent.borrow(), place.name));
+    if (::linkat(target.parent.get(), target.name.c_str(), place.parent.get(), place.name.c_str(),
+                 0) != 0)
+      return fail(errno_error("link", entry.path));
+    return {};
+  }
+
+  static bool is_same(const UniqueFd& one, const UniqueFd& other) {
+    struct stat first{};
+    struct stat second{};
+    return ::fstat(one.get(), &first) == 0 && ::fstat(other.get(), &second) == 0 &&
+           first.st_ino == second.st_ino;
+  }
+
+  ArchiveReader& archive_;
+  BorrowedFd root_;
+  UnpackBounds& bounds_;
+  Unpacked unpacked_;
+};
+
+}  // namespace
+
+Status remove_tree(BorrowedFd directory, const std::string& name) {
+  if (::unlinkat(directory.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  if (errno != EISDIR && errno != EPERM) return fail(errno_error("remove", name));
+  const UniqueFd inside(
+      ::openat(directory.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!inside.valid()) return fail(errno_error("open", name));
+  for (const std::string& each : names_in(inside.get()))
+    YETT_CHECK(remove_tree(inside.borrow(), each));
+  if (::unlinkat(directory.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
+  return fail(errno_error("rmdir", name));
+}
+
+Result<Unpacked> unpack_archive(ArchiveReader& archive, BorrowedFd root, Whiteouts whiteouts,
+                                UnpackBounds& bounds) {
+  Unpacker unpacker(archive, root, bounds);
+  for (;;) {
+    YETT_TRY(const std::optional<ArchiveEntry> entry, archive.next());
+    if (!entry) return unpacker.unpacked();
+    YETT_CHECK(unpacker.take(*entry, whiteouts));
+  }
+}
+
+}  // namespace yett

@@ -1,0 +1,35 @@
+// Writing an archive's entries below a directory. Every step is by descriptor and stays beneath it,
+// whatever the archive calls its entries and whichever links it has made on the way.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "runsc-like/images/archive_reader.hpp"
+
+namespace yett {
+
+// How much may still be unpacked; counted down over all archives of an image.
+struct UnpackBounds {
+  std::uint64_t bytes = std::uint64_t{16} << 30;
+  std::uint64_t entries = 2'000'000;
+};
+
+enum class Whiteouts { plain_files, applied };
+
+struct Unpacked {
+  std::uint64_t bytes = 0;
+  std::uint64_t left_out = 0;  // devices, pipes and sockets
+};
+
+// Owners are not kept: everything is the caller's. Set-id bits are not kept either. Errors: a name
+// that is absolute or leads out, or through a link; more than the bounds.
+[[nodiscard]] Result<Unpacked> unpack_archive(ArchiveReader& archive, BorrowedFd root,
+                                              Whiteouts whiteouts, UnpackBounds& bounds);
+
+// Removes what is at `name` in `directory`, with everything below it; follows nothing.
+[[nodiscard]] Status remove_tree(BorrowedFd directory, const std::string& name);
+
+}  // namespace yett

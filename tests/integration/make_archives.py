@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""make_archives.py DIRECTORY: images to import, good ones and hostile ones, made of busybox."""
+import hashlib
+import io
+import json
+import os
+import pathlib
+import sys
+import tarfile
+import zipfile
+
+APPLETS = "sh ls cat echo id pwd sleep true touch env".split()
+BUSYBOX = pathlib.Path("/bin/busybox").read_bytes()
+PASSWD = b"root:x:0:0::/:/bin/sh\napp:x:4321:4322::/:/bin/sh\n"
+
+
+def entry(name, kind=tarfile.REGTYPE, link="", mode=0o755, device=(0, 0)):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.mode = kind, link, mode
+    info.devmajor, info.devminor = device
+    return info
+
+
+def tar(entries, compression=""):
+    """entries: (TarInfo, content or None)."""
+    out = io.BytesIO()
+    fast = {"xz": {"preset": 0}, "": {}}.get(compression, {"compresslevel": 1})
+    with tarfile.open(fileobj=out, mode="w:" + compression, **fast) as archive:
+        for info, content in entries:
+            if content is not None:
+                info.size = len(content)
+            archive.addfile(info, io.BytesIO(content) if content is not None else None)
+    return out.getvalue()
+
+
+def directory(name):
+    return entry(name, tarfile.DIRTYPE), None
+
+
+def rootfs():
+    entries = [directory(name) for name in ("./", "bin", "etc", "tmp", "proc", "dev", "sys", "home")]
+    entries.append((entry("bin/busybox"), BUSYBOX))
+    entries += [(entry("bin/" + name, tarfile.SYMTYPE, "busybox"), None) for name in APPLETS]
+    entries.append((entry("etc/passwd", mode=0o644), PASSWD))
+    entries.append((entry("etc/greeting", mode=0o644), b"hello from the image\n"))
+    entries.append((entry("etc/again", tarfile.LNKTYPE, "etc/greeting"), None))
+    entries.append((entry("dev/null", tarfile.CHRTYPE, device=(1, 3)), None))
+    return entries
+
+
+CONFIG = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}, "config": {
+    "Entrypoint": ["/bin/sh", "-c"], "Cmd": ["cat /etc/greeting; echo $FROM_IMAGE; pwd; id -u; ls /etc"],
+    "Env": ["FROM_IMAGE=yes", "PATH=/bin"], "WorkingDir": "/home", "User": "app"}}
+SECOND_LAYER = [(entry("etc/.wh.again", mode=0o644), b""), (entry("etc/added", mode=0o644), b"")]
+
+
+class Layout:
+    def __init__(self, path):
+        self.path = path
+        (path / "blobs/sha256").mkdir(parents=True)
+        (path / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+
+    def blob(self, content, digest=None):
+        digest = digest or hashlib.sha256(content).hexdigest()
+        (self.path / "blobs/sha256" / digest).write_bytes(content)
+        return {"digest": "sha256:" + digest, "size": len(content)}
+
+    def finish(self, layers, config=CONFIG):
+        manifest = {"schemaVersion": 2, "config": self.blob(json.dumps(config).encode()),
+                    "layers": layers}
+        index = {"schemaVersion": 2, "manifests": [self.blob(json.dumps(manifest).encode())]}
+        (self.path / "index.json").write_text(json.dumps(index))
+
+
+def make_good(out):
+    for name, compression in (("root.tar", ""), ("root.tar.gz", "gz"), ("root.tar.xz", "xz"), ("root.tar.bz2", "bz2")):
+        (out / name).write_bytes(tar(rootfs(), compression))
+    layout = Layout(out / "layout")
+    layout.finish([layout.blob(tar(rootfs(), "gz")), layout.blob(tar(SECOND_LAYER))])
+    with tarfile.open(out / "oci.tar", "w") as archive:
+        archive.add(out / "layout", ".")
+    docker = [(entry("config.json"), json.dumps(CONFIG).encode()), directory("one"),
+              (entry("one/layer.tar"), tar(rootfs())), (entry("two.tar"), tar(SECOND_LAYER)),
+              (entry("manifest.json"), json.dumps([{"Config": "config.json", "RepoTags": ["app:1"],
+                                                    "Layers": ["one/layer.tar", "two.tar"]}]).encode())]
+    (out / "docker.tar").write_bytes(tar(docker))
+    with zipfile.ZipFile(out / "code.zip", "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("config.json", json.dumps({"ociVersion": "1.0.2", "process": {
+            "args": ["/bin/busybox", "echo", "from the bundle"], "cwd": "/", "env": ["PATH=/bin"]}}))
+        info = zipfile.ZipInfo("rootfs/bin/busybox")
+        info.external_attr = 0o100755 << 16
+        bundle.writestr(info, BUSYBOX)
+
+
+def make_hostile(out):
+    secret = (entry("x", mode=0o644), b"written by the archive\n")
+
+    def at(name):
+        return entry(name, mode=0o644), secret[1]
+
+    hostile = {
+        "absolute": [at("/tmp/yett-escaped")],
+        "upwards": [at("../yett-escaped")],
+        "upwards-inside": [directory("a"), at("a/../../../yett-escaped")],
+        "through-link": [(entry("a", tarfile.SYMTYPE, "/tmp"), None), at("a/yett-escaped")],
+        "through-relative-link": [(entry("a", tarfile.SYMTYPE, "../.."), None), at("a/yett-escaped")],
+        "through-dot-link": [directory("d"), (entry("d/a", tarfile.SYMTYPE, "."), None), at("d/a/b/c")],
+        "hard-link-out": [(entry("a", tarfile.LNKTYPE, "/etc/passwd"), None)],
+        "hard-link-up": [(entry("a", tarfile.LNKTYPE, "../../../../etc/passwd"), None)],
+        "hard-link-through-link": [(entry("e", tarfile.SYMTYPE, "/etc"), None),
+                                   (entry("a", tarfile.LNKTYPE, "e/passwd"), None)],
+        "hard-link-to-directory": [directory("d"), (entry("a", tarfile.LNKTYPE, "d"), None)],
+        "below-a-file": [at("f"), at("f/g")],
+        "long-name": [at("/".join(["d" * 200] * 30))],
+        "whiteout-up": [(entry(".wh...", mode=0o644), b"")],
+    }
+    for name, entries in hostile.items():
+        layout = Layout(out / ("hostile-" + name))
+        layout.finish([layout.blob(tar(entries))])
+    (out / "bomb.tar.gz").write_bytes(tar([(entry("zeros"), bytes(20 << 20))], "gz"))
+    # A link that the archive made is replaced, and not written through.
+    (out / "link-replaced.tar").write_bytes(tar(
+        rootfs() + [(entry("etc/motd", tarfile.SYMTYPE, "/tmp/yett-escaped"), None), at("etc/motd")]))
+
+
+def make_broken(out):
+    layout = Layout(out / "broken-digest")
+    layout.finish([layout.blob(tar(rootfs()), "0" * 64)])
+    layout = Layout(out / "broken-name")
+    layout.finish([{"digest": "sha256:../../../../etc/passwd"}])
+    layout = Layout(out / "broken-missing")
+    layout.finish([{"digest": "sha256:" + "1" * 64}])
+    layout = Layout(out / "broken-index")
+    (out / "broken-index/index.json").write_text('{"manifests": []}')
+    layout = Layout(out / "broken-user")
+    layout.finish([layout.blob(tar(rootfs()))], {"config": {"User": "nobody-there", "Cmd": ["/bin/true"]}})
+    (out / "empty").write_bytes(b"")
+    (out / "text").write_text("no archive at all\n" * 100)
+    (out / "cut.tar.gz").write_bytes(tar(rootfs(), "gz")[:20000])
+    (out / "plain").mkdir()
+    docker = [(entry("manifest.json"), json.dumps([{"Config": "../../x", "Layers": ["/etc/passwd"]}]).encode())]
+    (out / "broken-docker.tar").write_bytes(tar(docker))
+
+
+def main():
+    out = pathlib.Path(sys.argv[1])
+    os.makedirs(out, exist_ok=True)
+    make_good(out)
+    make_hostile(out)
+    make_broken(out)
+
+
+main()
