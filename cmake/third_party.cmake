@@ -8,8 +8,10 @@ function(yett_static_library target archive)
   else()
     find_library(${target}_PATH NAMES ${archive} REQUIRED)
   endif()
-  add_library(${target} INTERFACE)
-  target_link_libraries(${target} INTERFACE ${${target}_PATH} ${ARGN})
+  # Imported, so that CMake knows what must come behind it on a line of archives.
+  add_library(${target} UNKNOWN IMPORTED GLOBAL)
+  set_target_properties(${target} PROPERTIES IMPORTED_LOCATION ${${target}_PATH})
+  target_link_libraries(${target} INTERFACE ${ARGN})
 endfunction()
 
 add_library(third_party_fmt INTERFACE)  # Debian ships no archive of fmt, so its headers are compiled in
@@ -18,8 +20,6 @@ yett_static_library(third_party_z z)
 yett_static_library(third_party_elf elf third_party_z)
 yett_static_library(third_party_bpf bpf third_party_elf)
 yett_static_library(third_party_seccomp seccomp)
-# Reads tar in all its dialects, zip, and what compresses them: more formats and more years than a
-# reader of our own would have. zip's encryption takes nettle.
 yett_static_library(third_party_nettle nettle)
 yett_static_library(third_party_bz2 bz2)
 yett_static_library(third_party_md md)  # SHA-256 of policies and packages
@@ -31,5 +31,7 @@ yett_static_library(third_party_lzma lzma)
 yett_static_library(third_party_lz4 lz4)
 yett_static_library(third_party_squashfs squashfs third_party_zstd third_party_lzma third_party_lz4 third_party_z
   Threads::Threads)  # makes, reads and checks squashfs packages
+# Reads tar in all its dialects, zip, and what compresses them: more formats and more years than a
+# reader of our own would have. zip's encryption takes nettle.
 yett_static_library(third_party_archive archive third_party_nettle third_party_bz2 third_party_zstd
   third_party_lzma third_party_z)
