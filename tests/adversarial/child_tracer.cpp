@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -228,25 +227,8 @@ void TracedChild::give_up() {
 
 void TracedChild::kill_supervisor() {
   if (program_.pid() <= 0) return;
-  program_.kill(SIGKILL);
-  siginfo_t info{};
-  const auto id = static_cast<id_t>(program_.pid());
-  while (::waitid(P_PID, id, &info, WEXITED | WNOWAIT | WNOHANG) == 0 && info.si_pid == 0)
-    reap_threads_of_the_supervisor();
+  kill_with_traced_threads(program_.pid());
   program_.wait();
-}
-
-// Each was traced from its birth, and the process has not ended before they are reaped.
-void TracedChild::reap_threads_of_the_supervisor() {
-  std::error_code gone;
-  const std::string tasks = "/proc/" + std::to_string(program_.pid()) + "/task";
-  for (const auto& entry : std::filesystem::directory_iterator(tasks, gone)) {
-    const pid_t thread = std::stoi(entry.path().filename());
-    int status = 0;
-    if (thread != program_.pid() && ::waitpid(thread, &status, __WALL | WNOHANG) > 0)
-      detach(thread, 0);
-  }
-  ::usleep(50);
 }
 
 void TracedChild::kill_helpers() const { kill_all(helpers_); }

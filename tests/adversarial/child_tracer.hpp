@@ -68,7 +68,6 @@ class TracedChild {
   [[nodiscard]] ChildStop read_stop(pid_t task);
   [[nodiscard]] ChildStep step_of(pid_t task);
   void give_up();
-  void reap_threads_of_the_supervisor();
 
   std::pair<UniqueFd, UniqueFd> gate_;  // the program waits for its end before it execs
   RunningProgram program_;

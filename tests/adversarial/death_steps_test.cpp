@@ -44,7 +44,7 @@ TEST_F(DeathSteps, AtEachCallOfTheSupervisor) {
   }
   EXPECT_GT(calls, 200) << "that is not a whole start";
   constexpr int kStride = 37;  // prime: all over the start early on, everywhere in the end
-  for (int i = 0; i < calls && (i < 40 || time_left()); ++i) {
+  for (int i = 0; i < calls && (i < repeated(40) || time_left()); ++i) {
     const int at = i * kStride % calls;
     TracedRun run(from_package());
     std::string place;
@@ -67,9 +67,9 @@ TEST_F(DeathSteps, AtEachMomentOfAnAnswer) {
                                  {"after RECV", is_receive, false},
                                  {"before SEND", is_send, true},
                                  {"after SEND", is_send, false}};
-  for (int i = 0; i < 20 && (i < 3 || time_left()); ++i)
+  for (int i = 0; i < 20 && (i < repeated(3) || time_left()); ++i)
     for (const Moment& moment : kMoments) {
-      TracedRun run(from_host({"/attacks/forbidden_first"}));
+      TracedRun run(from_host({"/attacks/forbidden_first"}), Threads::all);
       int left = i;
       while (const auto stop = run.next())
         if (moment.call(*stop) && left-- == 0) break;
@@ -106,7 +106,7 @@ TEST_F(DeathSteps, AtEachCallOfTheEnd) {
   }
   EXPECT_GT(calls, 5);
   constexpr int kStride = 7;
-  for (int i = 0; i < calls && (i < 12 || time_left()); ++i) {
+  for (int i = 0; i < calls && (i < repeated(12) || time_left()); ++i) {
     const int at = i * kStride % calls;
     TracedRun run(command);
     ASSERT_TRUE(run_to_the_end(run));

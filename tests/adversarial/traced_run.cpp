@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/unique_fd.hpp"
+#include "tests/adversarial/process_state.hpp"
 
 namespace yett::test {
 namespace {
@@ -23,32 +24,39 @@ RunOptions traced_from_the_start() {
 
 }  // namespace
 
-TracedRun::TracedRun(std::vector<std::string> argv)
-    : program_(std::move(argv), traced_from_the_start()) {
+TracedRun::TracedRun(std::vector<std::string> argv, Threads threads)
+    : program_(std::move(argv), traced_from_the_start()),
+      known_{program_.pid()},
+      stands_(program_.pid()) {
   int status = 0;
   ::waitpid(program_.pid(), &status, 0);  // stands after its exec
-  ::ptrace(PTRACE_SETOPTIONS, program_.pid(), nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
-  stands_ = true;
+  long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL;
+  if (threads == Threads::all) options |= PTRACE_O_TRACECLONE;
+  ::ptrace(PTRACE_SETOPTIONS, program_.pid(), nullptr, options);
 }
 
 TracedRun::~TracedRun() { kill_supervisor(); }
 
 std::optional<Stop> TracedRun::next() {
   long signal_number = 0;
-  while (stands_) {
-    ::ptrace(PTRACE_SYSCALL, program_.pid(), nullptr, signal_number);
+  while (!ended_) {
+    if (stands_ != 0) ::ptrace(PTRACE_SYSCALL, stands_, nullptr, signal_number);
     int status = 0;
-    stands_ = ::waitpid(program_.pid(), &status, 0) > 0 && WIFSTOPPED(status);
-    if (!stands_) break;
+    stands_ = ::waitpid(-1, &status, __WALL);
+    ended_ = stands_ < 0 || (stands_ == program_.pid() && !WIFSTOPPED(status));
+    if (!ended_ && !WIFSTOPPED(status)) stands_ = 0;  // a thread has
+    if (ended_ || stands_ == 0) continue;
     if (WSTOPSIG(status) == (SIGTRAP | 0x80)) return read_stop();
-    signal_number = WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
+    // A thread begins with a stop, and a clone is one: neither is a signal of its own.
+    const bool is_first = known_.insert(stands_).second;
+    signal_number = is_first || WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
   }
   return std::nullopt;
 }
 
 Stop TracedRun::read_stop() const {
   struct __ptrace_syscall_info info{};
-  ::ptrace(PTRACE_GET_SYSCALL_INFO, program_.pid(), sizeof info, &info);
+  ::ptrace(PTRACE_GET_SYSCALL_INFO, stands_, sizeof info, &info);
   Stop stop{.entry = info.op == PTRACE_SYSCALL_INFO_ENTRY};
   if (stop.entry) {
     stop.call = info.entry.nr;
@@ -67,8 +75,8 @@ bool TracedRun::read_memory(std::uint64_t address, void* into, std::size_t size)
 }
 
 void TracedRun::kill_supervisor() {
-  stands_ = false;
-  program_.kill(SIGKILL);
+  if (!ended_) kill_with_traced_threads(program_.pid());
+  ended_ = true;
 }
 
 }  // namespace yett::test

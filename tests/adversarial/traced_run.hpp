@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,14 +23,17 @@ struct Stop {
   std::int64_t result = 0;                   // of exits
 };
 
+// Whose calls. From the first call on that touches the program's memory, another thread answers.
+enum class Threads { first, all };
+
 class TracedRun {
  public:
-  explicit TracedRun(std::vector<std::string> argv);
+  explicit TracedRun(std::vector<std::string> argv, Threads threads = Threads::first);
   TracedRun(const TracedRun&) = delete;
   TracedRun& operator=(const TracedRun&) = delete;
   ~TracedRun();
 
-  // Lets the supervisor's first thread go on, until it stands again. nullopt: it has ended.
+  // Lets the thread that stands go on, until one stands again. nullopt: the supervisor has ended.
   [[nodiscard]] std::optional<Stop> next();
   // Bytes of its memory, while it stands.
   [[nodiscard]] bool read_memory(std::uint64_t address, void* into, std::size_t size) const;
@@ -40,7 +44,9 @@ class TracedRun {
   [[nodiscard]] Stop read_stop() const;
 
   RunningProgram program_;
-  bool stands_ = false;
+  std::set<pid_t> known_;  // threads whose first stop is over
+  pid_t stands_ = 0;
+  bool ended_ = false;
 };
 
 }  // namespace yett::test
