@@ -111,8 +111,7 @@ TracedChild::TracedChild(std::vector<std::string> argv, std::chrono::millisecond
 
 TracedChild::~TracedChild() {
   kill_supervisor();
-  kill_all(helpers_);
-  kill_all(inside_);
+  kill_all(inside_);  // the helpers have work to do then
   const auto until = Clock::now() + limit_;
   while (let_go() && Clock::now() < until) ::usleep(200);
 }
