@@ -170,6 +170,18 @@ def eventually(what, wanted, look):
         time.sleep(0.1)
 
 
+def some_device():
+    """One that no container has by itself and that opens here: its path and its numbers as stat prints them."""
+    for path in ("/dev/fuse", "/dev/net/tun", "/dev/loop-control", "/dev/kmsg"):
+        try:
+            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+        except OSError:
+            continue
+        number = os.stat(path).st_rdev
+        return path, f"{os.major(number):x} {os.minor(number):x}"
+    return cannot_run("no device can be opened")
+
+
 # A limit as a file of cgroup v1 and as one of v2.
 LIMITS = {
     "memory": ("memory", "memory.limit_in_bytes", "memory.max", str),

@@ -42,6 +42,8 @@ def case_unified_life(box):
 
 def case_unified_device_rules(box):
     # SECURITY: container-device-rules
+    if not os.path.exists("/sys/class/misc/fuse"):
+        box.cannot_run("this kernel has not loaded FUSE, whose device is asked for")
     unified(box)
     opened = "; ".join(f"mknod /tmp/{name} {kind} {major} {minor}; (: {way} /tmp/{name}) 2>/dev/null && echo {name}"
                        for name, kind, major, minor, way in (
