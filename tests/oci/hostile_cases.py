@@ -253,3 +253,43 @@ def case_container_runtime_files_are_the_owners(box):
     assert subprocess.run(look, capture_output=True, check=False).returncode != 0
     names = pathlib.Path("/proc/net/unix").read_text()
     assert "@" not in "".join(line for line in names.splitlines() if "yett" in line), names
+
+
+# ---- the kernel's interface -----------------------------------------------------------------------
+
+
+def attempts(box, name):
+    """What each attempt of a hostile program (tests/adversarial/attacks) came to."""
+    attack = BUILD / "attacks" / name
+    if not attack.exists():
+        box.cannot_run(f"{attack} is not built")
+    bundle = box.bundle(change=lambda config: config["process"].update(args=["/" + name]), name=name)
+    shutil.copy(attack, bundle / "rootfs" / name)
+    done = box.run("run", "--bundle", bundle, box.new_id())
+    assert done.status == 0, done
+    return dict(line.split() for line in done.out.splitlines())
+
+
+def case_container_kernel_surface(box):
+    """With the policy `container` and Docker's capabilities, beside what must work."""
+    if not box.is_yett():
+        box.cannot_run("about yett's own policy")
+    namespaces = attempts(box, "namespaces")
+    assert namespaces.pop("plain_fork") == "ok"
+    assert len(namespaces) > 25 and set(namespaces.values()) <= {"EPERM", "ENOSYS"}, namespaces
+    mounts = attempts(box, "mounts")
+    assert (mounts.pop("chroot"), mounts.pop("make_directory")) == ("ok", "ok"), mounts
+    assert len(mounts) > 12 and set(mounts.values()) <= {"EPERM", "ENOSYS"}, mounts
+    terminals = attempts(box, "terminals")
+    typing = {name: came for name, came in terminals.items() if name.startswith(("tiocsti", "tioclinux"))}
+    assert len(typing) == 5 and set(typing.values()) == {"EPERM"} and terminals["window_size"] == "ok", terminals
+    assert attempts(box, "second_abi") == {"getpid": "ok", "x32_getpid": "SIGSYS", "i386_getpid": "SIGSYS"}
+    sockets = attempts(box, "sockets")
+    families = {name: came for name, came in sockets.items() if name.startswith("family_")}
+    open_ones = {int(name[7:]) for name, came in families.items() if came == "ok"}
+    assert len(families) == 64 and open_ones == {1, 2, 10, 16, 17}, families
+    calls = attempts(box, "kernel_calls")
+    for name in ("io_uring_setup bpf_map perf_event userfaultfd_call add_key keyctl_search kexec_load init_module "
+                 "reboot_call iopl_call open_by_handle clock_settime_call number_600").split():
+        assert calls[name] in ("EPERM", "ENOSYS"), (name, calls)
+    assert calls["shmget_call"] == calls["futex_pi"] == "ok", calls
