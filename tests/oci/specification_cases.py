@@ -420,15 +420,24 @@ def case_a_file_where_a_device_should_be_is_an_error(box):
     refused(box, lambda config: config["linux"].update(devices=[device]))
 
 
+def cgroups_of(pid):
+    """controller -> its directory of the process's; "" is cgroup v2's."""
+    places = {}
+    for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(","):
+            beside = CGROUPS / "unified" if (CGROUPS / "unified/cgroup.procs").exists() else CGROUPS
+            places[controller] = (CGROUPS / controller if controller else beside) / path[1:]
+    return places
+
+
 def case_cgroups_path_is_below_the_mount_point(box):
-    if not (CGROUPS / "pids").is_dir():
-        box.cannot_run("no cgroup v1 here")
     name = f"/yett.oci/case-{os.getpid()}-asked/deep"
     container = box.start(box.bundle(HELD, lambda config: config["linux"].update(cgroupsPath=name)))
-    lines = pathlib.Path(f"/proc/{box.state(container)['pid']}/cgroup").read_text().splitlines()
-    assert name in [line.split(":", 2)[2] for line in lines], lines
+    places = cgroups_of(box.state(container)["pid"])
+    assert any(str(place).endswith(name) for place in places.values()), places
     assert box.run("delete", "--force", container).status == 0
-    for hierarchy in CGROUPS.iterdir():  # the upper directory was asked for by nobody
+    for hierarchy in (CGROUPS, *CGROUPS.iterdir()):  # the upper directory was asked for by nobody
         for upper in hierarchy.glob(f"yett.oci/case-{os.getpid()}-asked"):
             upper.rmdir()
 
@@ -446,29 +455,27 @@ def case_device_rules_in_the_listed_order(box):
 
 
 def case_cpu_limits(box):
-    if not (CGROUPS / "cpu").is_dir():
-        box.cannot_run("no cgroup v1 here")
     container = box.start(box.bundle(HELD, lambda config: config["linux"].update(
         resources={"cpu": {"shares": 512, "quota": 50000, "period": 100000, "cpus": "0"}})))
-    pid = box.state(container)["pid"]
-    for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if "cpu" in controllers.split(","):
-            for file, value in (("cpu.shares", "512"), ("cpu.cfs_quota_us", "50000"), ("cpu.cfs_period_us", "100000")):
-                assert (CGROUPS / "cpu" / path[1:] / file).read_text() == value + "\n", file
-        if "cpuset" in controllers.split(","):
-            assert (CGROUPS / "cpuset" / path[1:] / "cpuset.cpus").read_text() == "0\n"
+    places = cgroups_of(box.state(container)["pid"])
+    if "cpu" in places:
+        for file, value in (("cpu.shares", "512"), ("cpu.cfs_quota_us", "50000"), ("cpu.cfs_period_us", "100000")):
+            assert (places["cpu"] / file).read_text() == value + "\n", file
+    else:
+        assert (places[""] / "cpu.max").read_text() == "50000 100000\n"
+    assert (places.get("cpuset", places.get("")) / "cpuset.cpus").read_text() == "0\n"
 
 
 def case_unified_needs_its_controller(box):
-    if not (CGROUPS / "unified/cgroup.procs").exists() or not box.is_yett():
-        box.cannot_run("about a host with v2 beside v1, which runc and crun take for v1")
-    refused(box, lambda config: config["linux"].update(resources={"unified": {"memory.high": "1000000000"}}))
+    if not box.is_yett():
+        box.cannot_run("a host with v2 beside v1 is one of v1 for runc and crun")
+    # Of a controller that is not v2's here; where all are, of one that there is not.
+    missing = {"nosuch.max": "0"} if (CGROUPS / "cgroup.procs").exists() else {"memory.high": "1000000000"}
+    refused(box, lambda config: config["linux"].update(resources={"unified": missing}))
     container = box.start(box.bundle(HELD, lambda config: config["linux"].update(
         resources={"unified": {"cgroup.max.depth": "3"}})))
-    path = next(line[3:] for line in pathlib.Path(f"/proc/{box.state(container)['pid']}/cgroup").read_text().splitlines()
-                if line.startswith("0::"))
-    assert (CGROUPS / "unified" / path[1:] / "cgroup.max.depth").read_text() == "3\n"
+    place = cgroups_of(box.state(container)["pid"])[""]
+    assert (place / "cgroup.max.depth").read_text() == "3\n"
 
 
 def case_seccomp_is_in_force(box):
