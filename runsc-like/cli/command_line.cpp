@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/text.hpp"
+#include "runsc-like/cli/help_page.hpp"
 
 namespace yett {
 namespace {
@@ -128,6 +129,14 @@ std::expected<CommandLine, std::string> parse_command_line(std::span<const Optio
 }
 
 std::string help_text(const CommandHelp& help, std::span<const Option> options) {
+  HelpPage page{.usage = std::string(help.usage),
+                .description = std::string(help.description),
+                .examples = std::string(help.examples),
+                .options = {}};
+  for (const Option& option : options)
+    page.options.push_back({option.letter, std::string(option.name), std::string(option.value),
+                            std::string(option.help)});
+  if (hand_over_help(page)) return {};
   std::string text =
       "Usage: " + std::string(help.usage) + "\n\n" + std::string(help.description) + "\n";
   std::string_view group;

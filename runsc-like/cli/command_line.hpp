@@ -42,6 +42,7 @@ struct CommandLine {
 [[nodiscard]] std::expected<CommandLine, std::string> parse_command_line(
     std::span<const Option> options, std::span<char* const> words);
 
+// Empty when it is collected for a manual page or completion (help_page.hpp).
 [[nodiscard]] std::string help_text(const CommandHelp& help, std::span<const Option> options);
 
 // "a,b,c" as its parts.

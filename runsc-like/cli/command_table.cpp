@@ -2,9 +2,11 @@
 
 #include <array>
 
+#include "runsc-like/cli/completion.hpp"
 #include "runsc-like/cli/doctor.hpp"
 #include "runsc-like/cli/images.hpp"
 #include "runsc-like/cli/inspect.hpp"
+#include "runsc-like/cli/man.hpp"
 #include "runsc-like/cli/oci_create.hpp"
 #include "runsc-like/cli/oci_life.hpp"
 #include "runsc-like/cli/pack.hpp"
@@ -38,6 +40,8 @@ std::span<const Command> all_commands() {
       Command{"policy", "check a policy file; show where each of its rules goes", run_policy},
       Command{"spec", "write the config.json of an OCI bundle to begin from", run_spec},
       Command{"doctor", "what this host offers, what is missing, and the mend", run_doctor},
+      Command{"completion", "a script that completes yett's command lines", run_completion},
+      Command{"man", "manual pages", run_man},
       Command{"create", "make a container of an OCI bundle", oci_create},
       Command{"start", "run the program of a created container", oci_start},
       Command{"state", "print the state of a container", oci_state},

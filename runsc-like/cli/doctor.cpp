@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <string_view>
 
+#include "base/text.hpp"
+#include "runsc-like/cli/command_line.hpp"
 #include "runsc-like/cli/doctor_print.hpp"
 #include "sandbox/host/probe.hpp"
 #include "supervisor/session/foreground.hpp"
@@ -13,12 +15,24 @@
 namespace yett {
 namespace {
 
-constexpr char kHelp[] =
-    "Usage: yett doctor [--kernel | --json]\n\n"
-    "Tries what yett can use of this host and tells what is there, what is missing, what that\n"
-    "costs and how to mend it. Exit status 0: yett run works here.\n\n"
-    "  --kernel  only what the kernel gives, with the configuration options for it\n"
-    "  --json    one JSON document\n";
+constexpr CommandHelp kHelp{
+    .description =
+        "Tries what yett can use of this host and tells what is there, what is missing, "
+        "what that\ncosts and how to mend it. Exit status 0: yett run works here.",
+    .usage = "yett doctor [--kernel | --json]",
+    .examples = "Example:\n  yett doctor --json > host.json"};
+
+struct Wish {
+  bool kernel = false;
+  bool json = false;
+};
+
+std::array<Option, 2> options_into(Wish& into) {
+  return {Option{.name = "kernel",
+                 .help = "only what the kernel gives, with the configuration options for it",
+                 .target = &into.kernel},
+          Option{.name = "json", .help = "one JSON document", .target = &into.json}};
+}
 
 Colours colours_of_stdout() {
   return ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr ? Colours::yes
@@ -43,24 +57,25 @@ HostReport examine_host() {
 }  // namespace
 
 int run_doctor(int argc, char** argv) {
-  bool json = false;
-  Detail detail = Detail::everything;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view flag = argv[i];
-    if (flag == "--json") {
-      json = true;
-    } else if (flag == "--kernel") {
-      detail = Detail::kernel_only;
-    } else {
-      const bool help = flag == "--help" || flag == "-h";
-      if (!help) std::fprintf(stderr, "yett doctor: %s: no such flag\n", argv[i]);
-      std::fputs(kHelp, help ? stdout : stderr);
-      return help ? 0 : 2;
-    }
+  Wish wish;
+  const auto options = options_into(wish);
+  const auto line = parse_command_line(options, {argv + 1, static_cast<std::size_t>(argc - 1)});
+  if (!line || !line->places.empty()) {
+    const std::string problem = line ? line->places.front() + ": no such flag" : line.error();
+    std::fprintf(stderr, "yett doctor: %s\n%s", escape_for_terminal(problem).c_str(),
+                 help_text(kHelp, options).c_str());
+    return 2;
+  }
+  if (line->help) {
+    std::fputs(help_text(kHelp, options).c_str(), stdout);
+    return 0;
   }
   const HostReport report = examine_host();
   std::fputs(
-      (json ? doctor_json(report) : doctor_table(report, detail, colours_of_stdout())).c_str(),
+      (wish.json ? doctor_json(report)
+                 : doctor_table(report, wish.kernel ? Detail::kernel_only : Detail::everything,
+                                colours_of_stdout()))
+          .c_str(),
       stdout);
   return report.full_mode ? 0 : 1;
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "runsc-like/cli/help_page.hpp"
+
 namespace yett {
 namespace {
 
@@ -81,6 +83,15 @@ Result<OciArguments> parse_oci_arguments(std::span<const OciOption> options,
 }
 
 void print_oci_help(const OciUsage& usage) {
+  HelpPage page{.usage = "yett " + std::string(usage.command) + " " + std::string(usage.synopsis),
+                .description = std::string(usage.summary),
+                .examples = "  " + std::string(usage.example),
+                .options = {}};
+  for (const OciOption& option : usage.options)
+    page.options.push_back({option.letter, std::string(option.name),
+                            option.value == OptionValue::required ? "VALUE" : "",
+                            std::string(option.help)});
+  if (hand_over_help(page)) return;
   const auto print = [](std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
   };

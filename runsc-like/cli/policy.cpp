@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <string_view>
 #include <vector>
 
 #include "base/text.hpp"
+#include "runsc-like/cli/command_line.hpp"
 #include "runsc-like/cli/input_file.hpp"
 #include "runsc-like/cli/print_error.hpp"
 #include "sandbox/plan/syscall_rows.hpp"
@@ -19,12 +21,15 @@ namespace {
 
 constexpr std::uint64_t kMaxPolicyFile = 1ULL << 20;
 constexpr int kUsage = 2;
-constexpr char kHelp[] =
-    "Usage: yett policy check FILE\n"
-    "       yett policy plan FILE|plugin|container|rvisor|none [--calls]\n\n"
-    "check  reads FILE and tells every mistake in it, with its place and the nearest valid name\n"
-    "plan   shows where each rule goes on this host, why nobody can race it, and what it costs\n\n"
-    "  --calls  one line per reachable system call too\n";
+constexpr CommandHelp kHelp{
+    .description =
+        "check  reads FILE and tells every mistake in it, with its place and the nearest valid "
+        "name\n"
+        "plan   shows where each rule goes on this host, why nobody can race it, and what it costs",
+    .usage =
+        "yett policy check FILE\n"
+        "       yett policy plan FILE|plugin|container|rvisor|none [--calls]",
+    .examples = "Examples:\n  yett policy check app.toml\n  yett policy plan plugin --calls"};
 
 bool is_builtin(std::string_view name) {
   return std::ranges::count(builtin_policy_names(), name) != 0;
@@ -134,7 +139,10 @@ int plan(const std::string& name, Calls calls) {
 }
 
 int usage(int status) {
-  std::fputs(kHelp, status == 0 ? stdout : stderr);
+  bool calls = false;
+  const std::array options{
+      Option{.name = "calls", .help = "one line per reachable system call too", .target = &calls}};
+  std::fputs(help_text(kHelp, options).c_str(), status == 0 ? stdout : stderr);
   return status;
 }
 
