@@ -14,6 +14,7 @@
 #include "runsc-like/cli/run.hpp"
 #include "runsc-like/cli/sandbox_commands.hpp"
 #include "runsc-like/cli/spec.hpp"
+#include "runsc-like/cli/volume.hpp"
 
 namespace yett {
 
@@ -37,6 +38,7 @@ std::span<const Command> all_commands() {
       Command{"images",
               "what was imported; import OCI and docker images, root file systems, bundles",
               run_images},
+      Command{"volume", "directories that outlive sandboxes, by name", run_volume},
       Command{"policy", "check a policy file; show where each of its rules goes", run_policy},
       Command{"spec", "write the config.json of an OCI bundle to begin from", run_spec},
       Command{"doctor", "what this host offers, what is missing, and the mend", run_doctor},

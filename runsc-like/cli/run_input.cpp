@@ -13,6 +13,7 @@
 #include "base/text.hpp"
 #include "runsc-like/cli/input_file.hpp"
 #include "runsc-like/cli/run_options.hpp"
+#include "runsc-like/cli/volume.hpp"
 #include "runsc-like/images/image_store.hpp"
 #include "sandbox/package/package.hpp"
 #include "sandbox/policy/parse_policy.hpp"
@@ -118,7 +119,8 @@ bool is_clean_absolute(const std::string& path) {
          (path + "/").find("/./") == std::string::npos;
 }
 
-Result<VolumeRequest> parse_volume(const std::string& text) {
+Result<VolumeRequest> parse_volume(const std::string& text, const RunOptions& options,
+                                   RunInput& input) {
   const std::string usage = "wanted SRC:DST[:ro|:rw] with an absolute DST";
   const std::size_t first = text.find(':');
   if (first == std::string::npos || first == 0) return fail(request_error("-v " + text, usage));
@@ -130,7 +132,14 @@ Result<VolumeRequest> parse_volume(const std::string& text) {
                        .read_only = option == "ro"};
   if (!is_clean_absolute(volume.target) || volume.target == "/")
     return fail(request_error("-v " + text, usage));
-  YETT_TRY(volume.source, real_path(text.substr(0, first), "-v"));
+  const std::string source = text.substr(0, first);
+  if (source.find('/') != std::string::npos) {
+    YETT_TRY(volume.source, real_path(source, "-v"));
+    return volume;
+  }
+  YETT_TRY(UsedVolume named, use_volume(options.image_root, source));
+  YETT_TRY(volume.source, real_path(named.path, "-v"));
+  input.volumes_in_use.push_back(std::move(named.in_use));
   return volume;
 }
 
@@ -164,9 +173,10 @@ Status take_overlays(const RunOptions& options, SandboxRequest& request) {
   return {};
 }
 
-Status take_files(const RunOptions& options, SandboxRequest& request) {
+Status take_files(const RunOptions& options, RunInput& input) {
+  SandboxRequest& request = input.request;
   for (const std::string& text : options.volumes) {
-    YETT_TRY(VolumeRequest volume, parse_volume(text));
+    YETT_TRY(VolumeRequest volume, parse_volume(text, options, input));
     request.volumes.push_back(std::move(volume));
   }
   request.working_directory = options.working_directory;
@@ -344,7 +354,7 @@ Result<RunInput> make_run_input(const RunOptions& options) {
   YETT_CHECK(take_limits(options, input.policy.limits));
   YETT_CHECK(take_image(options, input));
   YETT_CHECK(take_process(options, input.request));
-  YETT_CHECK(take_files(options, input.request));
+  YETT_CHECK(take_files(options, input));
   if (input.image_config) YETT_CHECK(take_image_config(*input.image_config, options, input));
   YETT_CHECK(take_manifest(input));
   if (!input.request.command.empty()) return input;

@@ -42,7 +42,8 @@ constexpr CommandHelp kHelp{.description = kDescription,
 
 std::vector<Option> options_into(RunOptions& into) {
   return {
-      {'v', "volume", "SRC:DST[:ro]", "a host directory or file inside", &into.volumes, "Files"},
+      {'v', "volume", "SRC:DST[:ro]", "a host directory or file inside, or a volume by its name",
+       &into.volumes, "Files"},
       {0, "here", "ro|rw", "the current directory inside, and as the working directory", &into.here,
        "Files", "ro"},
       {0, "overlay", "DIR", "keeps what is written (default: gone with the sandbox)", &into.overlay,
