@@ -86,26 +86,36 @@ Status write_setting(const std::string& directory, const CgroupSetting& setting)
   return setting.failure == SettingFailure::ignored ? Status{} : written;
 }
 
-bool becomes(const std::string& directory, const char* file, std::string_view wanted) {
+// One of the two freezers: what is written, and what says that it is done.
+struct Freezer {
+  const char* order_file;
+  std::string_view order;
+  const char* state_file;
+  std::string_view reached;
+};
+
+Freezer freezer_v2(bool frozen) {
+  return frozen ? Freezer{"cgroup.freeze", "1", "cgroup.events", "frozen 1"}
+                : Freezer{"cgroup.freeze", "0", "cgroup.events", "frozen 0"};
+}
+
+Freezer freezer_v1(bool frozen) {
+  const char* state = frozen ? "FROZEN" : "THAWED";
+  return Freezer{"freezer.state", state, "freezer.state", state};
+}
+
+bool is_there(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+// Waits for it, or for the cgroup's end.
+Status reach_state(const std::string& directory, const Freezer& freezer) {
+  YETT_CHECK(write_cgroup_file(directory, freezer.order_file, std::string(freezer.order)));
   constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 1'000'000};
   constexpr int kTries = 5000;
-  for (int i = 0; i < kTries; ++i) {
-    if (read_cgroup_file(directory, file).find(wanted) != std::string::npos) return true;
+  for (int i = 0; i < kTries && is_there(directory); ++i) {
+    const std::string state = read_cgroup_file(directory, freezer.state_file);
+    if (state.find(freezer.reached) != std::string::npos) return {};
     ::nanosleep(&kPause, nullptr);
   }
-  return false;
-}
-
-Status freeze_v2(const std::string& directory, bool frozen) {
-  YETT_CHECK(write_cgroup_file(directory, "cgroup.freeze", frozen ? "1" : "0"));
-  if (becomes(directory, "cgroup.events", frozen ? "frozen 1" : "frozen 0")) return {};
-  return fail(Error{.operation = "freeze cgroup", .subject = directory, .detail = "not in 5 s"});
-}
-
-Status freeze_v1(const std::string& directory, bool frozen) {
-  const char* wanted = frozen ? "FROZEN" : "THAWED";
-  YETT_CHECK(write_cgroup_file(directory, "freezer.state", wanted));
-  if (becomes(directory, "freezer.state", wanted)) return {};
   return fail(Error{.operation = "freeze cgroup", .subject = directory, .detail = "not in 5 s"});
 }
 
@@ -167,13 +177,16 @@ Status apply_cgroup_settings(const CgroupFeatures& features, const std::string& 
 }
 
 Status freeze_cgroup(const std::vector<std::string>& directories, bool frozen) {
+  Status reached = fail(host_error("pause", "the container has no cgroup that can be frozen"));
   for (const std::string& directory : directories) {
-    if (::access((directory + "/cgroup.freeze").c_str(), F_OK) == 0)
-      return freeze_v2(directory, frozen);
-    if (::access((directory + "/freezer.state").c_str(), F_OK) == 0)
-      return freeze_v1(directory, frozen);
+    const bool is_v2 = is_there(directory + "/cgroup.freeze");
+    if (!is_v2 && !is_there(directory + "/freezer.state")) continue;
+    reached = reach_state(directory, is_v2 ? freezer_v2(frozen) : freezer_v1(frozen));
+    break;
   }
-  return fail(host_error("pause", "the container has no cgroup that can be frozen"));
+  // What thaws may end at once, and its cgroup be removed before we look.
+  const bool gone = std::ranges::none_of(directories, is_there);
+  return gone && !frozen ? Status{} : reached;
 }
 
 std::vector<int> cgroup_processes(const std::vector<std::string>& directories) {

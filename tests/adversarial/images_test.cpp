@@ -42,10 +42,12 @@ class Images : public HostUnchanged {
 TEST_F(Images, PlacesThatAreLinksToTheHost) {
   const std::string up = "../../../../../../../..";
   int ran = 0;
+  int pair = 0;
   for (const char* place : {"proc", "dev", "sys", "tmp", "etc", "run", "home", "var"})
     for (const std::string& target :
          {host(), up + host(), std::string("/proc/self/root") + host(), std::string("/proc/1/root"),
           std::string("/"), std::string(place), std::string("/no/such/place")}) {
+      if (!is_sampled(pair++)) continue;
       const std::string image = make_image({{place, target}});
       const RunResult run = run_yett({"run", image, "--", "/image_view", "/canary", "/host/canary",
                                       (host() + "/canary"), "/open-canary"});

@@ -203,8 +203,8 @@ TEST_F(Kernel, SignalsStayInside) {
 
 // SECURITY(socket-families)
 TEST_F(Kernel, OnlyThreeSocketFamilies) {
-  const Results inside = results_of(run_attack({"sockets"}));
-  const Results native = results_of(run_attack_natively({"sockets"}));
+  const Results inside = results_of(run_attack({"socket_families"}));
+  const Results native = results_of(run_attack_natively({"socket_families"}));
   int others = 0;
   for (int family = 0; family < 64; ++family) {
     const std::string name = "family_" + std::to_string(family);

@@ -154,7 +154,7 @@ TEST_F(Sandboxes, LogsGoWhereTheyAreSentTo) {
 // log-bound: a program that writes without end fills two files and no more.
 TEST_F(Sandboxes, LogsAreBounded) {
   start_well({"--name", "one", "--", "sh", "-c",
-              "yes 0123456789012345678901234567890123456789 | head -c 30000000; echo; echo done"});
+              "yes $(printf %01000d 0) | head -c 30000000; echo; echo done"});
   EXPECT_EQ(yett({"wait", "one"}, {.timeout = std::chrono::seconds(110)}).out, "0\n");
   std::uintmax_t size = 0;
   for (const char* name : {"/one/log", "/one/log.1"})

@@ -60,7 +60,7 @@ if [ -n "$guest" ]; then
   guests=$(grep "^$guest " <<<"$guests") || { say "no guest $guest"; usage; }
 fi
 # Whoever names programs may also mean those that need no guest.
-[ "$filter" = . ] || guests=${guests//uapi/unit|uapi}
+[ "$filter" = . ] || guests=${guests//uapi/host|unit|uapi}
 
 # start NAME KERNEL LSMS LABELS: one guest; its status goes to a file, since it may run beside another.
 start() {

@@ -1,4 +1,4 @@
-// Socket families, types, protocols and options.
+// Socket types, protocols and options.
 #define _GNU_SOURCE
 #include <linux/filter.h>
 #include <net/if.h>
@@ -12,23 +12,6 @@
 #ifndef TCP_ULP
 #define TCP_ULP 31
 #endif
-
-// "family_N": every type with protocol 0. ok when one of them can be made, else the last errno.
-static void try_family(int family) {
-  char name[32];
-  snprintf(name, sizeof name, "family_%d", family);
-  int error = 0;
-  for (int type = 1; type <= 5; ++type) {
-    const int made = socket(family, type, 0);
-    if (made >= 0) {
-      report_error(name, 0);
-      close(made);
-      return;
-    }
-    error = errno;
-  }
-  report_error(name, error);
-}
 
 static long option(int family, int level, int number, const void* value, socklen_t size) {
   const int made = socket(family, SOCK_STREAM, 0);
@@ -97,8 +80,4 @@ static const struct attempt kAttempts[] = {
     ATTEMPT(unix_pair),
 };
 
-int main(int argc, char** argv) {
-  if (argc < 2)
-    for (int family = 0; family < 64; ++family) try_family(family);
-  return make_attempts(kAttempts, sizeof kAttempts / sizeof kAttempts[0], argc, argv);
-}
+ATTEMPTS_MAIN(kAttempts)
