@@ -9,6 +9,7 @@ one of runc's habits that engines rely on), and runs against yett, runc and crun
 A case is a function case_NAME(box). It makes its bundle with box.bundle(), runs the runtime with
 box.run(), and says what it expects with assert. What it leaves is deleted and must then be gone.
 """
+import argparse
 import json
 import os
 import pathlib
@@ -764,23 +765,34 @@ def report(runtimes):
     return 0 if yes[runtimes[0]] == len(CASES) else 1
 
 
-def main(arguments):
-    runtime = os.environ.get("YETT_BIN", str(BUILD / "bin/yett"))
-    if arguments[:1] == ["--list"]:
+def parse_arguments(words):
+    parser = argparse.ArgumentParser(description=__doc__, usage=argparse.SUPPRESS,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--report", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--runtime", default=os.environ.get("YETT_BIN", str(BUILD / "bin/yett")), help=argparse.SUPPRESS)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=argparse.SUPPRESS)
+    given = parser.parse_args(words)
+    for name in given.cases:
+        if name not in CASES:
+            parser.error(f"no case {name}; cases.py --list names them")
+    return given
+
+
+def main(words):
+    given = parse_arguments(words)
+    if given.list:
         print("\n".join(CASES))
         return 0
-    if arguments[:1] == ["--report"]:
-        return report([runtime, "runc", "crun"])
-    if arguments[:1] == ["--runtime"]:
-        runtime = arguments[1]
-        arguments = arguments[2:]
+    if given.report:
+        return report([given.runtime, "runc", "crun"])
     if os.geteuid() != 0:
         print("containers need root")
         return 1 if os.environ.get("YETT_REQUIRE_FULL") == "1" else 77
     failed = skipped = 0
-    for name in arguments or CASES:
+    for name in given.cases or CASES:
         try:
-            problem = run_case(name, runtime)
+            problem = run_case(name, given.runtime)
         except CannotRun as reason:
             print(f"{name}: cannot run: {reason}")
             skipped += 1
