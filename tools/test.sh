@@ -56,7 +56,10 @@ report_stage() { # NAME
   if [ $verdict = FAILED ]; then
     all_passed=no
     show_failure "$1"
-  elif [ "$skipped" -ne 0 ]; then
+    return
+  fi
+  [ ! -s "$results/$1.again" ] || sed 's/^/             passed only when run again, alone: /' "$results/$1.again"
+  if [ "$skipped" -ne 0 ]; then
     grep -E '\(Skipped\)$' "$results/$1.log" | sed 's/^ *[0-9]*\t*/             skipped: /' | head -n 20
   fi
 }
@@ -118,7 +121,26 @@ ctest_stage() { # STAGE PRESET ARGUMENT...
   ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j2 \
     --output-junit "$report" "$@" || status=$?
   [ ! -s "$report" ] || python3 tools/junit_counts.py "$report" > "$results/$stage.count"
+  [ $status -eq 0 ] || ! may_run_again "$stage" || { run_again "$stage" "$preset" && status=0; }
   return $status
+}
+
+# A machine that others use too can starve a case of its processor, so up to three failed cases run
+# once more, alone. Not those of which one failure is one too many: attacks, and whatever a
+# sanitizer has reported.
+may_run_again() { # STAGE
+  read -r _ failed _ < "$results/$1.count" && [ "$failed" -ge 1 ] && [ "$failed" -le 3 ] && [ "$1" != adversarial ] &&
+    ! grep -Eq 'ERROR: AddressSanitizer|ERROR: LeakSanitizer|WARNING: ThreadSanitizer|: runtime error: ' "$results/$1.log"
+}
+
+# Leaves the names of what failed, and then passed, in .again: the report tells them.
+run_again() { # STAGE PRESET
+  read -r passed failed skipped < "$results/$1.count"
+  failures=build/$2/Testing/Temporary/LastTestsFailed.log
+  cut -d : -f 2- "$failures" > "$results/$1.failures"
+  ctest --test-dir "build/$2" --output-on-failure --rerun-failed || return
+  mv "$results/$1.failures" "$results/$1.again"
+  echo $((passed + failed)) 0 "$skipped" > "$results/$1.count"
 }
 
 # Takes the counts of a stage from the last line that says "NAME: N passed, N failed".

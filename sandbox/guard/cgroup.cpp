@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <climits>
 #include <memory>
+#include <ranges>
 #include <utility>
 
 #include "sandbox/guard/cgroup_files.hpp"
@@ -87,15 +88,21 @@ Status remove_directory(const std::string& path) {
   return status_of(remove_cgroup_child(path.c_str()), "remove cgroup", path);
 }
 
-// Held by nobody in any hierarchy. A sandbox's first directory is the one its owner holds, and it
-// is made before the others.
-bool is_dead(const std::vector<std::string>& directories, std::vector<UniqueFd>& holds) {
+struct HeldDirectory {
+  std::string path;
+  UniqueFd hold;
+};
+
+// All of a sandbox's directories that are there, unless somebody else holds one. The one that its
+// owner holds is made before the others and removed after them.
+std::vector<HeldDirectory> hold_dead(const std::vector<std::string>& directories) {
+  std::vector<HeldDirectory> held;
   for (const std::string& directory : directories) {
     if (::access(directory.c_str(), F_OK) != 0) continue;
-    holds.push_back(hold(directory));
-    if (!holds.back().valid()) return false;
+    held.push_back({.path = directory, .hold = hold(directory)});
+    if (!held.back().hold.valid()) return {};
   }
-  return !holds.empty();
+  return held;
 }
 
 std::vector<std::string> child_names(const std::string& directory) {
@@ -141,11 +148,11 @@ int sweep(const std::vector<std::string>& mounts, int at_most) {
       if (at_most-- == 0) return removed;
       std::vector<std::string> directories;
       for (const std::string& each : mounts) directories.push_back(each + "/yett/" + name);
-      std::vector<UniqueFd> holds;
-      if (!is_dead(directories, holds)) continue;
-      for (const std::string& directory : directories)
-        static_cast<void>(remove_directory(directory));
-      ++removed;
+      // What came after the look belongs to a new sandbox of that name.
+      const std::vector<HeldDirectory> dead = hold_dead(directories);
+      for (const HeldDirectory& directory : dead | std::views::reverse)
+        static_cast<void>(remove_directory(directory.path));
+      removed += dead.empty() ? 0 : 1;
     }
   for (const std::string& mount : mounts) ::rmdir((mount + "/yett").c_str());
   return removed;
@@ -284,7 +291,7 @@ Status CgroupDir::remove() {
   if (directories_.empty()) return {};
   // It has done all this, unless somebody killed it.
   Status result = ::access(directories_.front().c_str(), F_OK) == 0 ? kill() : Status{};
-  for (const std::string& directory : directories_) {
+  for (const std::string& directory : directories_ | std::views::reverse) {
     const Status removed = remove_directory(directory);
     if (result && !removed) result = removed;
     ::rmdir(parent_of(directory).c_str());  // fails while other sandboxes live, as it should

@@ -172,7 +172,9 @@ void run_cgroup_keeper_child(const KeeperInputs& inputs) {
   keep_only(inputs);
   const bool held = come_to_hold(inputs.directories[0]);
   if (held) static_cast<void>(kill_cgroup_child(inputs.directories[0], inputs.first_is_v2));
-  for (std::size_t i = 0; i < inputs.directories.size(); ++i) {
+  // The first one, which is held, last: while it is there, nobody takes the others for a dead
+  // sandbox's.
+  for (std::size_t i = inputs.directories.size(); i-- > 0;) {
     if (held) static_cast<void>(remove_cgroup_child(inputs.directories[i]));
     ::rmdir(inputs.parents[i]);
   }

@@ -25,9 +25,11 @@ namespace yett::test {
 
 namespace fs = std::filesystem;
 
+// What can be read: a device in /sys may go while it is looked at.
 inline std::string read_all(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
 }
 
 inline void write_all(const fs::path& path, const std::string& content) {
