@@ -139,6 +139,7 @@ Result<VolumeRequest> parse_volume(const std::string& text, const RunOptions& op
   }
   YETT_TRY(UsedVolume named, use_volume(options.image_root, source));
   YETT_TRY(volume.source, real_path(named.path, "-v"));
+  volume.kept_host_id = named.kept_host_id;
   input.volumes_in_use.push_back(std::move(named.in_use));
   return volume;
 }

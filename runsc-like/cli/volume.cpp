@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +14,7 @@
 #include "runsc-like/cli/oci_command.hpp"
 #include "runsc-like/images/image_store.hpp"
 #include "runsc-like/images/unpack.hpp"
+#include "sandbox/plan/planner.hpp"
 
 namespace yett {
 namespace {
@@ -43,7 +45,24 @@ Status check_name(std::string_view name) {
                                 escape_for_terminal(name.substr(0, 100))));
 }
 
-// 0700: what is in a volume is for its sandboxes, and none of the host's other users.
+// A volume belongs to an id of its store's. Where mounts cannot be idmapped, its sandboxes have
+// that id: the volume's files stay theirs from one run to the next. One with files in it keeps its
+// owner.
+Status give_to_sandboxes(const std::string& directory, const std::string& path) {
+  std::error_code error;
+  struct stat found{};
+  if (::geteuid() != 0 || ::lstat(path.c_str(), &found) != 0 || found.st_uid != 0 ||
+      !std::filesystem::is_empty(path, error))
+    return {};
+  const std::filesystem::path real = std::filesystem::canonical(directory, error);
+  if (error) return fail(errno_error(error.value(), "realpath", directory));
+  const std::uint32_t id = kept_host_id(real.native());
+  if (::lchown(path.c_str(), id, id) != 0) return fail(errno_error("chown", path));
+  return {};
+}
+
+// SECURITY(volumes-closed): 0700: what is in a volume is for its sandboxes, and none of the host's
+// other users.
 Status make(const std::string& directory, const std::string& name) {
   YETT_CHECK(check_name(name));
   std::error_code error;
@@ -52,7 +71,7 @@ Status make(const std::string& directory, const std::string& name) {
   ::chmod(directory.c_str(), 0700);
   const std::string path = directory + "/" + name;
   if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return fail(errno_error("mkdir", path));
-  return {};
+  return give_to_sandboxes(directory, path);
 }
 
 Result<UniqueFd> open_volume(const std::string& directory, const std::string& name) {
@@ -119,7 +138,11 @@ Result<UsedVolume> use_volume(const std::string& image_root, const std::string& 
   YETT_TRY(UniqueFd held, open_volume(directory, name));
   if (::flock(held.get(), LOCK_SH | LOCK_NB) != 0)
     return fail(request_error(name, "the volume is being removed"));
-  return UsedVolume{.path = directory + "/" + name, .in_use = std::move(held)};
+  struct stat status{};
+  if (::fstat(held.get(), &status) != 0) return fail(errno_error("stat", name));
+  return UsedVolume{.path = directory + "/" + name,
+                    .kept_host_id = is_kept_host_id(status.st_uid) ? status.st_uid : 0,
+                    .in_use = std::move(held)};
 }
 
 int run_volume(int argc, char** argv) {

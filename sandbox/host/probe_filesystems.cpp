@@ -123,15 +123,18 @@ int open_mapped_user_namespace(long* holder) {
   return user_namespace < 0 ? -errno : user_namespace;
 }
 
+// Whether the kernel knows idmapped mounts at all. Which filesystems take one differs by kernel
+// (tmpfs since 6.3, overlay none yet): EINVAL is that filesystem's no, not the kernel's.
 Attempt try_idmap() {
   if (const Attempt entered = enter_private_mounts(); entered.error != 0) return entered;
   int mount = -1;
   if (const Attempt made = new_mount("tmpfs", &mount); made.error != 0) return made;
   long holder = -1;
   const int user_namespace = open_mapped_user_namespace(&holder);
-  const Attempt result = user_namespace < 0 ? Attempt{-user_namespace, "a mapped user namespace"}
-                                            : attempted(sys_mount_idmap(mount, user_namespace),
-                                                        "mount_setattr IDMAP of a tmpfs");
+  const int mapped = user_namespace < 0 ? user_namespace : sys_mount_idmap(mount, user_namespace);
+  const Attempt result = user_namespace < 0  ? Attempt{-user_namespace, "a mapped user namespace"}
+                         : mapped == -EINVAL ? Attempt{}
+                                             : attempted(mapped, "mount_setattr IDMAP");
   if (holder > 0) {
     ::kill(static_cast<pid_t>(holder), SIGKILL);
     ::waitpid(static_cast<pid_t>(holder), nullptr, 0);

@@ -12,6 +12,7 @@
 
 #include "ioctl_uapi/child_process.hpp"
 #include "ioctl_uapi/clone.hpp"
+#include "ioctl_uapi/mount_api.hpp"
 
 namespace yett {
 namespace {
@@ -75,6 +76,14 @@ Status write_id_maps(int pid, const std::vector<IdMapping>& uids,
   const std::string process = "/proc/" + std::to_string(pid);
   YETT_CHECK(write_text(process + "/uid_map", map_text(uids)));
   return write_text(process + "/gid_map", map_text(gids));
+}
+
+bool can_be_idmapped(const std::string& path) {
+  const DetachedMount mount(
+      UniqueFd(sys_open_tree_clone(AT_FDCWD, path.c_str(), Subtree::only_this_mount)));
+  if (!mount.valid()) return false;
+  const auto any = make_user_namespace({}, {.host_uid = 1, .host_gid = 1});
+  return any && sys_mount_idmap(mount.fd().get(), any->get()) == 0;
 }
 
 Result<MountIdMaps> make_mount_id_maps(const SandboxPlan& plan) {

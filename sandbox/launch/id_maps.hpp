@@ -1,6 +1,7 @@
 // User namespace maps, written from outside by somebody who may.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "base/result.hpp"
@@ -18,6 +19,10 @@ struct MountIdMaps {
   std::vector<UniqueFd> namespaces;
   std::vector<int> by_entry;  // fd, or -1
 };
+
+// Whether mounts of the file system of `path` can be idmapped, tried on a copy of its mount that is
+// attached nowhere. False too for what is not there: whoever mounts it will say so.
+[[nodiscard]] bool can_be_idmapped(const std::string& path);
 
 // For each entry with map_owner: a user namespace in which the source's owner appears as the
 // sandbox's user. Error: the source does not exist (named, with its target).

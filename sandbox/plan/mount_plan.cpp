@@ -30,7 +30,7 @@ MountEntry writable_bind(const PlanInputs& inputs, std::string source, std::stri
       .kind = MountKind::bind, .target = std::move(target), .source = std::move(source)};
   entry.writable = Writable::yes;
   entry.executable = executable_when_written(inputs.policy);
-  entry.map_owner = inputs.features.idmapped_mounts.usable;
+  entry.map_owner = !keeps_owners(inputs, entry.source);
   return entry;
 }
 
@@ -97,7 +97,7 @@ MountEntry volume_mount(const PlanInputs& inputs, const VolumeRequest& volume) {
   if (!volume.read_only) return writable_bind(inputs, volume.source, volume.target);
   MountEntry entry =
       read_only_bind(volume.source, volume.target, executable_by_default(inputs.policy));
-  entry.map_owner = inputs.features.idmapped_mounts.usable;
+  entry.map_owner = !keeps_owners(inputs, entry.source);
   return entry;
 }
 
@@ -222,6 +222,12 @@ Result<Places> make_places(const PlanInputs& inputs) {
 }
 
 }  // namespace
+
+bool keeps_owners(const PlanInputs& inputs, const std::string& source) {
+  return !inputs.features.idmapped_mounts.usable ||
+         std::ranges::find(inputs.context.keeps_owners, source) !=
+             inputs.context.keeps_owners.end();
+}
 
 Result<std::vector<MountEntry>> make_mounts(const PlanInputs& inputs) {
   std::vector<MountEntry> entries;

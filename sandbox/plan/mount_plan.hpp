@@ -20,6 +20,9 @@ struct PlanInputs {
   const PlanContext& context;
 };
 
+// Whether a bind of `source` cannot be idmapped.
+[[nodiscard]] bool keeps_owners(const PlanInputs& inputs, const std::string& source);
+
 // Errors as make_plan's.
 [[nodiscard]] Result<std::vector<MountEntry>> make_mounts(const PlanInputs& inputs);
 

@@ -12,23 +12,26 @@ namespace {
 
 // Host ids of sandboxes: far from those of people, services and other runtimes' ranges.
 constexpr std::uint32_t kFirstHostId = 0x59000000;
+// Above the ids that come from pids.
+constexpr std::uint32_t kFirstKeptId = kFirstHostId + 0x800000;
+constexpr std::uint32_t kKeptIds = 0x400000;  // a power of two
 
-// A kept overlay's sandbox has the same host id each time, or its files would be a stranger's when
-// it comes again: FNV-1a of the directory's name, above the ids that come from pids.
-std::uint32_t kept_host_id(std::string_view directory) {
-  constexpr std::uint32_t kFirstKeptId = kFirstHostId + 0x800000;
-  constexpr std::uint32_t kKeptIds = 0x3FFFFF;
-  std::uint32_t hash = 0x811C9DC5;
-  for (const char each : directory) hash = (hash ^ static_cast<unsigned char>(each)) * 0x01000193;
-  return kFirstKeptId + (hash & kKeptIds);
+// What a kept directory's sandbox is on the host, or its files would be a stranger's when it comes
+// again: an overlay's, or that of the first named volume which no idmap can give it. 0: none.
+std::uint32_t host_id_of_kept(const PlanInputs& inputs) {
+  if (!inputs.request.overlay_dir.empty()) return kept_host_id(inputs.request.overlay_dir);
+  for (const VolumeRequest& volume : inputs.request.volumes)
+    if (is_kept_host_id(volume.kept_host_id) && keeps_owners(inputs, volume.source))
+      return volume.kept_host_id;
+  return 0;
 }
 
-// SECURITY(one-id): one uid and one gid exist inside; each is this sandbox's alone on the host.
+// SECURITY(one-id): one uid and one gid exist inside; on the host each is this sandbox's alone, or
+// that of those which are given the same kept directories.
 IdentityPlan make_identity(const PlanInputs& inputs) {
   IdentityPlan identity{.uid = inputs.request.user.uid, .gid = inputs.request.user.gid};
-  const std::string& kept = inputs.request.overlay_dir;
-  identity.host_uid =
-      kept.empty() ? kFirstHostId + inputs.context.identity_seed : kept_host_id(kept);
+  const std::uint32_t kept = host_id_of_kept(inputs);
+  identity.host_uid = kept != 0 ? kept : kFirstHostId + inputs.context.identity_seed;
   identity.host_gid = identity.host_uid;
   identity.uid_map = {{identity.uid, identity.host_uid, 1}};
   identity.gid_map = {{identity.gid, identity.host_gid, 1}};
@@ -88,18 +91,36 @@ SandboxPlan start_plan(const PlanInputs& inputs) {
   return plan;
 }
 
+std::string kept_owner_note(const PlanInputs& inputs, const SandboxPlan& plan,
+                            const MountEntry& entry) {
+  const auto named =
+      std::ranges::find(inputs.request.volumes, entry.source, &VolumeRequest::source);
+  const bool same_id =
+      named != inputs.request.volumes.end() && named->kept_host_id == plan.identity.host_uid;
+  return fmt::format("{}: its file system cannot be idmapped: {}", entry.source,
+                     same_id ? "the sandbox has the host id of the volumes beside it"
+                             : "its files keep the host's owners");
+}
+
 void note_reductions(const PlanInputs& inputs, SandboxPlan& plan) {
-  const bool wants_owner = std::ranges::any_of(plan.mounts, [](const MountEntry& entry) {
-    return entry.kind == MountKind::bind && entry.writable == Writable::yes;
-  });
-  if (wants_owner && !inputs.features.idmapped_mounts.usable)
-    plan.reduced.emplace_back(
-        "mounts cannot be idmapped here: a writable volume keeps the host's owners");
+  for (const MountEntry& entry : plan.mounts)
+    if (entry.kind == MountKind::bind && entry.writable == Writable::yes && !entry.map_owner)
+      plan.reduced.push_back(kept_owner_note(inputs, plan, entry));
   if (inputs.policy.unrestricted)
     plan.reduced.emplace_back("policy none: no filter, no Landlock, no network rules");
 }
 
 }  // namespace
+
+std::uint32_t kept_host_id(std::string_view directory) {
+  std::uint32_t hash = 0x811C9DC5;  // FNV-1a
+  for (const char each : directory) hash = (hash ^ static_cast<unsigned char>(each)) * 0x01000193;
+  return kFirstKeptId + hash % kKeptIds;
+}
+
+bool is_kept_host_id(std::uint32_t id) {
+  return id >= kFirstKeptId && id - kFirstKeptId < kKeptIds;
+}
 
 Result<SandboxPlan> make_plan(const SandboxRequest& request, const Policy& policy,
                               const KernelFeatures& features, const PlanContext& context) {

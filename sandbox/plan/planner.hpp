@@ -1,6 +1,8 @@
 // request + policy + host -> plan. Pure: touches no fd, clock, log or global.
 #pragma once
 
+#include <string_view>
+
 #include "base/result.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 
@@ -12,7 +14,14 @@ struct PlanContext {
       0;  // the supervisor's pid: makes the sandbox's host uid unique among live ones
   std::vector<std::string>
       host_root_entries;  // "bin -> usr/bin", "usr", ...: how this host's / is laid out
+  std::vector<std::string>
+      keeps_owners;  // sources of writable binds and volumes that cannot be idmapped
 };
+
+// A host id that is the same whenever `directory`, which outlives sandboxes, is used: far from the
+// ids of people and services, and from those that sandboxes have by their supervisor's pid.
+[[nodiscard]] std::uint32_t kept_host_id(std::string_view directory);
+[[nodiscard]] bool is_kept_host_id(std::uint32_t id);
 
 // Errors: invalid_request for what contradicts itself; unsupported_host for a rule that no plane of
 // this host can hold, naming the rule's file:line and what would hold it.

@@ -18,6 +18,7 @@ struct VolumeRequest {
   std::string source;  // absolute on the host
   std::string target;  // absolute inside
   bool read_only = false;
+  std::uint32_t kept_host_id = 0;  // of a named volume: whose it is on the host; 0: a path
 };
 
 struct IdRequest {

@@ -2,14 +2,17 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <map>
 #include <utility>
 
 #include "sandbox/guard/cgroup.hpp"
 #include "sandbox/guard/seccomp_filter.hpp"
 #include "sandbox/host/probe.hpp"
+#include "sandbox/launch/id_maps.hpp"
 #include "sandbox/launch/launcher.hpp"
 #include "sandbox/package/package.hpp"
 #include "sandbox/plan/planner.hpp"
@@ -64,9 +67,36 @@ Result<Host> look_at_host() {
   return Host{.features = std::move(features), .runtime_directory = std::move(directory)};
 }
 
+// What a sandbox may be given to write in, or is lent.
+std::vector<std::string> lent_sources(const SandboxRequest& request, const Policy& policy) {
+  std::vector<std::string> sources;
+  for (const VolumeRequest& volume : request.volumes) sources.push_back(volume.source);
+  if (!request.data_dir.empty()) sources.push_back(request.data_dir);
+  if (request.image_kind == ImageKind::host || !request.exec_dir.empty())
+    for (const PathRule& rule : policy.files.write) sources.push_back(rule.path);
+  return sources;
+}
+
+// Those on file systems that cannot be idmapped: asked once for each file system.
+std::vector<std::string> sources_keeping_owners(const std::vector<std::string>& sources) {
+  std::vector<std::string> keeping;
+  std::map<dev_t, bool> known;
+  for (const std::string& source : sources) {
+    struct stat status{};
+    if (::stat(source.c_str(), &status) != 0) continue;
+    const auto [found, fresh] = known.try_emplace(status.st_dev, false);
+    if (fresh) found->second = can_be_idmapped(source);
+    if (!found->second) keeping.push_back(source);
+  }
+  return keeping;
+}
+
 Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request, const Policy& policy) {
-  const PlanContext context{.identity_seed = static_cast<std::uint32_t>(::getpid()),
-                            .host_root_entries = list_host_root()};
+  PlanContext context{.identity_seed = static_cast<std::uint32_t>(::getpid()),
+                      .host_root_entries = list_host_root(),
+                      .keeps_owners = {}};
+  if (host.features.idmapped_mounts.usable)
+    context.keeps_owners = sources_keeping_owners(lent_sources(request, policy));
   return make_plan(request, policy, host.features, context);
 }
 

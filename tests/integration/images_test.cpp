@@ -156,6 +156,25 @@ TEST_F(Images, VolumesOutliveSandboxes) {
   EXPECT_EQ(run({"-v", ".hidden:/data", "--", "true"}).exit_status, 125);
 }
 
+// volumes-closed: on a file system that cannot be idmapped, too, a volume is its sandboxes' and
+// nobody else's, from one run to the next.
+TEST_F(Images, VolumesWhereNothingCanBeIdmapped) {
+  constexpr const char* kScript = R"(
+mount -t ramfs none "$1" && cd / || exit
+yett=$0 at=$1
+y() { "$yett" run --image-root "$at/store" "$@"; }
+y -v one:/1 -v two:/2 -- sh -c 'umask 077; echo kept > /1/file; mkdir /1/below; echo > /2/x'
+y -v one:/1 -- sh -c 'cat /1/file; echo more > /1/below/file; stat -c %u /1/file'
+y -v "$at/store/volumes:/all" -- sh -c 'echo x > /all/one/file' 2>&1
+stat -c %a "$at/store/volumes")";
+  const RunResult ran =
+      run_program({"unshare", "-m", "sh", "-c", kScript, yett_binary(), directory_ + "/in"});
+  EXPECT_EQ(ran.exit_status, 0) << ran.text();
+  EXPECT_EQ(ran.out.find("kept\n1000\n"), 0U) << ran.text();
+  EXPECT_NE(ran.out.find("Permission denied\n"), std::string::npos) << ran.text();
+  EXPECT_TRUE(ran.out.ends_with("\n700\n")) << ran.text();
+}
+
 // unpack-beneath: whatever an archive calls its entries, nothing is written outside of its tree.
 TEST_F(Images, HostileOnesAreRefusedWhole) {
   std::size_t rows = 0;

@@ -31,12 +31,14 @@ struct Case {
   std::string policy;
   SandboxRequest request{.command = {"true"}};
   KernelFeatures features = make_features();
+  std::vector<std::string> keeps_owners = {};
 
   [[nodiscard]] Result<SandboxPlan> plan() const {
     const Policy parsed = *parse_policy(policy, "p.toml");
     const PlanContext context{
         .identity_seed = 7,
-        .host_root_entries = {"bin -> usr/bin", "etc", "home", "lib64 -> usr/lib64", "opt", "usr"}};
+        .host_root_entries = {"bin -> usr/bin", "etc", "home", "lib64 -> usr/lib64", "opt", "usr"},
+        .keeps_owners = keeps_owners};
     return make_plan(request, parsed, features, context);
   }
   [[nodiscard]] SandboxPlan made() const {
@@ -329,6 +331,40 @@ TEST(PlanIdentity, OneIdOfTheSandboxsOwn) {
   EXPECT_EQ(plan.identity.uid_map[0].count, 1U);
   EXPECT_EQ(plan.identity.uid_map[0].inside, 1000U);
   EXPECT_EQ(plan.identity.host_uid, 0x59000007U);
+}
+
+SandboxRequest with_volume(std::uint32_t kept_host_id) {
+  return {.volumes = {{.source = "/v/data", .target = "/data", .kept_host_id = kept_host_id}},
+          .command = {"true"}};
+}
+
+TEST(PlanIdentity, AVolumeIsMappedWhereItCanBe) {
+  const SandboxPlan plan = Case{.request = with_volume(kept_host_id("/v"))}.made();
+  EXPECT_TRUE(mount_at(plan, "/data")->map_owner);
+  EXPECT_EQ(plan.identity.host_uid, 0x59000007U);
+  EXPECT_TRUE(plan.reduced.empty());
+}
+
+// SECURITY(one-id): a volume's owner is taken on only when it is an id made for volumes.
+TEST(PlanIdentity, AVolumeThatCannotBeMappedGivesItsIdToItsSandboxes) {
+  Case named{.request = with_volume(kept_host_id("/v")), .keeps_owners = {"/v/data"}};
+  EXPECT_FALSE(mount_at(named.made(), "/data")->map_owner);
+  EXPECT_EQ(named.made().identity.host_uid, kept_host_id("/v"));
+  EXPECT_EQ(named.made().identity.host_gid, kept_host_id("/v"));
+  ASSERT_EQ(named.made().reduced.size(), 1U);
+  EXPECT_NE(
+      named.made().reduced[0].find("/v/data: its file system cannot be idmapped: the sandbox"),
+      std::string::npos);
+  for (const std::uint32_t owner : {0U, 1000U, 0x59000008U, 0xFFFFFFFFU}) {
+    const SandboxPlan plan =
+        Case{.request = with_volume(owner), .keeps_owners = {"/v/data"}}.made();
+    EXPECT_EQ(plan.identity.host_uid, 0x59000007U) << owner;
+    ASSERT_EQ(plan.reduced.size(), 1U) << owner;
+    EXPECT_NE(plan.reduced[0].find("keep the host's owners"), std::string::npos);
+  }
+  named.features.idmapped_mounts.usable = false;
+  named.keeps_owners.clear();
+  EXPECT_EQ(named.made().identity.host_uid, kept_host_id("/v")) << "a kernel without idmaps";
 }
 
 TEST(PlanRows, EachRuleHasItsPlane) {
