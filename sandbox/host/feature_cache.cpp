@@ -11,10 +11,15 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
@@ -89,7 +94,11 @@ std::string user_namespace_identity() {
   return file_identity("/proc/self/ns/user");
 }
 
-std::string file_name() { return "host-features-" + build_id(); }
+constexpr std::string_view kPrefix = "host-features-";
+// Builds of yett that take turns on one host are few; an older one's answer is found anew.
+constexpr std::size_t kKeptFiles = 8;
+
+std::string file_name() { return std::string(kPrefix) + build_id(); }
 
 // ---- text ---------------------------------------------------------------------------------------
 
@@ -140,6 +149,38 @@ std::string_view take_line(std::string_view& text) {
   const std::string_view line = text.substr(0, end);
   text.remove_prefix(end + 1);
   return line;
+}
+
+// ---- old answers --------------------------------------------------------------------------------
+
+struct KeptFile {
+  std::string name;
+  timespec written{};
+};
+
+std::vector<KeptFile> kept_files(const std::string& directory) {
+  std::vector<KeptFile> files;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    KeptFile file{.name = entry.path().filename().string()};
+    struct stat found{};
+    if (!file.name.starts_with(kPrefix) || ::lstat(entry.path().c_str(), &found) != 0) continue;
+    file.written = found.st_mtim;
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+// Each build has a file of its own, and a writer that was killed leaves one: the oldest go. Whoever
+// misses one probes again.
+void remove_oldest(const std::string& directory) {
+  std::vector<KeptFile> files = kept_files(directory);
+  if (files.size() <= kKeptFiles) return;
+  std::ranges::sort(files, std::greater{}, [](const KeptFile& file) {
+    return std::pair{file.written.tv_sec, file.written.tv_nsec};
+  });
+  for (std::size_t i = kKeptFiles; i < files.size(); ++i)
+    ::unlink((directory + "/" + files[i].name).c_str());
 }
 
 }  // namespace
@@ -221,6 +262,7 @@ void keep_features(const std::string& directory, std::string_view key,
   const bool written =
       ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
   if (!written || ::rename(fresh.c_str(), path.c_str()) != 0) ::unlink(fresh.c_str());
+  remove_oldest(directory);
 }
 
 }  // namespace yett

@@ -103,6 +103,35 @@ TEST(HostProbe, ProbesAgainWhenTheKeptAnswerIsDamagedOrNotTrusted) {
   EXPECT_EQ(count, 4) << "a symlink";
 }
 
+// Each build keeps a file: the oldest go, and nothing else of the directory.
+TEST(HostProbe, KeepsTheAnswersOfAFewBuilds) {
+  const TemporaryDirectory directory;
+  const auto file_of = [&](int build) {
+    return fs::path(directory.path()) / ("host-features-" + std::to_string(build));
+  };
+  for (int build = 0; build < 20; ++build) {
+    std::ofstream(file_of(build)) << "kept";
+    fs::last_write_time(file_of(build),
+                        fs::file_time_type::clock::now() - std::chrono::hours(20 - build));
+  }
+  std::ofstream(directory.path() + "/oldest-of-all") << "another's";
+  int count = 0;
+  (void)load_or_probe_kernel_features(directory.path(), counted_probes(count));
+  EXPECT_FALSE(fs::exists(file_of(12)));
+  EXPECT_TRUE(fs::exists(file_of(13)));
+  EXPECT_TRUE(fs::exists(file_of(19)));
+  EXPECT_TRUE(fs::exists(directory.path() + "/oldest-of-all"));
+  (void)load_or_probe_kernel_features(directory.path(), counted_probes(count));
+  EXPECT_EQ(count, 1) << "our own was kept";
+}
+
+// Filesystems that cannot are those filesystems' affair: 6.1's tmpfs is one.
+TEST(HostProbe, IdmappedMountsAreTheKernels) {
+  YETT_REQUIRE(::geteuid() == 0, "needs root");
+  const Feature found = probe_kernel_features({}).idmapped_mounts;
+  EXPECT_TRUE(found.usable) << found.detail;  // Linux 5.12
+}
+
 TEST(HostProbe, ListsTheHostsRoot) {
   const std::vector<std::string> entries = list_host_root();
   EXPECT_TRUE(std::ranges::find(entries, "usr") != entries.end());
