@@ -1,5 +1,6 @@
 #include "sandbox/host/feature_cache.hpp"
 
+#include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
@@ -16,8 +17,8 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -158,13 +159,16 @@ struct KeptFile {
   timespec written{};
 };
 
-std::vector<KeptFile> kept_files(const std::string& directory) {
+using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+std::vector<KeptFile> kept_files(DIR* directory) {
   std::vector<KeptFile> files;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    KeptFile file{.name = entry.path().filename().string()};
+  while (const dirent* entry = ::readdir(directory)) {
+    KeptFile file{.name = entry->d_name};
     struct stat found{};
-    if (!file.name.starts_with(kPrefix) || ::lstat(entry.path().c_str(), &found) != 0) continue;
+    if (!file.name.starts_with(kPrefix) ||
+        ::fstatat(::dirfd(directory), entry->d_name, &found, AT_SYMLINK_NOFOLLOW) != 0)
+      continue;
     file.written = found.st_mtim;
     files.push_back(std::move(file));
   }
@@ -173,14 +177,16 @@ std::vector<KeptFile> kept_files(const std::string& directory) {
 
 // Each build has a file of its own, and a writer that was killed leaves one: the oldest go. Whoever
 // misses one probes again.
-void remove_oldest(const std::string& directory) {
-  std::vector<KeptFile> files = kept_files(directory);
+void remove_oldest(const std::string& path) {
+  const Directory directory(::opendir(path.c_str()), ::closedir);
+  if (!directory) return;
+  std::vector<KeptFile> files = kept_files(directory.get());
   if (files.size() <= kKeptFiles) return;
   std::ranges::sort(files, std::greater{}, [](const KeptFile& file) {
     return std::pair{file.written.tv_sec, file.written.tv_nsec};
   });
   for (std::size_t i = kKeptFiles; i < files.size(); ++i)
-    ::unlink((directory + "/" + files[i].name).c_str());
+    ::unlinkat(::dirfd(directory.get()), files[i].name.c_str(), 0);
 }
 
 }  // namespace
