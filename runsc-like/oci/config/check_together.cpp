@@ -102,7 +102,13 @@ void check_idmap(const Field& field, const Mount& mount, const Config& config) {
   if (options.idmap != IdMap::none && !uids && !has(config, NamespaceType::user))
     field["options"].reject("idmap needs mappings: the mount and the container have none",
                             "add uidMappings and gidMappings");
-  if (uids && !options.bind) field["uidMappings"].reject("is for bind mounts only");
+  const bool asked = uids || options.idmap != IdMap::none;
+  if (asked && !options.bind)
+    field[uids ? "uidMappings" : "options"].reject("ids are mapped of bind mounts only");
+  for (const std::string& option : options.filesystem)
+    if (option.starts_with("idmap=") || option.starts_with("ridmap="))
+      field["options"].reject(fmt::format("'{}' is none of the specification's", option),
+                              "idmap, with uidMappings and gidMappings");
   if (options.bind && mount.source.empty() && !field["source"].there())
     field["source"].reject("is missing", "a bind mount needs it");
 }

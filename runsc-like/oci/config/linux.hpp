@@ -77,6 +77,7 @@ struct Linux {
   std::string cgroups_path;  // empty: the runtime chooses; "slice:prefix:name" for systemd
   std::optional<Resources> resources;
   Propagation rootfs_propagation = Propagation::unset;
+  bool propagation_of_submounts = false;  // "rshared" and its like
   std::optional<SeccompSection> seccomp;
   std::map<std::string, std::string> sysctl;  // by dotted name; values on one line
   std::vector<std::string> masked_paths;      // absolute, inside the container

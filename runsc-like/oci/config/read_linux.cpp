@@ -1,8 +1,10 @@
 #include <fmt/format.h>
+#include <linux/mempolicy.h>
 
 #include <algorithm>
 
 #include "runsc-like/oci/config/names.hpp"
+#include "runsc-like/oci/config/number_list.hpp"
 #include "runsc-like/oci/config/read_parts.hpp"
 
 namespace yett::oci {
@@ -146,15 +148,14 @@ static void read(const Field& field, IntelRdt& rdt) {
   if (!is_object(field)) return;
   read(field["closID"], rdt.clos_id);
   // SECURITY(clos-names): the name becomes a directory under /sys/fs/resctrl.
-  if (rdt.clos_id == "." || rdt.clos_id == ".." || rdt.clos_id.find('/') != std::string::npos ||
-      has_line_end(rdt.clos_id))
+  // "/" alone is the default class, the filesystem's root.
+  const bool steps = rdt.clos_id.find('/') != std::string::npos && rdt.clos_id != "/";
+  if (rdt.clos_id == "." || rdt.clos_id == ".." || steps || has_line_end(rdt.clos_id))
     field["closID"].reject(fmt::format("'{}' is no name of a directory", rdt.clos_id));
   read(field["schemata"], rdt.schemata);
   for (std::size_t i = 0; i < rdt.schemata.size(); ++i)
     if (has_line_end(rdt.schemata[i])) field["schemata"].at(i).reject("is more than one line");
   read(field["l3CacheSchema"], rdt.l3_cache_schema);
-  if (("\n" + rdt.l3_cache_schema).find("\nMB:") != std::string::npos)
-    field["l3CacheSchema"].reject("holds a line for memory bandwidth", "write it in memBwSchema");
   read(field["memBwSchema"], rdt.mem_bw_schema);
   const bool bandwidth = rdt.mem_bw_schema.starts_with("MB:") && !has_line_end(rdt.mem_bw_schema);
   if (!rdt.mem_bw_schema.empty() && !bandwidth)
@@ -174,17 +175,30 @@ static void read_personality(const Field& field, std::optional<std::uint32_t>& p
     field["flags"].at(0).reject("the specification defines no flag", "leave it out");
 }
 
+// set_mempolicy(2).
+static void check_memory_policy(const Field& field, const MemoryPolicy& policy) {
+  const bool nodes = policy.nodes.find_first_not_of(' ') != std::string::npos;
+  const bool without = policy.mode == MPOL_DEFAULT || policy.mode == MPOL_LOCAL;
+  if (nodes && without) field["nodes"].reject("this mode is without nodes", "leave it out");
+  if (!nodes && !without && policy.mode != MPOL_PREFERRED)
+    field["nodes"].reject("is missing: this mode is about nodes", "like 0-1");
+  constexpr std::uint32_t kBoth = MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES;
+  if ((policy.flags & kBoth) == kBoth)
+    field["flags"].reject("nodes are static or relative, not both", "keep one");
+}
+
 static void read(const Field& field, MemoryPolicy& policy) {
   if (!is_object(field)) return;
-  if (const auto mode = read_choice(field.require("mode"), memory_policy_mode_names()))
-    policy.mode = static_cast<std::uint32_t>(*mode);
+  const auto mode = read_choice(field.require("mode"), memory_policy_mode_names());
+  if (mode) policy.mode = static_cast<std::uint32_t>(*mode);
   read(field["nodes"], policy.nodes);
   check_number_list(field["nodes"], policy.nodes);
   const Field flags = field["flags"];
-  if (!flags.there() || !flags.is_a(JsonValue::Kind::array, "an array")) return;
-  for (std::size_t i = 0; i < flags.value().items.size(); ++i)
-    if (const auto flag = read_choice(flags.at(i), memory_policy_flag_names()))
-      policy.flags |= static_cast<std::uint32_t>(*flag);
+  if (flags.there() && flags.is_a(JsonValue::Kind::array, "an array"))
+    for (std::size_t i = 0; i < flags.value().items.size(); ++i)
+      if (const auto flag = read_choice(flags.at(i), memory_policy_flag_names()))
+        policy.flags |= static_cast<std::uint32_t>(*flag);
+  if (mode) check_memory_policy(field, policy);
 }
 
 static void read_time_offsets(const Field& field, std::map<std::string, TimeOffset>& offsets) {
@@ -195,7 +209,7 @@ static void read_time_offsets(const Field& field, std::map<std::string, TimeOffs
 }
 
 void check_number_list(const Field& field, const std::string& list) {
-  if (list.find_first_not_of("0123456789,- ") != std::string::npos)
+  if (!parse_number_list(list))
     field.reject(fmt::format("'{}' is no list of numbers", list), "like 0-3,7");
 }
 
@@ -229,6 +243,7 @@ void read(const Field& field, Linux& linux_section) {
   if (!propagation.empty())
     if (const auto mode = read_choice(field["rootfsPropagation"], propagation_names()))
       linux_section.rootfs_propagation = static_cast<Propagation>(*mode);
+  linux_section.propagation_of_submounts = propagation.starts_with('r');
   if (field["seccomp"].there()) read_seccomp(field["seccomp"], linux_section.seccomp.emplace());
   read(field["sysctl"], linux_section.sysctl);
   check_sysctl(field["sysctl"], linux_section.sysctl);
