@@ -26,6 +26,7 @@ const char* container_step_name(ContainerStep step) {
       "pivot_root",
       "start session",
       "set limits",
+      "place on CPUs and memory nodes",
       "chdir to cwd",
       "exec",
       "wait for start",

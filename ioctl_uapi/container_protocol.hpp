@@ -15,7 +15,7 @@ enum class ContainerStep : std::uint32_t {
   cgroups,           // moved into its v1 cgroups; v2 was given to clone3
   cgroup_namespace,  // after joining, so that its root is the container's own cgroup
   join_namespaces,   // those given by path
-  user_namespace,    // the parent wrote the maps; root of it from here on
+  user_namespace,    // the parent wrote the maps and moved network devices; root from here on
   hostname,
   sysctls,
   network,        // lo up in a fresh network namespace
@@ -29,6 +29,7 @@ enum class ContainerStep : std::uint32_t {
   pivot_root,
   session,    // setsid, controlling terminal, session keyring
   limits,     // rlimits, oom score, scheduling
+  placement,  // CPUs of a process that joins, policy of memory nodes
   directory,  // working directory
   lookup,     // the program exists and may be executed
   wait,       // created: waits for `start`
@@ -41,13 +42,15 @@ enum class ContainerStep : std::uint32_t {
 [[nodiscard]] const char* container_step_name(ContainerStep step);
 
 enum class ContainerMessageKind : std::uint32_t {
-  map_me,   // child -> parent: in a new user namespace, without maps
-  mounted,  // child -> parent: runtime hooks may run
-  created,  // child -> parent: ready to wait for `start`; carries the pty's master when there is
-            // one
-  go_on,    // parent -> child
-  start,    // start -> child
-  failed,   // child -> parent or start: step and errno
+  forked,         // child -> parent: the container's process is another, its pid in `detail`
+  in_namespaces,  // child -> parent: a new user namespace needs its maps, or a network its devices
+  mounted,        // child -> parent: runtime hooks may run
+  created,   // child -> parent: ready to wait for `start`; carries the pty's master when there is
+             // one
+  listener,  // child -> parent or start: the agent's, with its fd; waits for go_on
+  go_on,     // parent -> child
+  start,     // start -> child
+  failed,    // child -> parent or start: step and errno
 };
 
 struct ContainerMessage {

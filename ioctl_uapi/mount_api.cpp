@@ -66,11 +66,21 @@ int sys_mount_setattr(int mount, std::uint64_t set, std::uint64_t clear, Subtree
              sizeof attributes);
 }
 
-int sys_mount_idmap(int mount, int user_namespace) {
+int sys_mount_idmap(int mount, int user_namespace, Subtree subtree) {
   struct mount_attr attributes{};
   attributes.attr_set = mount_flags::kIdMap;
   attributes.userns_fd = static_cast<std::uint64_t>(user_namespace);
-  return raw(SYS_mount_setattr, mount, "", kEmptyPath, &attributes, sizeof attributes);
+  return raw(SYS_mount_setattr, mount, "", kEmptyPath | recursion(subtree), &attributes,
+             sizeof attributes);
+}
+
+int sys_mount_propagation(int mount, unsigned long flags) {
+  struct mount_attr attributes{};
+  attributes.propagation = flags & ~static_cast<unsigned long>(MS_REC);
+  const Subtree subtree =
+      (flags & MS_REC) != 0 ? Subtree::with_submounts : Subtree::only_this_mount;
+  return raw(SYS_mount_setattr, mount, "", kEmptyPath | recursion(subtree), &attributes,
+             sizeof attributes);
 }
 
 int sys_open_in_root(int root, const char* path, int flags, std::uint32_t mode) {

@@ -36,7 +36,10 @@ int sys_move_mount(int mount, int directory, const char* path);
 // mount_setattr(2) on the mount `mount` itself or with everything below it.
 int sys_mount_setattr(int mount, std::uint64_t set, std::uint64_t clear, Subtree subtree);
 // MOUNT_ATTR_IDMAP by the user namespace `user_namespace`; only before the mount is attached.
-int sys_mount_idmap(int mount, int user_namespace);
+int sys_mount_idmap(int mount, int user_namespace, Subtree subtree = Subtree::only_this_mount);
+// mount_setattr(2): MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE; with MS_REC of the submounts
+// too.
+int sys_mount_propagation(int mount, unsigned long flags);
 // openat2(2) with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: `path` as it is seen from `root`.
 int sys_open_in_root(int root, const char* path, int flags, std::uint32_t mode);
 // The same for O_PATH, and -ELOOP where any part of `path` is a link.

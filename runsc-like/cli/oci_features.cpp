@@ -27,11 +27,11 @@ oci::AppliedFeatures applied_features() {
           .cgroup_rdma = cgroups.v1_mounts.contains("rdma"),
           .seccomp = true,
           .apparmor = true,
-          .selinux = false,
-          .intel_rdt = false,
-          .idmapped_mounts = false,
-          .net_devices = false,
-          .memory_policy = false,
+          .selinux = true,
+          .intel_rdt = true,
+          .idmapped_mounts = true,
+          .net_devices = true,
+          .memory_policy = true,
           .seccomp_flags = probe_seccomp_flags(),
           .annotations = {{"dev.yett.version", YETT_VERSION}}};
 }

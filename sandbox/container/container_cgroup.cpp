@@ -81,8 +81,16 @@ bool is_cpuset_mount(const CgroupFeatures& features, const std::string& mount) {
   return found != features.v1_mounts.end() && found->second == mount;
 }
 
+// Files of lists ("io.max") take one line at a time.
 Status write_setting(const std::string& directory, const CgroupSetting& setting) {
-  const Status written = write_cgroup_file(directory, setting.file, setting.value);
+  Status written;
+  for (std::size_t begin = 0; written && begin <= setting.value.size();) {
+    const std::size_t end = std::min(setting.value.find('\n', begin), setting.value.size());
+    const bool only = begin == 0 && end == setting.value.size();
+    const std::string line = setting.value.substr(begin, end - begin);
+    if (only || !line.empty()) written = write_cgroup_file(directory, setting.file, line);
+    begin = end + 1;
+  }
   return setting.failure == SettingFailure::ignored ? Status{} : written;
 }
 

@@ -2,6 +2,7 @@
 // carried out in order; the first that fails is told to whoever listens, and ends it.
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -106,6 +107,7 @@ constexpr Step kFirstProcess[] = {
     {ContainerStep::pivot_root, container_steps::enter_root},
     {ContainerStep::session, container_steps::session},
     {ContainerStep::limits, container_steps::limits},
+    {ContainerStep::placement, container_steps::placement},
     {ContainerStep::directory, container_steps::directory},
     {ContainerStep::lookup, container_steps::lookup},
     {ContainerStep::wait, wait_for_start},
@@ -115,6 +117,13 @@ constexpr Step kFirstProcess[] = {
     {ContainerStep::exec, container_steps::execute},
 };
 
+constexpr Step kMaker[] = {
+    {ContainerStep::begin, container_steps::begin},
+    {ContainerStep::cgroups, container_steps::join_cgroups},
+    {ContainerStep::join_namespaces, container_steps::join_namespaces},
+    {ContainerStep::user_namespace, container_steps::join_user_namespace},
+};
+
 constexpr Step kJoiningProcess[] = {
     {ContainerStep::begin, container_steps::begin},
     {ContainerStep::cgroups, container_steps::join_cgroups},
@@ -122,6 +131,7 @@ constexpr Step kJoiningProcess[] = {
     {ContainerStep::terminal, container_steps::terminal},
     {ContainerStep::session, container_steps::session},
     {ContainerStep::limits, container_steps::limits},
+    {ContainerStep::placement, container_steps::placement},
     {ContainerStep::directory, container_steps::directory},
     {ContainerStep::lookup, container_steps::lookup},
     {ContainerStep::wait, created},
@@ -136,29 +146,60 @@ constexpr bool in_order(const Step* begin, const Step* end) {
   return true;
 }
 static_assert(in_order(std::begin(kFirstProcess), std::end(kFirstProcess)));
+static_assert(in_order(std::begin(kMaker), std::end(kMaker)));
 static_assert(in_order(std::begin(kJoiningProcess), std::end(kJoiningProcess)));
 
-[[noreturn]] void run_steps(ContainerContext& context, const Step* begin, const Step* end) {
-  constexpr int kRuntimeError = 255;
-  context.report_socket = context.status_socket;
-  for (const Step* step = begin; step < end; ++step) {
-    const ChildResult result = step->run(context);
-    if (result == kDone) continue;
-    const ContainerMessage failure{.kind = ContainerMessageKind::failed,
-                                   .step = step->id,
-                                   .error = result,
-                                   .detail = context.detail};
-    if (context.report_socket >= 0)
-      static_cast<void>(send_container_message(context.report_socket, failure));
-    ::_exit(kRuntimeError);
-  }
+constexpr int kRuntimeError = 255;
+
+[[noreturn]] void fail_step(const ContainerContext& context, ContainerStep step,
+                            ChildResult result) {
+  const ContainerMessage failure{.kind = ContainerMessageKind::failed,
+                                 .step = step,
+                                 .error = result,
+                                 .detail = context.detail};
+  if (context.report_socket >= 0)
+    static_cast<void>(send_container_message(context.report_socket, failure));
   ::_exit(kRuntimeError);
+}
+
+void do_steps(ContainerContext& context, const Step* begin, const Step* end) {
+  context.report_socket = context.status_socket;
+  for (const Step* step = begin; step < end; ++step)
+    if (const ChildResult result = step->run(context); result != kDone)
+      fail_step(context, step->id, result);
+}
+
+[[noreturn]] void run_steps(ContainerContext& context, const Step* begin, const Step* end) {
+  do_steps(context, begin, end);
+  ::_exit(kRuntimeError);
+}
+
+// A sibling: the parent waits for it, and adopts it when we are gone.
+int clone_sibling(std::uint64_t namespaces) {
+  struct clone_args arguments{};
+  arguments.flags = namespaces | CLONE_PARENT;
+  return static_cast<int>(::syscall(SYS_clone3, &arguments, sizeof arguments));
 }
 
 }  // namespace
 
 void run_container_child(ContainerContext& context) {
   run_steps(context, std::begin(kFirstProcess), std::end(kFirstProcess));
+}
+
+void run_container_maker(ContainerContext& context, std::uint64_t namespaces) {
+  context.is_maker = true;
+  do_steps(context, std::begin(kMaker), std::end(kMaker));
+  context.in_namespaces = true;
+  const int pid = clone_sibling(namespaces);
+  if (pid == 0) {
+    // Not a word before the parent knows whose it is.
+    if (await_go_on(context) != kDone) ::_exit(kRuntimeError);
+    run_container_child(context);
+  }
+  if (pid < 0) fail_step(context, ContainerStep::user_namespace, errno);
+  const ContainerMessage forked{.kind = ContainerMessageKind::forked, .detail = pid};
+  ::_exit(send_container_message(context.status_socket, forked) == kDone ? 0 : kRuntimeError);
 }
 
 void run_joining_child(ContainerContext& context) {

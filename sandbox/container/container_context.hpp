@@ -34,6 +34,8 @@ struct ContainerContext {
   std::uint64_t joined_namespaces = 0;
 
   // ---- changed by the child
+  bool is_maker = false;       // run_container_maker: the next child is the container's process
+  bool in_namespaces = false;  // its maker has joined cgroups and namespaces
   int root = -1;
   int terminal_master = -1;
   int terminal_slave = -1;
@@ -41,6 +43,10 @@ struct ContainerContext {
   int detail = -1;         // of the failed step
   int report_socket = -1;  // whoever asked last: `create`, then `start`
 };
+
+// `detail` of a failed placement.
+inline constexpr int kPlacementCpus = 0;
+inline constexpr int kPlacementMemory = 1;
 
 using ContainerStepFunction = ChildResult (*)(ContainerContext&);
 
@@ -51,6 +57,7 @@ namespace container_steps {
 [[nodiscard]] ChildResult cgroup_namespace(ContainerContext& context);
 [[nodiscard]] ChildResult join_namespaces(ContainerContext& context);
 [[nodiscard]] ChildResult user_namespace(ContainerContext& context);
+[[nodiscard]] ChildResult join_user_namespace(ContainerContext& context);
 [[nodiscard]] ChildResult hostname(ContainerContext& context);
 [[nodiscard]] ChildResult sysctls(ContainerContext& context);
 [[nodiscard]] ChildResult network(ContainerContext& context);
@@ -70,6 +77,7 @@ namespace container_steps {
 [[nodiscard]] ChildResult begin(ContainerContext& context);
 [[nodiscard]] ChildResult session(ContainerContext& context);
 [[nodiscard]] ChildResult limits(ContainerContext& context);
+[[nodiscard]] ChildResult placement(ContainerContext& context);
 [[nodiscard]] ChildResult directory(ContainerContext& context);
 [[nodiscard]] ChildResult lookup(ContainerContext& context);
 // container_identity_child.cpp
@@ -80,8 +88,16 @@ namespace container_steps {
 
 // The first process of a container. Never returns.
 [[noreturn]] void run_container_child(ContainerContext& context);
+// The same where a user namespace is joined by path: the caller joins it, so that the namespaces
+// which the container's process begins with belong to it, tells the pid of that process, which is
+// the parent's child too, and ends. Never returns.
+[[noreturn]] void run_container_maker(ContainerContext& context, std::uint64_t namespaces);
 // A process added to a running container. Never returns.
 [[noreturn]] void run_joining_child(ContainerContext& context);
+
+// Where the label of the program is written; below the host's /proc, and so before the root is
+// entered. -1: there is none. Child-safe.
+[[nodiscard]] int open_label_file(const ContainerProcess& process);
 
 // A bind's source as a detached mount with its attributes, as the caller sees it. fd or -errno.
 // Child-safe.

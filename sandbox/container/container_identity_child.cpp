@@ -14,8 +14,31 @@
 #include "sandbox/container/container_context.hpp"
 #include "sandbox/guard/privileges_child.hpp"
 
+namespace yett {
+
+// Several label systems may share the older file; AppArmor has one of its own where that is so.
+int open_label_file(const ContainerProcess& process) {
+  if (!process.apparmor_profile.empty()) {
+    const int own = ::open("/proc/self/attr/apparmor/exec", O_WRONLY | O_CLOEXEC);
+    if (own >= 0) return own;
+  }
+  return ::open("/proc/self/attr/exec", O_WRONLY | O_CLOEXEC);
+}
+
+}  // namespace yett
+
 namespace yett::container_steps {
 namespace {
+
+// Whoever let us go on gives it to the agent. Nothing is closed here: that call may be one that the
+// agent answers, and exec closes it.
+ChildResult hand_over(const ContainerContext& context, int listener) {
+  YETT_STEP(send_container_message(context.report_socket, {.kind = ContainerMessageKind::listener},
+                                   listener));
+  ContainerMessage answer;
+  YETT_STEP(receive_container_message(context.report_socket, answer));
+  return answer.kind == ContainerMessageKind::go_on ? kDone : EPROTO;
+}
 
 ChildResult install_filters(const ContainerContext& context) {
   const auto& filters = context.plan->filters;
@@ -23,7 +46,10 @@ ChildResult install_filters(const ContainerContext& context) {
     const sock_fprog program{.len = static_cast<unsigned short>(filters[i].size()),
                              .filter = const_cast<sock_filter*>(filters[i].data())};
     const unsigned flags = i + 1 == filters.size() ? context.plan->filter_flags : 0;
-    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) != 0) return errno;
+    const long installed = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+    if (installed < 0) return errno;
+    if ((flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0)
+      YETT_STEP(hand_over(context, static_cast<int>(installed)));
   }
   return kDone;
 }

@@ -24,7 +24,10 @@ int set_attributes(int mount, const ContainerMount& entry) {
   if (result >= 0 && (entry.recursive_set != 0 || entry.recursive_clear != 0))
     result = sys_mount_setattr(mount, entry.recursive_set, entry.recursive_clear,
                                Subtree::with_submounts);
-  if (result >= 0 && entry.id_map.valid()) result = sys_mount_idmap(mount, entry.id_map.get());
+  if (result >= 0 && entry.id_map.valid())
+    result = sys_mount_idmap(
+        mount, entry.id_map.get(),
+        entry.ids_of_submounts ? Subtree::with_submounts : Subtree::only_this_mount);
   return result;
 }
 
@@ -44,17 +47,6 @@ int configure(int context, const ContainerMount& entry) {
 bool is_directory(int fd) {
   struct stat status{};
   return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-// The propagation of a mount that is attached: its own, changed by name of its fd.
-ChildResult set_propagation(int mount, unsigned long flags) {
-  char path[40] = "/proc/self/fd/";
-  char number[24];
-  const char* digits = decimal(number, sizeof number, static_cast<std::uint64_t>(mount));
-  char* end = path + sizeof "/proc/self/fd/" - 1;
-  while (*digits != '\0') *end++ = *digits++;
-  *end = '\0';
-  return from_libc(::mount(nullptr, path, nullptr, flags, nullptr));
 }
 
 bool shows_the_kernel(const ContainerMount& entry) {
@@ -79,7 +71,7 @@ ChildResult attach(int root, const ContainerMount& entry, int mount) {
   ChildResult result = from_kernel(sys_move_mount(mount, place, ""));
   ::close(place);
   for (const unsigned long flags : entry.propagation)
-    if (result == kDone) result = set_propagation(mount, flags);
+    if (result == kDone) result = from_kernel(sys_mount_propagation(mount, flags));
   return result;
 }
 
@@ -126,15 +118,11 @@ int open_bind_source(const ContainerMount& entry) {
 
 namespace container_steps {
 
-// SECURITY(container-propagation): nothing mounted here travels back to the host, unless the
-// configuration asks for a shared root.
+// SECURITY(container-propagation): nothing mounted here travels back to the host, whatever the
+// configuration says of the root: a shared one has a group of its own (enter_root).
 ChildResult propagation(ContainerContext& context) {
   if ((context.plan->new_namespaces & CLONE_NEWNS) == 0) return kDone;
-  unsigned long asked = context.plan->root_propagation;
-  if (asked == 0) asked = MS_REC | MS_SLAVE;
-  // What cannot be bound could not become the root: it is made so in the end (enter_root).
-  if ((asked & MS_UNBINDABLE) != 0) asked = MS_REC | MS_PRIVATE;
-  return from_libc(::mount(nullptr, "/", nullptr, asked, nullptr));
+  return from_libc(::mount(nullptr, "/", nullptr, inherited_propagation(*context.plan), nullptr));
 }
 
 // The parent stands in the root filesystem's directory, and so does the child, in its own copy of
@@ -145,7 +133,7 @@ ChildResult root(ContainerContext& context) {
   if (mount < 0) return from_kernel(mount);
   YETT_STEP(from_kernel(sys_move_mount(mount, AT_FDCWD, ".")));
   context.root = mount;
-  return set_propagation(mount, MS_REC | MS_SLAVE);
+  return from_kernel(sys_mount_propagation(mount, inherited_propagation(*context.plan)));
 }
 
 ChildResult mounts(ContainerContext& context) {

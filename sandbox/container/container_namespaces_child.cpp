@@ -30,6 +30,7 @@ ChildResult write_text(const char* path, const char* text, std::size_t size) {
 }  // namespace
 
 ChildResult join_cgroups(ContainerContext& context) {
+  if (context.in_namespaces) return kDone;
   return from_kernel(join_cgroups_child(context.cgroup_task_files));
 }
 
@@ -38,11 +39,14 @@ ChildResult cgroup_namespace(ContainerContext& context) {
   return from_libc(::unshare(CLONE_NEWCGROUP));
 }
 
-// The pid namespace was joined by the parent, whose next child this is.
+// The time namespace was joined by the parent, whose next child this is; so was the pid namespace,
+// but for a maker, whose child it is for. The user namespace comes last, and by the maker alone.
 ChildResult join_namespaces(ContainerContext& context) {
+  if (context.in_namespaces) return kDone;
   const auto& joined = context.plan->joined;
   for (std::size_t i = 0; i < joined.size(); ++i) {
-    if (joined[i].flag == CLONE_NEWPID || joined[i].flag == CLONE_NEWTIME) continue;
+    if (joined[i].flag == CLONE_NEWTIME || joined[i].flag == CLONE_NEWUSER) continue;
+    if (joined[i].flag == CLONE_NEWPID && !context.is_maker) continue;
     context.detail = static_cast<int>(i);
     YETT_STEP(from_libc(::setns(joined[i].fd.get(), static_cast<int>(joined[i].flag))));
     if (joined[i].flag == CLONE_NEWNS) YETT_STEP(from_libc(::chdir(context.plan->root.c_str())));
@@ -52,10 +56,24 @@ ChildResult join_namespaces(ContainerContext& context) {
 }
 
 ChildResult user_namespace(ContainerContext& context) {
-  if ((context.plan->new_namespaces & CLONE_NEWUSER) == 0) return kDone;
-  YETT_STEP(send_container_message(context.status_socket, {.kind = ContainerMessageKind::map_me}));
+  const bool is_new = (context.plan->new_namespaces & CLONE_NEWUSER) != 0;
+  if (!is_new && context.plan->net_devices.empty()) return kDone;
+  YETT_STEP(
+      send_container_message(context.status_socket, {.kind = ContainerMessageKind::in_namespaces}));
   ContainerMessage answer;
   YETT_STEP(receive_container_message(context.status_socket, answer));
+  return is_new ? set_ids_to_root() : kDone;
+}
+
+// From here on root of that namespace, and of nothing else.
+ChildResult join_user_namespace(ContainerContext& context) {
+  const auto& joined = context.plan->joined;
+  for (std::size_t i = 0; i < joined.size(); ++i) {
+    if (joined[i].flag != CLONE_NEWUSER) continue;
+    context.detail = static_cast<int>(i);
+    YETT_STEP(from_libc(::setns(joined[i].fd.get(), CLONE_NEWUSER)));
+  }
+  context.detail = -1;
   return set_ids_to_root();
 }
 
@@ -85,7 +103,7 @@ ChildResult network(ContainerContext& context) {
 
 // All at once, in the order that permissions need: the kernel checks them as one.
 ChildResult join_container(ContainerContext& context) {
-  context.label_file = ::open("/proc/self/attr/exec", O_WRONLY | O_CLOEXEC);
+  context.label_file = open_label_file(*context.process);
   YETT_STEP(
       from_libc(::setns(context.container_process, static_cast<int>(context.joined_namespaces))));
   if ((context.joined_namespaces & CLONE_NEWUSER) != 0) YETT_STEP(set_ids_to_root());

@@ -4,7 +4,10 @@
 #pragma once
 
 #include <linux/filter.h>
+#include <linux/sched.h>
+#include <sys/mount.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -24,6 +27,13 @@ enum class ContainerMountKind {
   remount,     // the attributes of what is mounted at `target`
 };
 
+// Whose ids a bind mount's files are to have (mount_setattr(2), MOUNT_ATTR_IDMAP).
+enum class MountIds {
+  as_they_are,
+  mapped,          // by the mount's own maps
+  as_the_process,  // by the user namespace of the container
+};
+
 struct ContainerMount {
   ContainerMountKind kind = ContainerMountKind::filesystem;
   std::string filesystem;
@@ -38,7 +48,11 @@ struct ContainerMount {
   std::vector<unsigned long> propagation;  // MS_PRIVATE, ..., with MS_REC or without, in order
   bool recursive = false;                  // rbind
   bool optional = false;                   // a missing source is no error
-  UniqueFd id_map;                         // user namespace to idmap by; invalid: none
+  MountIds ids = MountIds::as_they_are;
+  bool ids_of_submounts = false;   // ridmap
+  std::vector<IdMapping> uid_map;  // of MountIds::mapped
+  std::vector<IdMapping> gid_map;
+  UniqueFd id_map;  // the user namespace that maps it; opened by begin_container
   UniqueFd opened;  // the source as a detached mount, where the child could not open it itself
 };
 
@@ -103,6 +117,10 @@ struct ContainerProcess {
   std::string apparmor_profile;
   std::string selinux_label;
   unsigned preserved_fds = 0;  // 3, 4, ... that stay open
+  // Bits of CPUs, for a process that joins: where the runtime makes it, and where it runs. Empty:
+  // left.
+  std::vector<std::uint64_t> initial_cpus;
+  std::vector<std::uint64_t> cpus;
 };
 
 // A program of the container, run with its process's rights before the process's own.
@@ -111,6 +129,18 @@ struct ContainerHook {
   std::vector<std::string> argv;  // not empty
   std::vector<std::string> environment;
   std::optional<std::uint32_t> timeout;  // seconds
+};
+
+// set_mempolicy(2): the mode with its flags, and bits of nodes.
+struct ContainerMemoryPolicy {
+  int mode = 0;
+  std::vector<std::uint64_t> nodes;
+};
+
+// A network device of the runtime's, for the container to have.
+struct ContainerNetDevice {
+  std::string name;
+  std::string new_name;  // inside; empty: the same; "%d" in it is a free number
 };
 
 struct JoinedNamespace {
@@ -123,7 +153,7 @@ struct ContainerPlan {
   std::string root;     // of the host, absolute, without links
   UniqueFd root_mount;  // the same as a detached mount, where the child could not open it itself
   bool read_only_root = false;
-  unsigned long root_propagation = 0;  // MS_*; 0: MS_SLAVE | MS_REC
+  unsigned long root_propagation = 0;  // MS_SHARED, ..., with MS_REC or without; 0: MS_SLAVE
   bool pivot = true;                   // false: --no-pivot
   std::uint64_t new_namespaces = 0;    // CLONE_NEW*
   std::vector<JoinedNamespace> joined;
@@ -132,6 +162,7 @@ struct ContainerPlan {
   std::vector<std::pair<std::string, std::string>> time_offsets;  // clock, "SECONDS NANOSECONDS"
   std::string hostname;                                           // empty: left
   std::string domainname;
+  std::vector<ContainerNetDevice> net_devices;
   std::vector<std::pair<std::string, std::string>> sysctls;  // path below /proc/sys, value
   std::vector<ContainerMount> mounts;
   std::vector<ContainerDevice> devices;
@@ -141,9 +172,24 @@ struct ContainerPlan {
   std::vector<std::string> masked_paths;
   std::vector<std::string> read_only_paths;
   std::optional<std::uint32_t> personality;
+  std::optional<ContainerMemoryPolicy> memory_policy;
   // Each is installed by itself, in this order; the kernel obeys the strictest answer.
   std::vector<std::vector<sock_filter>> filters;
   unsigned filter_flags = 0;  // SECCOMP_FILTER_FLAG_* of the last one
 };
+
+// The container's process ends up in a user namespace other than the runtime's, made or joined.
+[[nodiscard]] inline bool enters_user_namespace(const ContainerPlan& plan) {
+  return (plan.new_namespaces & CLONE_NEWUSER) != 0 ||
+         std::ranges::find(plan.joined, std::uint64_t{CLONE_NEWUSER}, &JoinedNamespace::flag) !=
+             plan.joined.end();
+}
+
+// Of every mount that the container takes over from the host: what happens there is seen, or not
+// even that; what happens here is never seen there.
+[[nodiscard]] inline unsigned long inherited_propagation(const ContainerPlan& plan) {
+  const bool apart = (plan.root_propagation & (MS_PRIVATE | MS_UNBINDABLE)) != 0;
+  return (apart ? MS_PRIVATE : MS_SLAVE) | MS_REC;
+}
 
 }  // namespace yett

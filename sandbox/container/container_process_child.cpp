@@ -106,6 +106,23 @@ ChildResult limits(ContainerContext& context) {
   return ::personality(*context.plan->personality) < 0 ? errno : kDone;
 }
 
+// In the container's cgroup, whose cpuset both are bounded by.
+ChildResult placement(ContainerContext& context) {
+  const auto& cpus = context.process->cpus;
+  context.detail = kPlacementCpus;
+  if (!cpus.empty())
+    YETT_STEP(from_libc(
+        ::syscall(SYS_sched_setaffinity, 0, cpus.size() * sizeof(std::uint64_t), cpus.data())));
+  context.detail = kPlacementMemory;
+  if (const auto& policy = context.plan->memory_policy) {
+    // The kernel takes one bit less than it is told of.
+    const unsigned long bits = policy->nodes.empty() ? 0 : policy->nodes.size() * 64 + 1;
+    YETT_STEP(from_libc(::syscall(SYS_set_mempolicy, policy->mode, policy->nodes.data(), bits)));
+  }
+  context.detail = -1;
+  return kDone;
+}
+
 ChildResult directory(ContainerContext& context) {
   const char* path = context.process->working_directory.c_str();
   const ChildResult entered = enter_directory(path);

@@ -127,9 +127,13 @@ ChildResult move_root() {
 }
 
 // pivot_root(".", ".") stacks the old root on top of the new one, where it is detached at once:
-// man pivot_root(2).
+// man pivot_root(2). By its own descriptor, for "." is the new one still.
 ChildResult pivot_root_here() {
+  const int old_root = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (old_root < 0) return errno;
   YETT_STEP(from_libc(::syscall(SYS_pivot_root, ".", ".")));
+  YETT_STEP(from_libc(::fchdir(old_root)));
+  ::close(old_root);
   // Whatever was shared with the host must not see the unmount.
   YETT_STEP(from_libc(::mount(nullptr, ".", nullptr, MS_REC | MS_SLAVE, nullptr)));
   YETT_STEP(from_libc(::umount2(".", MNT_DETACH)));
@@ -172,13 +176,14 @@ ChildResult masks(ContainerContext& context) {
 
 ChildResult enter_root(ContainerContext& context) {
   const ContainerPlan& plan = *context.plan;
-  context.label_file = ::open("/proc/self/attr/exec", O_WRONLY | O_CLOEXEC);
+  context.label_file = open_label_file(*context.process);
   if (plan.read_only_root)
     YETT_STEP(from_kernel(
         sys_mount_setattr(context.root, mount_flags::kReadOnly, 0, Subtree::only_this_mount)));
   YETT_STEP(from_libc(::fchdir(context.root)));
   YETT_STEP(plan.pivot ? pivot_root_here() : move_root());
-  if (plan.root_propagation == 0) return kDone;
+  // A slave or a private root is one already; these two could not have been attached as such.
+  if ((plan.root_propagation & (MS_SHARED | MS_UNBINDABLE)) == 0) return kDone;
   return from_libc(::mount(nullptr, "/", nullptr, plan.root_propagation, nullptr));
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,8 +13,9 @@
 #include <utility>
 
 #include "ioctl_uapi/clone.hpp"
-#include "ioctl_uapi/mount_api.hpp"
 #include "sandbox/container/container_context.hpp"
+#include "sandbox/container/container_sources.hpp"
+#include "sandbox/container/net_devices.hpp"
 #include "sandbox/launch/exec_strings.hpp"
 #include "sandbox/launch/id_maps.hpp"
 
@@ -36,13 +38,19 @@ Result<UniqueFd> open_own(const char* path) {
   return opened;
 }
 
+// A new namespace belongs to its maker's user namespace, and who joined one cannot come back.
+bool needs_maker(const ContainerPlan& plan) {
+  return enters_user_namespace(plan) && (plan.new_namespaces & CLONE_NEWUSER) == 0;
+}
+
 // pid and time namespaces are entered by the children of whoever joins them. Leaves them again, so
 // that hooks run where the caller does.
 class ChildrensNamespaces {
  public:
   [[nodiscard]] Status enter(const ContainerPlan& plan) {
     for (const JoinedNamespace& joined : plan.joined) {
-      if (joined.flag == CLONE_NEWPID) YETT_CHECK(join_pid(joined.fd.borrow()));
+      if (joined.flag == CLONE_NEWPID && !needs_maker(plan))
+        YETT_CHECK(join_pid(joined.fd.borrow()));
       if (joined.flag == CLONE_NEWTIME) YETT_CHECK(join_time(joined.fd.borrow()));
     }
     if ((plan.new_namespaces & CLONE_NEWTIME) != 0) return make_time(plan);
@@ -83,26 +91,32 @@ class ChildrensNamespaces {
   UniqueFd own_time_;
 };
 
-// As root of a new user namespace the child may not reach what only the host's root may.
-Status open_sources(ContainerPlan& plan) {
-  if ((plan.new_namespaces & CLONE_NEWUSER) == 0) return {};
-  plan.root_mount.reset(sys_open_tree_clone(AT_FDCWD, ".", Subtree::with_submounts));
-  if (!plan.root_mount.valid())
-    return fail(errno_error(-plan.root_mount.get(), "open root filesystem", plan.root));
-  for (ContainerMount& mount : plan.mounts) {
-    if (mount.kind != ContainerMountKind::bind) continue;
-    const int opened = open_bind_source(mount);
-    if (opened == -ENOENT && mount.optional) continue;
-    if (opened < 0)
-      return fail(errno_error(-opened, "mount", mount.source + " at " + mount.target));
-    mount.opened.reset(opened);
-  }
-  return {};
-}
-
 // What is cloned; the time namespace comes by unshare, the cgroup namespace after joining cgroups.
 std::uint64_t clone_flags(const ContainerPlan& plan) {
   return plan.new_namespaces & ~static_cast<std::uint64_t>(CLONE_NEWTIME | CLONE_NEWCGROUP);
+}
+
+// The maker's end, and the container's process in its place.
+Result<StartedContainer> take_made(const ContainerPlan& plan, ForkedChild maker,
+                                   UniqueFd status_socket) {
+  const ChildProcess reaped(maker.pid, std::move(maker.pidfd));
+  ContainerMessage message;
+  const ChildResult received = receive_container_message(status_socket.get(), message);
+  if (received != kDone) return fail(errno_error(received, "receive", "status socket"));
+  if (message.kind != ContainerMessageKind::forked) return fail(container_failure(plan, message));
+  // Nobody else can have this pid: it is our child's until we wait for it.
+  YETT_TRY(UniqueFd pidfd, open_pidfd(message.detail));
+  YETT_CHECK(let_go_on(status_socket.borrow()));
+  return StartedContainer{.process = ChildProcess(message.detail, std::move(pidfd)),
+                          .status_socket = std::move(status_socket)};
+}
+
+// The caller itself, which its child begins where it is.
+Status move_to(const std::vector<std::uint64_t>& cpus) {
+  if (cpus.empty()) return {};
+  if (::syscall(SYS_sched_setaffinity, 0, cpus.size() * sizeof(std::uint64_t), cpus.data()) == 0)
+    return {};
+  return fail(errno_error("place on CPUs", "/process/execCPUAffinity/initial"));
 }
 
 // The strings of the plan's hooks, and the arrays that point into them.
@@ -152,6 +166,8 @@ std::string failed_subject(const ContainerPlan& plan, const ContainerMessage& me
       return at(plan.devices, [](const ContainerDevice& device) { return device.path; });
     case ContainerStep::sysctls:
       return at(plan.sysctls, [](const auto& sysctl) { return sysctl.first; });
+    case ContainerStep::placement:
+      return index == kPlacementCpus ? "/process/execCPUAffinity" : "/linux/memoryPolicy";
     case ContainerStep::limits:
       return at(plan.process.rlimits,
                 [](const ContainerRlimit& limit) { return std::string(limit.name); });
@@ -169,10 +185,18 @@ Error hook_failure(const ContainerMessage& message) {
   return error;
 }
 
+Status furnish_namespaces(int pid, const ContainerPlan& plan) {
+  if ((plan.new_namespaces & CLONE_NEWUSER) != 0)
+    YETT_CHECK(write_id_maps(pid, plan.uid_map, plan.gid_map));
+  if (plan.net_devices.empty()) return {};
+  YETT_TRY(const UniqueFd network, open_own(("/proc/" + std::to_string(pid) + "/ns/net").c_str()));
+  return move_net_devices(plan.net_devices, network.borrow());
+}
+
 }  // namespace
 
 Result<StartedContainer> begin_container(ContainerPlan& plan, const ContainerInputs& inputs) {
-  YETT_CHECK(open_sources(plan));
+  YETT_CHECK(open_container_sources(plan));
   YETT_TRY(auto sockets, make_status_sockets());
   const ExecStrings strings =
       make_exec_strings(plan.process.argv, plan.process.environment, kDefaultPath);
@@ -190,11 +214,16 @@ Result<StartedContainer> begin_container(ContainerPlan& plan, const ContainerInp
                            .hook_state = inputs.hook_state.get()};
   ChildrensNamespaces childrens;
   YETT_CHECK(childrens.enter(plan));
-  YETT_TRY(ForkedChild child, fork_with_namespaces(clone_flags(plan), inputs.cgroup_v2));
+  const bool by_maker = needs_maker(plan);
+  YETT_TRY(ForkedChild child,
+           fork_with_namespaces(by_maker ? 0 : clone_flags(plan), inputs.cgroup_v2));
   if (child.pid == 0) {
     sockets.first.reset();  // the parent's end: held here, its closing would never show
+    if (by_maker) run_container_maker(context, clone_flags(plan));
     run_container_child(context);
   }
+  sockets.second.reset();  // the child's: held here, its death would never show
+  if (by_maker) return take_made(plan, std::move(child), std::move(sockets.first));
   return StartedContainer{.process = ChildProcess(child.pid, std::move(child.pidfd)),
                           .status_socket = std::move(sockets.first)};
 }
@@ -214,6 +243,7 @@ Result<StartedContainer> begin_joining(const ContainerPlan& plan, const Containe
       .environment = strings.environment.data(),
       .container_process = container.pidfd.get(),
       .joined_namespaces = container.namespaces & ~static_cast<std::uint64_t>(CLONE_NEWPID)};
+  YETT_CHECK(move_to(plan.process.initial_cpus));
   ChildrensNamespaces childrens;
   if ((container.namespaces & CLONE_NEWPID) != 0) {
     YETT_TRY(const UniqueFd pids,
@@ -241,8 +271,8 @@ Result<ContainerStage> await_stage(BorrowedFd status_socket, int pid, const Cont
                         .detail = "it was killed before it was ready"});
     if (received != kDone) return fail(errno_error(received, "receive", "status socket"));
     switch (message.kind) {
-      case ContainerMessageKind::map_me:
-        YETT_CHECK(write_id_maps(pid, plan.uid_map, plan.gid_map));
+      case ContainerMessageKind::in_namespaces:
+        YETT_CHECK(furnish_namespaces(pid, plan));
         YETT_CHECK(let_go_on(status_socket));
         break;
       case ContainerMessageKind::mounted:

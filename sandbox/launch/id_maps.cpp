@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <map>
 #include <string>
 
@@ -55,21 +56,62 @@ Result<Owner> owner_of(const MountEntry& entry) {
   for (;;) ::pause();
 }
 
+[[noreturn]] void join_and_wait(int parent, int user_namespace, int ready) {
+  const unsigned char joined = ::setns(user_namespace, CLONE_NEWUSER) == 0 ? 0 : 1;
+  if (::write(ready, &joined, 1) != 1 || joined != 0) ::_exit(1);
+  wait_for_death(parent);
+}
+
+Result<std::vector<IdMapping>> read_map(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return fail(errno_error("open", path));
+  std::vector<IdMapping> mappings;
+  for (IdMapping mapping; file >> mapping.inside >> mapping.outside >> mapping.count;)
+    mappings.push_back(mapping);
+  return mappings;
+}
+
+}  // namespace
+
+bool is_same_map(const std::vector<IdMapping>& one, const std::vector<IdMapping>& other) {
+  return map_text(one) == map_text(other);
+}
+
 // A user namespace lives as long as somebody holds it open: a child makes it and is ended at once.
-Result<UniqueFd> make_user_namespace(Owner owner, const IdentityPlan& identity) {
+Result<UniqueFd> make_mapped_namespace(const std::vector<IdMapping>& uids,
+                                       const std::vector<IdMapping>& gids) {
   const int parent = ::getpid();
   YETT_TRY(ForkedChild child, fork_with_namespaces(CLONE_NEWUSER));
   if (child.pid == 0) wait_for_death(parent);
   const ChildProcess reaped(child.pid, std::move(child.pidfd));
-  YETT_CHECK(write_id_maps(reaped.pid(), {{owner.uid, identity.host_uid, 1}},
-                           {{owner.gid, identity.host_gid, 1}}));
+  YETT_CHECK(write_id_maps(reaped.pid(), uids, gids));
   const std::string path = "/proc/" + std::to_string(reaped.pid()) + "/ns/user";
   UniqueFd user_namespace(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!user_namespace.valid()) return fail(errno_error("open", path));
   return user_namespace;
 }
 
-}  // namespace
+// The kernel shows a process's maps, not a namespace's: a child goes in and is looked at.
+Result<IdMaps> read_id_maps(BorrowedFd user_namespace) {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno_error("pipe"));
+  UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  const int parent = ::getpid();
+  YETT_TRY(ForkedChild child, fork_with_namespaces(0));
+  if (child.pid == 0) join_and_wait(parent, user_namespace.get(), writer.get());
+  const ChildProcess reaped(child.pid, std::move(child.pidfd));
+  writer.reset();
+  unsigned char joined = 1;
+  if (::read(reader.get(), &joined, 1) != 1 || joined != 0)
+    return fail(host_error("user namespace", "cannot be joined",
+                           "it has to be below the runtime's own, and not the same"));
+  const std::string process = "/proc/" + std::to_string(reaped.pid());
+  IdMaps maps;
+  YETT_TRY(maps.uids, read_map(process + "/uid_map"));
+  YETT_TRY(maps.gids, read_map(process + "/gid_map"));
+  return maps;
+}
 
 Status write_id_maps(int pid, const std::vector<IdMapping>& uids,
                      const std::vector<IdMapping>& gids) {
@@ -95,7 +137,8 @@ Result<MountIdMaps> make_mount_id_maps(const SandboxPlan& plan) {
     YETT_TRY(const Owner owner, owner_of(plan.mounts[i]));
     auto [known, fresh] = by_owner.try_emplace(owner, -1);
     if (fresh) {
-      YETT_TRY(UniqueFd made, make_user_namespace(owner, plan.identity));
+      YETT_TRY(UniqueFd made, make_mapped_namespace({{owner.uid, plan.identity.host_uid, 1}},
+                                                    {{owner.gid, plan.identity.host_gid, 1}}));
       known->second = made.get();
       maps.namespaces.push_back(std::move(made));
     }

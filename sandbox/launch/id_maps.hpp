@@ -14,6 +14,20 @@ namespace yett {
 [[nodiscard]] Status write_id_maps(int pid, const std::vector<IdMapping>& uids,
                                    const std::vector<IdMapping>& gids);
 
+// A user namespace with these maps and nobody in it: what an idmapped mount is mapped by.
+[[nodiscard]] Result<UniqueFd> make_mapped_namespace(const std::vector<IdMapping>& uids,
+                                                     const std::vector<IdMapping>& gids);
+
+[[nodiscard]] bool is_same_map(const std::vector<IdMapping>& one,
+                               const std::vector<IdMapping>& other);
+
+struct IdMaps {
+  std::vector<IdMapping> uids;
+  std::vector<IdMapping> gids;
+};
+// The maps of a user namespace below the caller's own, with the caller's ids outside.
+[[nodiscard]] Result<IdMaps> read_id_maps(BorrowedFd user_namespace);
+
 // The user namespaces that the plan's idmapped mounts need, one for each owner, by mount entry.
 struct MountIdMaps {
   std::vector<UniqueFd> namespaces;

@@ -11,9 +11,11 @@
 #include "runsc-like/oci/life/console_socket.hpp"
 #include "runsc-like/oci/life/hook_state.hpp"
 #include "runsc-like/oci/life/hooks.hpp"
+#include "runsc-like/oci/life/intel_rdt.hpp"
 #include "runsc-like/oci/life/lifecycle.hpp"
 #include "runsc-like/oci/life/plan_container.hpp"
 #include "runsc-like/oci/life/plan_devices.hpp"
+#include "runsc-like/oci/life/plan_labels.hpp"
 #include "runsc-like/oci/life/plan_resources.hpp"
 #include "runsc-like/oci/life/write_file.hpp"
 #include "sandbox/container/container_cgroup.hpp"
@@ -102,8 +104,9 @@ Status run_create_hooks(const CreatedContainer& container, const ContainerPlan& 
   const std::string state = state_document(container.state, ContainerStatus::creating);
   YETT_CHECK(run_hooks(hooks.prestart, "prestart", state, {}));
   YETT_CHECK(run_hooks(hooks.create_runtime, "createRuntime", state, {}));
-  const std::uint64_t entered =
-      plan.new_namespaces & ~static_cast<std::uint64_t>(CLONE_NEWPID | CLONE_NEWTIME);
+  std::uint64_t entered = plan.new_namespaces;
+  for (const JoinedNamespace& joined : plan.joined) entered |= joined.flag;
+  entered &= ~static_cast<std::uint64_t>(CLONE_NEWPID | CLONE_NEWTIME);
   return run_hooks(hooks.create_container, "createContainer", state,
                    {.process = container.process.pidfd(), .namespaces = entered});
 }
@@ -142,6 +145,7 @@ Status launch(CreatedContainer& container, ContainerPlan& plan, const CreateOpti
   container.state.pid = started.process.pid();
   container.state.pid_start = process_start_time(container.state.pid).value_or(0);
   YETT_CHECK(set_oom_score(plan, container.state.pid));
+  YETT_CHECK(join_rdt(container.state.rdt_joined, container.state.pid));
   container.process = std::move(started.process);
   const BorrowedFd socket = started.status_socket.borrow();
   YETT_TRY(ContainerStage stage, await_stage(socket, container.state.pid, plan));
@@ -164,8 +168,11 @@ Status build(CreatedContainer& container, const CreateOptions& options) {
   YETT_TRY(ContainerPlan plan, plan_container(container.config, {.bundle = state.bundle,
                                                                  .cgroup_path = cgroup_path,
                                                                  .cgroups = features}));
-  if ((plan.new_namespaces & CLONE_NEWUSER) == 0)
+  if (!enters_user_namespace(plan))
     YETT_CHECK(check_capabilities(plan.process.capabilities, probe_capabilities()));
+  const LabelFeatures labels = probe_labels();
+  YETT_CHECK(check_labels(plan.process, labels));
+  YETT_CHECK(plan_mount_label(container.config.linux_.mount_label, labels, plan));
   YETT_CHECK(plan_filters(container.config, plan));
   YETT_CHECK(check_terminal(options, plan.process.terminal));
   plan.pivot = options.pivot;
@@ -175,10 +182,18 @@ Status build(CreatedContainer& container, const CreateOptions& options) {
   state.cgroup_path = cgroup_path;
   state.cgroups = container_cgroup_directories(features, cgroup_path);
   state.cgroup_v2 = !features.v2_mount.empty();
+  RdtPlan rdt;
+  if (const auto& asked = container.config.linux_.intel_rdt) {
+    YETT_TRY(const std::string resctrl, find_resctrl());
+    YETT_TRY(rdt, plan_rdt(*asked, options.id, resctrl));
+    state.rdt_made = made_by_rdt(rdt);
+    state.rdt_joined = joined_by_rdt(rdt);
+  }
   // Before anything is made, so that a `delete` finds what a killed `create` made.
   YETT_CHECK(container.directory.write_state(state));
   YETT_TRY(const ContainerCgroup cgroup, make_container_cgroup(features, cgroup_path));
   YETT_CHECK(set_resources(container.config, features, cgroup_path, cgroup.v2.borrow()));
+  if (!rdt.group.empty()) YETT_CHECK(make_rdt(rdt));
   return launch(container, plan, options, cgroup);
 }
 

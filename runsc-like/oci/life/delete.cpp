@@ -1,13 +1,16 @@
 // delete and update.
 #include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include "base/text.hpp"
 #include "ioctl_uapi/clone.hpp"
 #include "runsc-like/oci/config/read_config.hpp"
 #include "runsc-like/oci/life/hooks.hpp"
 #include "runsc-like/oci/life/lifecycle.hpp"
 #include "runsc-like/oci/life/plan_resources.hpp"
 #include "sandbox/container/container_cgroup.hpp"
+#include "sandbox/guard/cgroup_files.hpp"
 #include "sandbox/host/probe_parts.hpp"
 
 namespace yett::oci {
@@ -45,10 +48,27 @@ void run_poststop(const ContainerDirectory& directory, const ContainerState& sta
                                 {.directory = state.bundle}));
 }
 
+// Cgroup v1 refuses a limit below what is used; v2 would kill for it.
+Status check_memory_before(const Resources& resources, const CgroupFeatures& features,
+                           const ContainerState& state) {
+  const auto& memory = resources.memory;
+  if (!memory || !memory->check_before_update.value_or(false)) return {};
+  if (memory->limit.value_or(0) <= 0 || !controller_is_v2(features, "memory")) return {};
+  const std::string directory = cgroup_directory_of(features, "memory", state.cgroup_path);
+  std::string text = read_cgroup_file(directory, "memory.current");
+  while (text.ends_with('\n')) text.pop_back();
+  const auto used = parse_decimal(text);
+  if (!used || *used <= static_cast<std::uint64_t>(*memory->limit)) return {};
+  return fail(request_error("/linux/resources/memory/limit",
+                            "is less than the " + text + " bytes in use",
+                            "a higher one, or without checkBeforeUpdate"));
+}
+
 }  // namespace
 
 Status destroy_container(ContainerDirectory& directory, const ContainerState& state) {
   YETT_CHECK(remove_container_cgroup(state.cgroups, state.cgroup_v2));
+  for (const std::string& made : state.rdt_made) ::rmdir(made.c_str());
   run_poststop(directory, state);
   return directory.remove();
 }
@@ -90,6 +110,7 @@ Status update_container(const ContainerStore& store, const std::string& id,
   if (find_status(directory, state) == ContainerStatus::stopped)
     return fail(request_error(id, "container not running"));
   const CgroupFeatures features = probe_cgroups();
+  YETT_CHECK(check_memory_before(resources, features, state));
   YETT_TRY(const auto settings, plan_resources(resources, features));
   return apply_cgroup_settings(features, state.cgroup_path, settings);
 }

@@ -7,8 +7,11 @@
 #include <array>
 
 #include "runsc-like/oci/config/read_config.hpp"
+#include "runsc-like/oci/life/await_program.hpp"
 #include "runsc-like/oci/life/console_socket.hpp"
+#include "runsc-like/oci/life/intel_rdt.hpp"
 #include "runsc-like/oci/life/plan_container.hpp"
+#include "runsc-like/oci/life/plan_labels.hpp"
 #include "runsc-like/oci/life/write_file.hpp"
 #include "sandbox/container/container_cgroup.hpp"
 #include "sandbox/container/launch_container.hpp"
@@ -96,19 +99,19 @@ Result<ContainerPlan> plan_joining(const ContainerDirectory& directory, const Pr
   ContainerPlan plan;
   YETT_TRY(plan.process, plan_process(process));
   plan.process.preserved_fds = options.preserved_fds;
-  plan.personality = config.linux_.personality;
+  plan_affinity(process, plan.process);
+  plan_character(config.linux_, plan);
   YETT_CHECK(plan_filters(config, plan));
   return plan;
 }
 
-// Once it may go on it executes the program, which closes the socket, or says why not.
-Status await_program(const StartedContainer& started, const ContainerPlan& plan) {
+// Once it may go on it executes the program, or says why not.
+Status await_program(const StartedContainer& started, const ContainerPlan& plan,
+                     const AwaitedProcess& process) {
   YETT_CHECK(let_go_on(started.status_socket.borrow()));
-  ContainerMessage message;
-  const ChildResult received = receive_container_message(started.status_socket.get(), message);
-  if (received == EPIPE) return {};
-  if (received != kDone) return fail(errno_error(received, "receive", "status socket"));
-  return fail(container_failure(plan, message));
+  YETT_TRY(const ProgramStart begun, await_program_start(started.status_socket.borrow(), process));
+  if (begun.failure) return fail(container_failure(plan, *begun.failure));
+  return {};
 }
 
 }  // namespace
@@ -130,6 +133,7 @@ Result<ExecutedProcess> exec_in_container(const ContainerStore& store, const Exe
   const std::uint64_t namespaces = foreign_namespaces(state.pid);
   if ((namespaces & CLONE_NEWUSER) == 0)
     YETT_CHECK(check_capabilities(plan.process.capabilities, probe_capabilities()));
+  YETT_CHECK(check_labels(plan.process, probe_labels()));
   YETT_TRY(const UniqueFd pidfd, open_container_process(state));
   YETT_TRY(const Entrance entrance, open_cgroups(state));
   ContainerInputs inputs{.cgroup_v2 = entrance.v2.borrow(), .cgroup_task_files = {}};
@@ -140,6 +144,7 @@ Result<ExecutedProcess> exec_in_container(const ContainerStore& store, const Exe
   if (plan.process.oom_score_adj)
     YETT_CHECK(write_text_file("/proc/" + std::to_string(started.process.pid()) + "/oom_score_adj",
                                *plan.process.oom_score_adj));
+  YETT_CHECK(join_rdt(state.rdt_joined, started.process.pid()));
   YETT_TRY(ContainerStage stage,
            await_stage(started.status_socket.borrow(), started.process.pid(), plan));
   if (stage.terminal.valid() && !options.console_socket.empty()) {
@@ -148,7 +153,11 @@ Result<ExecutedProcess> exec_in_container(const ContainerStore& store, const Exe
   }
   if (!options.pid_file.empty())
     YETT_CHECK(write_pid_file(options.pid_file, started.process.pid()));
-  YETT_CHECK(await_program(started, plan));
+  YETT_CHECK(await_program(started, plan,
+                           {.directory = directory,
+                            .state = state,
+                            .status = find_status(directory, state),
+                            .pid = started.process.pid()}));
   return ExecutedProcess{.process = std::move(started.process),
                          .terminal = std::move(stage.terminal)};
 }

@@ -11,33 +11,44 @@
 #include <memory>
 
 #include "runsc-like/oci/config/names.hpp"
+#include "runsc-like/oci/config/number_list.hpp"
 #include "runsc-like/oci/life/plan_mounts.hpp"
+#include "sandbox/launch/id_maps.hpp"
 
 namespace yett::oci {
 namespace {
 
-std::vector<yett::IdMapping> plan_map(const std::vector<IdMapping>& mappings) {
-  std::vector<yett::IdMapping> map;
-  map.reserve(mappings.size());
-  for (const IdMapping& mapping : mappings)
-    map.push_back({mapping.container_id, mapping.host_id, mapping.size});
-  return map;
-}
+using Numbers = std::vector<std::uint64_t>;
 
-unsigned long propagation_flags(Propagation propagation) {
-  switch (propagation) {
+unsigned long propagation_flags(const Linux& linux_section) {
+  const unsigned long recursive = linux_section.propagation_of_submounts ? MS_REC : 0;
+  switch (linux_section.rootfs_propagation) {
     case Propagation::shared:
-      return MS_SHARED | MS_REC;
+      return MS_SHARED | recursive;
     case Propagation::slave:
-      return MS_SLAVE | MS_REC;
+      return MS_SLAVE | recursive;
     case Propagation::private_:
-      return MS_PRIVATE | MS_REC;
+      return MS_PRIVATE | recursive;
     case Propagation::unbindable:
-      return MS_UNBINDABLE | MS_REC;
+      return MS_UNBINDABLE | recursive;
     case Propagation::unset:
       break;
   }
   return 0;
+}
+
+Status check_joined_map(const char* where, const std::vector<IdMapping>& asked,
+                        const std::vector<yett::IdMapping>& there) {
+  if (asked.empty() || is_same_map(plan_map(asked), there)) return {};
+  return fail(request_error(where, "differs from that of the user namespace to join",
+                            "leave it out, or write what is mapped there"));
+}
+
+// Maps of a namespace that is there cannot be chosen; saying them again is no error.
+Status check_joined_maps(const Linux& linux_section, BorrowedFd user_namespace) {
+  YETT_TRY(const IdMaps maps, read_id_maps(user_namespace));
+  YETT_CHECK(check_joined_map("/linux/uidMappings", linux_section.uid_mappings, maps.uids));
+  return check_joined_map("/linux/gidMappings", linux_section.gid_mappings, maps.gids);
 }
 
 // A path to the caller's own namespace would be joined at no cost and no gain; a new one is what
@@ -49,11 +60,10 @@ Status plan_namespaces(const Linux& linux_section, ContainerPlan& plan) {
       plan.new_namespaces |= flag;
       continue;
     }
-    if (entry.type == NamespaceType::user)
-      return fail(
-          host_error("/linux/namespaces", "joining a user namespace by path is not built yet"));
     UniqueFd opened(::open(entry.path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!opened.valid()) return fail(errno_error("open namespace", entry.path));
+    if (entry.type == NamespaceType::user)
+      YETT_CHECK(check_joined_maps(linux_section, opened.borrow()));
     plan.joined.push_back({flag, std::move(opened)});
   }
   if (linux_section.find_namespace(NamespaceType::mount) == nullptr)
@@ -74,22 +84,6 @@ void plan_time(const Linux& linux_section, ContainerPlan& plan) {
   for (const auto& [clock, offset] : linux_section.time_offsets)
     plan.time_offsets.emplace_back(
         clock, std::to_string(offset.secs) + " " + std::to_string(offset.nanosecs));
-}
-
-// Read and checked, but nobody applies it: better no container than one that lacks it.
-std::unexpected<Error> unbuilt(const char* where) {
-  return fail(host_error(where, "is not built yet", "leave it out"));
-}
-
-Status refuse_unbuilt(const Config& config) {
-  const Linux& linux_section = config.linux_;
-  if (!linux_section.net_devices.empty()) return unbuilt("/linux/netDevices");
-  if (linux_section.intel_rdt) return unbuilt("/linux/intelRdt");
-  if (linux_section.memory_policy) return unbuilt("/linux/memoryPolicy");
-  if (!linux_section.mount_label.empty()) return unbuilt("/linux/mountLabel");
-  if (linux_section.rootfs_propagation == Propagation::shared)
-    return unbuilt("/linux/rootfsPropagation \"shared\"");
-  return {};
 }
 
 std::string_view rlimit_name(int resource) {
@@ -119,7 +113,6 @@ Result<std::string> find_root(const Config& config, const std::string& bundle) {
 }
 
 Result<ContainerProcess> plan_process(const Process& process) {
-  if (process.exec_cpu_affinity) return unbuilt("/process/execCPUAffinity");
   ContainerProcess planned;
   planned.argv = process.args;
   planned.environment = process.env;
@@ -152,28 +145,47 @@ Result<ContainerProcess> plan_process(const Process& process) {
   return planned;
 }
 
+void plan_character(const Linux& linux_section, ContainerPlan& plan) {
+  plan.personality = linux_section.personality;
+  if (const auto& policy = linux_section.memory_policy)
+    plan.memory_policy = {static_cast<int>(policy->mode | policy->flags),
+                          parse_number_list(policy->nodes).value_or(Numbers{})};
+}
+
+void plan_affinity(const Process& process, ContainerProcess& planned) {
+  const auto& asked = process.exec_cpu_affinity;
+  if (!asked) return;
+  planned.initial_cpus = parse_number_list(asked->initial).value_or(Numbers{});
+  planned.cpus = parse_number_list(asked->final).value_or(Numbers{});
+  // All, of which the container's cpuset leaves its own.
+  constexpr std::size_t kEveryCpu = 8192 / 64;
+  if (planned.cpus.empty() && !planned.initial_cpus.empty())
+    planned.cpus.assign(kEveryCpu, ~std::uint64_t{0});
+}
+
 Result<ContainerPlan> plan_container(const Config& config, const PlanInputs& inputs) {
   ContainerPlan plan;
   if (!config.process || config.process->args.empty())
     return fail(request_error("/process/args", "is missing", "name the program to run"));
-  YETT_CHECK(refuse_unbuilt(config));
   YETT_TRY(plan.process, plan_process(*config.process));
   YETT_TRY(plan.root, find_root(config, inputs.bundle));
   plan.read_only_root = config.root.readonly;
   const Linux& linux_section = config.linux_;
   YETT_CHECK(plan_namespaces(linux_section, plan));
-  plan.root_propagation = propagation_flags(linux_section.rootfs_propagation);
+  plan.root_propagation = propagation_flags(linux_section);
   plan.uid_map = plan_map(linux_section.uid_mappings);
   plan.gid_map = plan_map(linux_section.gid_mappings);
   plan.hostname = config.hostname;
   plan.domainname = config.domainname;
   plan_sysctls(linux_section, plan);
+  for (const auto& [name, device] : linux_section.net_devices)
+    plan.net_devices.push_back({name, device.name});
   plan_time(linux_section, plan);
   YETT_CHECK(plan_mounts(config, inputs, plan));
   plan_devices(config, plan);
   plan.masked_paths = linux_section.masked_paths;
   plan.read_only_paths = linux_section.readonly_paths;
-  plan.personality = linux_section.personality;
+  plan_character(linux_section, plan);
   const Hooks& hooks = config.hooks;
   plan.runtime_hooks =
       !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();

@@ -20,6 +20,10 @@ struct PlanInputs {
 // begin with a copy; nothing of the host is changed. Errors name the JSON path.
 [[nodiscard]] Result<ContainerPlan> plan_container(const Config& config, const PlanInputs& inputs);
 [[nodiscard]] Result<ContainerProcess> plan_process(const Process& process);
+// What each process of the container is given besides its own section: personality, memory policy.
+void plan_character(const Linux& linux_section, ContainerPlan& plan);
+// The CPUs of a process that joins.
+void plan_affinity(const Process& process, ContainerProcess& planned);
 // The filters of the configuration's seccomp section.
 [[nodiscard]] Status plan_filters(const Config& config, ContainerPlan& plan);
 

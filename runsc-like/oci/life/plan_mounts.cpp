@@ -14,6 +14,15 @@
 #include "runsc-like/oci/life/copy_up.hpp"
 
 namespace yett::oci {
+
+std::vector<yett::IdMapping> plan_map(const std::vector<IdMapping>& mappings) {
+  std::vector<yett::IdMapping> map;
+  map.reserve(mappings.size());
+  for (const IdMapping& mapping : mappings)
+    map.push_back({mapping.container_id, mapping.host_id, mapping.size});
+  return map;
+}
+
 namespace {
 
 std::string absolute(const std::string& path, const std::string& base) {
@@ -43,6 +52,17 @@ ContainerMountKind kind_of(const MountOptions& options) {
   return options.bind ? ContainerMountKind::bind : ContainerMountKind::filesystem;
 }
 
+// Maps of the mount's own go before those of the container, which "idmap" alone means.
+void plan_ids(const Mount& mount, const MountOptions& options, ContainerMount& planned) {
+  planned.ids_of_submounts = options.idmap == IdMap::with_submounts;
+  planned.uid_map = plan_map(mount.uid_mappings);
+  planned.gid_map = plan_map(mount.gid_mappings);
+  if (!planned.uid_map.empty())
+    planned.ids = MountIds::mapped;
+  else if (options.idmap != IdMap::none)
+    planned.ids = MountIds::as_the_process;
+}
+
 ContainerMount plan_mount(const Mount& mount, const MountOptions& options,
                           const std::string& bundle) {
   ContainerMount planned = take_options(options);
@@ -53,6 +73,7 @@ ContainerMount plan_mount(const Mount& mount, const MountOptions& options,
   if (options.bind) {
     planned.source = absolute(mount.source, bundle);
     planned.options.clear();  // of a filesystem that exists already
+    plan_ids(mount, options, planned);
   }
   return planned;
 }
@@ -177,12 +198,8 @@ bool dev_comes_from_outside(const ContainerPlan& plan) {
 }  // namespace
 
 Status plan_mounts(const Config& config, const PlanInputs& inputs, ContainerPlan& plan) {
-  for (std::size_t i = 0; i < config.mounts.size(); ++i) {
-    const Mount& mount = config.mounts[i];
+  for (const Mount& mount : config.mounts) {
     const MountOptions options = parse_mount_options(mount.options);
-    const std::string where = "/mounts/" + std::to_string(i);
-    if (options.idmap != IdMap::none || !mount.uid_mappings.empty())
-      return fail(host_error(where, "idmapped mounts are not built yet"));
     ContainerMount planned = plan_mount(mount, options, inputs.bundle);
     if (options.copy_up && mount.type == "tmpfs") YETT_CHECK(make_copied_tmpfs(plan.root, planned));
     if (mount.type == "cgroup" && planned.kind == ContainerMountKind::filesystem)
@@ -203,7 +220,7 @@ void plan_devices(const Config& config, ContainerPlan& plan) {
   }
   for (const auto& [path, minor_number] : kDefaultDevices)
     if (!asked.contains(path)) devices.push_back(default_device(path, minor_number));
-  if ((plan.new_namespaces & CLONE_NEWUSER) != 0)
+  if (enters_user_namespace(plan))
     for (const ContainerDevice& device : devices) plan.mounts.push_back(bind_of_device(device));
   else
     plan.devices = std::move(devices);

@@ -65,6 +65,8 @@ std::string state_file_text(const ContainerState& state) {
   json.member("rootfs", state.root).member("created", state.created).member("owner", state.owner);
   json.member("program", state.program).member("cgroups", state.cgroups);
   json.member("cgroupV2", state.cgroup_v2).member("cgroupPath", state.cgroup_path);
+  if (!state.rdt_joined.empty())
+    json.member("rdtMade", state.rdt_made).member("rdtJoined", state.rdt_joined);
   json.member("annotations", state.annotations);
   if (state.sandbox) write_sandbox(json, *state.sandbox);
   return json.end_object().text();
@@ -92,6 +94,8 @@ Result<ContainerState> parse_state_file(std::string_view text, const std::string
   read(root["cgroups"], state.cgroups);
   read(root["cgroupV2"], state.cgroup_v2);
   read(root["cgroupPath"], state.cgroup_path);
+  read(root["rdtMade"], state.rdt_made);
+  read(root["rdtJoined"], state.rdt_joined);
   read(root["annotations"], state.annotations);
   if (const Field sandbox = root["sandbox"]; sandbox.there())
     read(sandbox, state.sandbox.emplace());
@@ -105,6 +109,18 @@ std::string state_document(const ContainerState& state, ContainerStatus status) 
   write_document(json, state, status);
   if (!state.annotations.empty()) json.member("annotations", state.annotations);
   return json.end_object().text();
+}
+
+std::string process_state_document(const ContainerState& state, ContainerStatus status, int pid,
+                                   const std::string& metadata) {
+  JsonWriter json;
+  json.begin_object().member("ociVersion", state.oci_version);
+  json.member("fds", std::vector<std::string>{"seccompFd"}).member("pid", pid);
+  if (!metadata.empty()) json.member("metadata", metadata);
+  json.key("state").begin_object();
+  write_document(json, state, status);
+  if (!state.annotations.empty()) json.member("annotations", state.annotations);
+  return json.end_object().end_object().text();
 }
 
 std::string long_state_document(const ContainerState& state, ContainerStatus status) {

@@ -35,10 +35,12 @@ struct ContainerState {
   std::string root;
   std::string created;  // RFC 3339, UTC
   std::string owner;
-  std::string program;               // argv[0], for errors of `start`
-  std::vector<std::string> cgroups;  // directories, v2 first where there is one
-  bool cgroup_v2 = false;            // the first directory is of v2
-  std::string cgroup_path;           // of all of them, below each hierarchy's mount
+  std::string program;                  // argv[0], for errors of `start`
+  std::vector<std::string> cgroups;     // directories, v2 first where there is one
+  bool cgroup_v2 = false;               // the first directory is of v2
+  std::string cgroup_path;              // of all of them, below each hierarchy's mount
+  std::vector<std::string> rdt_made;    // directories of resctrl, for `delete` to remove in order
+  std::vector<std::string> rdt_joined;  // those that each process is put in
   std::map<std::string, std::string> annotations;
   std::optional<SandboxFacts> sandbox;  // nothing: a container of a bundle
 };
@@ -51,6 +53,12 @@ struct ContainerState {
 [[nodiscard]] std::string state_document(const ContainerState& state, ContainerStatus status);
 // The same with what runc adds: rootfs, created, owner.
 [[nodiscard]] std::string long_state_document(const ContainerState& state, ContainerStatus status);
+
+// The container process state of config-linux.md, for a seccomp agent: `pid` is the process whose
+// listener goes with it.
+[[nodiscard]] std::string process_state_document(const ContainerState& state,
+                                                 ContainerStatus status, int pid,
+                                                 const std::string& metadata);
 
 // Letters, digits and any of _ + . -, neither "." nor "..", 1024 at most. SECURITY(container-ids)
 [[nodiscard]] Status check_container_id(std::string_view id);
