@@ -21,6 +21,7 @@ import tempfile
 import time
 
 import command_cases
+import config_cases
 import hostile_cases
 import malformed_cases
 import root_cases
@@ -522,22 +523,6 @@ def case_a_failing_hook_ends_create(box):
     assert box.run("state", container).status != 0
 
 
-def case_what_is_not_built_is_refused_by_name(box):
-    """Better no container than one that lacks what was asked for. Yett's own promise: docs/oci.md."""
-    if not box.is_yett():
-        return
-    sections = {
-        "/process/execCPUAffinity": lambda config: config["process"].update(execCPUAffinity={"initial": "0"}),
-        "/linux/intelRdt": lambda config: config["linux"].update(intelRdt={"closID": "guests"}),
-        "/linux/rootfsPropagation": lambda config: config["linux"].update(rootfsPropagation="shared"),
-    }
-    for where, change in sections.items():
-        container = box.new_id()
-        done = box.run("create", "--bundle", box.bundle(change=change), container)
-        assert done.status != 0 and where in done.err and "not built" in done.err, (where, done)
-        assert box.run("state", container).status != 0, where
-
-
 # ---- resources ------------------------------------------------------------------------------------
 
 
@@ -701,7 +686,7 @@ def case_container_device_rules(box):
 # ---- the program ----------------------------------------------------------------------------------
 
 CASE_MODULES = (
-    command_cases, hostile_cases, malformed_cases, root_cases, specification_cases, terminal_cases,
+    command_cases, config_cases, hostile_cases, malformed_cases, root_cases, specification_cases, terminal_cases,
     unified_cases)
 CASES = {name.removeprefix("case_"): function
          for names in (globals(), *map(vars, CASE_MODULES))

@@ -184,7 +184,6 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"/linux/intelRdt/closID", "\"..\"", "no name of a directory"},
         BadValue{"/linux/intelRdt/closID", "\"a/b\"", "no name of a directory"},
         BadValue{"/linux/intelRdt/schemata/0", "\"L3:0=f\\nMB:0=1\"", "more than one line"},
-        BadValue{"/linux/intelRdt/l3CacheSchema", "\"L3:0=f\\nMB:0=1\"", "memory bandwidth"},
         BadValue{"/linux/intelRdt/memBwSchema", "\"0=20\"", "MB:"},
         BadValue{"/linux/intelRdt/memBwSchema", "\"MB:0=20\\nL3:0=1\"", "one line"},
         BadValue{"/linux/personality/domain", "\"BSD\"", "is not known"},
@@ -192,6 +191,13 @@ INSTANTIATE_TEST_SUITE_P(
                  "/linux/personality/flags/0"},
         BadValue{"/linux/memoryPolicy/mode", "\"MPOL_BOUND\"", "MPOL_BIND"},
         BadValue{"/linux/memoryPolicy/nodes", "\"0..1\"", "no list of numbers"},
+        BadValue{"/linux/memoryPolicy/nodes", "\"3-1\"", "no list of numbers"},
+        BadValue{"/linux/memoryPolicy/nodes", "\"70000\"", "no list of numbers"},
+        BadValue{"/linux/memoryPolicy/nodes", "\"\"", "is missing"},
+        BadValue{"/linux/memoryPolicy/mode", "\"MPOL_LOCAL\"", "without nodes",
+                 "/linux/memoryPolicy/nodes"},
+        BadValue{"/linux/memoryPolicy/flags", R"(["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"])",
+                 "not both"},
         BadValue{"/linux/memoryPolicy/flags/0", "\"STATIC\"", "is not known"}));
 
 // cgroup-file-names
