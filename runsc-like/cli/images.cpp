@@ -2,11 +2,13 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
 #include "base/text.hpp"
 #include "base/time_text.hpp"
+#include "runsc-like/cli/image_options.hpp"
 #include "runsc-like/cli/oci_command.hpp"
 #include "runsc-like/cli/oci_print.hpp"
 #include "runsc-like/images/import_image.hpp"
@@ -16,11 +18,7 @@ namespace yett {
 namespace {
 
 constexpr std::array kOptions{
-    OciOption{"image-root", '\0', OptionValue::required,
-              "Where images are kept (default /var/lib/yett)"},
-    OciOption{"max-size", '\0', OptionValue::required,
-              "import: most that is unpacked (default 16G)"},
-    OciOption{"quiet", 'q', OptionValue::none, "Names only"},
+    kImageRootOption, kMaxSizeOption, OciOption{"quiet", 'q', OptionValue::none, "Names only"},
     OciOption{"format", 'f', OptionValue::required, "table (default) or json"}};
 constexpr OciUsage kUsage{
     "images", "[OPTIONS] [import PATH [NAME[:TAG]] | rm NAME[:TAG]... | prune]",
@@ -31,10 +29,6 @@ constexpr OciUsage kUsage{
     "be compressed by gzip, bzip2, xz or zstd. Devices are left out, owners are not kept.",
     "yett images import app.tar app:1.2 && yett run app:1.2", kOptions};
 
-ImageStore store_of(const OciArguments& given) {
-  return ImageStore(given.value("image-root", kDefaultImageRoot));
-}
-
 // "dir/app-1.2.tar.gz" as "app-1.2".
 std::string name_of_path(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
@@ -42,16 +36,6 @@ std::string name_of_path(std::string path) {
   for (const std::string_view ending : {".gz", ".xz", ".zst", ".bz2", ".tar", ".tgz", ".zip"})
     if (name.ends_with(ending)) name.resize(name.size() - ending.size());
   return name;
-}
-
-Result<UnpackBounds> bounds_of(const OciArguments& given) {
-  UnpackBounds bounds;
-  if (!given.has("max-size")) return bounds;
-  const auto bytes = parse_size(given.value("max-size"));
-  if (!bytes || *bytes == 0)
-    return fail(request_error("--max-size " + given.value("max-size"), "wanted a size, as 512M"));
-  bounds.bytes = *bytes;
-  return bounds;
 }
 
 Status import(const OciArguments& given) {
@@ -62,7 +46,8 @@ Status import(const OciArguments& given) {
   YETT_TRY(const ImageName name,
            parse_image_name(words.size() > 2 ? words[2] : name_of_path(words[1])));
   YETT_TRY(const UnpackBounds bounds, bounds_of(given));
-  YETT_TRY(const ImportedImage imported, import_image(store_of(given), words[1], name, bounds));
+  YETT_TRY(const ImportedImage imported,
+           import_image(image_store_of(given), words[1], name, bounds));
   std::printf("%s\n", imported.image.name.text().c_str());
   if (imported.left_out > 0)
     std::fprintf(stderr, "yett: images: %llu devices, pipes or sockets were left out\n",
@@ -71,7 +56,7 @@ Status import(const OciArguments& given) {
 }
 
 Status remove(const OciArguments& given) {
-  const ImageStore store = store_of(given);
+  const ImageStore store = image_store_of(given);
   YETT_TRY(const UniqueFd held, store.lock());
   const auto& words = given.words();
   if (words.size() < 2) return fail(request_error("rm", "no name given"));
@@ -84,12 +69,13 @@ Status remove(const OciArguments& given) {
 }
 
 Status prune(const OciArguments& given) {
-  const ImageStore store = store_of(given);
+  const ImageStore store = image_store_of(given);
   YETT_TRY(const UniqueFd held, store.lock());
   YETT_TRY(const ImageStore::Pruned pruned, store.prune());
-  for (const std::string& tree : pruned.trees) std::printf("%s\n", tree.c_str());
-  for (const std::string& tree : pruned.still_used)
-    std::fprintf(stderr, "yett: images: %s: kept: a sandbox uses it\n", tree.substr(0, 12).c_str());
+  for (const std::string& layer : pruned.layers) std::printf("%s\n", layer.c_str());
+  for (const std::string& layer : pruned.still_used)
+    std::fprintf(stderr, "yett: images: %s: kept: a sandbox uses it\n",
+                 layer.substr(0, 12).c_str());
   return {};
 }
 
@@ -100,7 +86,7 @@ std::string as_json(const std::vector<StoredImage>& images) {
     json.begin_object()
         .member("name", image.name.name)
         .member("tag", image.name.tag)
-        .member("tree", image.tree)
+        .member("layers", image.tree.empty() ? image.layers : std::vector{image.tree})
         .member("bytes", image.bytes)
         .member("created", image.created)
         .member("command", image.config.command)
@@ -109,10 +95,11 @@ std::string as_json(const std::vector<StoredImage>& images) {
 }
 
 std::string as_table(const std::vector<StoredImage>& images) {
-  std::vector<std::vector<std::string>> rows{{"NAME", "TAG", "TREE", "IMPORTED", "SIZE"}};
+  std::vector<std::vector<std::string>> rows{{"NAME", "TAG", "LAYERS", "IMPORTED", "SIZE"}};
   for (const StoredImage& image : images) {
     const auto then = parse_time(image.created);
-    rows.push_back({image.name.name, image.name.tag, image.tree.substr(0, 12),
+    rows.push_back({image.name.name, image.name.tag,
+                    std::to_string(std::max<std::size_t>(image.layers.size(), 1)),
                     then ? format_age(real_time_ns() - *then) + " ago" : "",
                     format_size(image.bytes)});
   }
@@ -123,7 +110,7 @@ Status list(const OciArguments& given) {
   const std::string format = given.value("format", "table");
   if (format != "table" && format != "json")
     return fail(request_error("--format", "is " + format, "table or json"));
-  const std::vector<StoredImage> images = store_of(given).list();
+  const std::vector<StoredImage> images = image_store_of(given).list();
   std::string text;
   if (given.has("quiet"))
     for (const StoredImage& image : images) text += image.name.text() + "\n";

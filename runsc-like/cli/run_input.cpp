@@ -15,6 +15,7 @@
 #include "runsc-like/cli/run_options.hpp"
 #include "runsc-like/cli/volume.hpp"
 #include "runsc-like/images/image_store.hpp"
+#include "runsc-like/images/layers_view.hpp"
 #include "sandbox/package/package.hpp"
 #include "sandbox/policy/parse_policy.hpp"
 
@@ -62,9 +63,10 @@ Result<bool> take_imported(const RunOptions& options, RunInput& input) {
   auto used = store.use(*name);
   if (!used && used.error().kind == ErrorKind::target_gone) return false;
   if (!used) return fail(std::move(used).error());
-  input.request.image_path = used->path;
+  input.request.image_path = used->layers.back();
+  if (used->layers.size() > 1) input.request.image_layers = std::move(used->layers);
   input.request.image_kind = ImageKind::directory;
-  input.image_in_use = std::move(used->in_use);
+  for (UniqueFd& layer : used->in_use) input.in_use.push_back(std::move(layer));
   input.image_config = std::move(used->image.config);
   return true;
 }
@@ -93,11 +95,21 @@ void add_defaults(const std::vector<std::string>& defaults, std::vector<std::str
   }
 }
 
+Result<UniqueFd> open_image(const SandboxRequest& request) {
+  return open_layers(request.image_layers.empty() ? std::vector{request.image_path}
+                                                  : request.image_layers);
+}
+
+Result<PackageManifest> manifest_of(const SandboxRequest& request) {
+  if (request.image_layers.empty()) return read_manifest(request.image_path, request.image_kind);
+  YETT_TRY(const UniqueFd image, open_image(request));
+  return read_manifest("/proc/self/fd/" + std::to_string(image.get()), request.image_kind);
+}
+
 // What a package says about itself; the flags and the host's policy go before it.
 Status take_manifest(RunInput& input) {
   if (input.request.image_kind == ImageKind::host) return {};
-  YETT_TRY(const PackageManifest manifest,
-           read_manifest(input.request.image_path, input.request.image_kind));
+  YETT_TRY(const PackageManifest manifest, manifest_of(input.request));
   if (!manifest.present) return {};
   if (input.request.command.empty()) input.request.command = manifest.command;
   if (input.request.working_directory.empty())
@@ -140,7 +152,7 @@ Result<VolumeRequest> parse_volume(const std::string& text, const RunOptions& op
   YETT_TRY(UsedVolume named, use_volume(options.image_root, source));
   YETT_TRY(volume.source, real_path(named.path, "-v"));
   volume.kept_host_id = named.kept_host_id;
-  input.volumes_in_use.push_back(std::move(named.in_use));
+  input.in_use.push_back(std::move(named.in_use));
   return volume;
 }
 
@@ -240,8 +252,8 @@ Status take_image_config(const ImageConfig& config, const RunOptions& options, R
   add_defaults(config.environment, request.environment);
   if (request.working_directory.empty()) request.working_directory = config.working_directory;
   if (!options.user.empty()) return {};
-  const UniqueFd root(::open(request.image_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!root.valid()) return fail(errno_error("open", request.image_path));
+  if (config.user.empty()) return {};
+  YETT_TRY(const UniqueFd root, open_image(request));
   YETT_TRY(const std::string user, find_image_user(config.user, root.borrow()));
   return take_user(user, request.user);
 }

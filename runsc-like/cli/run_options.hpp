@@ -61,8 +61,8 @@ struct RunInput {
   SandboxRequest request;
   Policy policy;
   std::optional<ImageConfig> image_config;  // of an imported image
-  std::vector<UniqueFd> volumes_in_use;     // of volumes by name; as image_in_use
-  UniqueFd image_in_use;  // of an imported image; to be kept open while the sandbox lives
+  // Layers of an imported image and volumes by name: to be kept open while the sandbox lives.
+  std::vector<UniqueFd> in_use;
 };
 [[nodiscard]] Result<RunInput> make_run_input(const RunOptions& options);
 

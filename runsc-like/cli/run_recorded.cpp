@@ -62,7 +62,12 @@ Result<Prepared> prepare(const RunOptions& options, const RunInput& input) {
   oci::SandboxFacts facts{.image = options.image.empty() ? "host" : options.image,
                           .command = input.request.command,
                           .log = {},
-                          .remove_at_end = options.remove_at_end};
+                          .remove_at_end = options.remove_at_end,
+                          .layers = {},
+                          .overlay = input.request.overlay_dir,
+                          .mounts = {}};
+  if (!input.request.image_path.empty()) facts.layers = {input.request.image_path};
+  if (!input.request.image_layers.empty()) facts.layers = input.request.image_layers;
   if (options.detach) {
     YETT_TRY(facts.log, choose_log(options, root));
   }
@@ -82,7 +87,8 @@ Status note_started(Prepared& prepared, const StartedSession& started) {
   return prepared.record.started({.app = started.app_pid,
                                   .cgroups = started.cgroups,
                                   .cgroup_v2 = started.cgroup_v2,
-                                  .cgroup_path = started.cgroup_path});
+                                  .cgroup_path = started.cgroup_path,
+                                  .mounts = started.mounts});
 }
 
 // In front, its record is there for as long as it runs: the caller sees how it ended.

@@ -13,5 +13,7 @@ int sandbox_wait(int argc, char** argv);
 int sandbox_shutdown(int argc, char** argv);
 int sandbox_stats(int argc, char** argv);
 int sandbox_top(int argc, char** argv);
+int sandbox_diff(int argc, char** argv);
+int sandbox_commit(int argc, char** argv);
 
 }  // namespace yett

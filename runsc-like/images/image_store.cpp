@@ -8,9 +8,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 
 #include "base/text.hpp"
+#include "ioctl_uapi/overlay_layers.hpp"
 #include "runsc-like/images/unpack.hpp"
 #include "runsc-like/oci/config/field.hpp"
 #include "runsc-like/oci/config/json_document.hpp"
@@ -20,6 +20,7 @@ namespace yett {
 namespace {
 
 constexpr const char* kWorkPrefix = "new.";
+constexpr int kVersion = 2;
 
 std::vector<std::string> entries_of(const std::string& directory) {
   std::vector<std::string> names;
@@ -28,6 +29,10 @@ std::vector<std::string> entries_of(const std::string& directory) {
     names.push_back(entry.path().filename().string());
   std::ranges::sort(names);
   return names;
+}
+
+bool is_digest(const std::string& text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 bool good_part(std::string_view text) {
@@ -51,8 +56,8 @@ std::string file_of(const ImageName& name) {
 
 std::string text_of(const StoredImage& image) {
   oci::JsonWriter json;
-  json.begin_object().member("version", 1).member("name", image.name.name);
-  json.member("tag", image.name.tag).member("tree", image.tree).member("bytes", image.bytes);
+  json.begin_object().member("version", kVersion).member("name", image.name.name);
+  json.member("tag", image.name.tag).member("layers", image.layers).member("bytes", image.bytes);
   json.member("created", image.created).member("command", image.config.command);
   json.member("environment", image.config.environment);
   json.member("workingDirectory", image.config.working_directory);
@@ -64,9 +69,16 @@ Result<StoredImage> parse_image(const std::string& text, const std::string& path
   oci::Reading reading{.file_name = path, .root = &document, .problems = {}, .warnings = {}};
   const oci::Field root(reading);
   StoredImage image;
+  int version = 0;
+  oci::read(root.require("version"), version);
+  if (version > kVersion)
+    return fail(request_error(path, "was written by a newer yett", "use that one, or remove it"));
   oci::read(root.require("name"), image.name.name);
   oci::read(root.require("tag"), image.name.tag);
-  oci::read(root.require("tree"), image.tree);
+  if (version == 1)
+    oci::read(root.require("tree"), image.tree);
+  else
+    oci::read(root.require("layers"), image.layers);
   oci::read(root["bytes"], image.bytes);
   oci::read(root["created"], image.created);
   oci::read(root["command"], image.config.command);
@@ -74,6 +86,10 @@ Result<StoredImage> parse_image(const std::string& text, const std::string& path
   oci::read(root["workingDirectory"], image.config.working_directory);
   oci::read(root["user"], image.config.user);
   YETT_CHECK(reading.finish());
+  const bool good = version == 1 ? is_digest(image.tree)
+                                 : !image.layers.empty() && image.layers.size() <= kMostLayers &&
+                                       std::ranges::all_of(image.layers, is_digest);
+  if (!good) return fail(request_error(path, "names no layers", "remove it and import it again"));
   return image;
 }
 
@@ -85,6 +101,15 @@ Result<std::string> read_text(const std::string& path) {
   if (got < 0) return fail(errno_error("read", path));
   text.resize(static_cast<std::size_t>(got));
   return text;
+}
+
+Status write_text(const std::string& path, const std::string& text) {
+  const UniqueFd file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file.valid() ||
+      ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return fail(errno_error("write", path));
+  return {};
 }
 
 Status make_directory(const std::string& path) {
@@ -131,7 +156,7 @@ Result<UniqueFd> ImageStore::lock() const {
     ::mkdir(root_.substr(0, end).c_str(), 0755);
   if (::mkdir(root_.c_str(), 0700) != 0 && errno != EEXIST)
     return fail(errno_error("mkdir", root_));
-  YETT_CHECK(make_directory(root_ + "/trees"));
+  YETT_CHECK(make_directory(root_ + "/layers"));
   YETT_CHECK(make_directory(root_ + "/names"));
   UniqueFd file(::open((root_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.valid()) return fail(errno_error("open", root_ + "/lock"));
@@ -146,30 +171,39 @@ Result<std::string> ImageStore::make_work_directory() const {
   return path;
 }
 
-bool ImageStore::has_tree(const std::string& digest) const {
-  return ::access((tree_path(digest) + "/root").c_str(), F_OK) == 0;
+bool ImageStore::has_layer(const std::string& digest) const {
+  return ::access(layer_path(digest).c_str(), F_OK) == 0;
 }
 
-Status ImageStore::add_tree(const std::string& directory, const std::string& digest) const {
-  if (has_tree(digest)) return {};
-  YETT_CHECK(make_directory(tree_path(digest)));
+// Whole or not there: it is one when its root has been moved to its place.
+Status ImageStore::add_layer(const std::string& directory, const std::string& digest,
+                             std::uint64_t bytes) const {
+  if (has_layer(digest)) return {};
+  const std::string home = root_ + "/layers/" + digest;
+  YETT_CHECK(make_directory(home));
+  YETT_CHECK(write_text(home + "/bytes", std::to_string(bytes)));
   if (::chmod(directory.c_str(), 0755) != 0) return fail(errno_error("chmod", directory));
-  const std::string place = tree_path(digest) + "/root";
+  const std::string place = layer_path(digest);
   if (::rename(directory.c_str(), place.c_str()) != 0) return fail(errno_error("rename", place));
   return {};
+}
+
+std::uint64_t ImageStore::layer_bytes(const std::string& digest) const {
+  const auto text = read_text(root_ + "/layers/" + digest + "/bytes");
+  return text ? parse_decimal(*text).value_or(0) : 0;
+}
+
+std::vector<std::string> ImageStore::layer_paths(const StoredImage& image) const {
+  if (!image.tree.empty()) return {root_ + "/trees/" + image.tree + "/root"};
+  std::vector<std::string> paths;
+  for (const std::string& digest : image.layers) paths.push_back(layer_path(digest));
+  return paths;
 }
 
 Status ImageStore::add_name(const StoredImage& image) const {
   const std::string path = root_ + "/names/" + file_of(image.name);
   const std::string fresh = root_ + "/" + kWorkPrefix + std::to_string(::getpid()) + ".name";
-  const std::string text = text_of(image);
-  {
-    const UniqueFd file(
-        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.valid() ||
-        ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-      return fail(errno_error("write", fresh));
-  }
+  YETT_CHECK(write_text(fresh, text_of(image)));
   if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(errno_error("rename", path));
   return {};
 }
@@ -197,11 +231,17 @@ Result<StoredImage> ImageStore::find(const ImageName& name) const {
 
 Result<UsedImage> ImageStore::use(const ImageName& name) const {
   YETT_TRY(StoredImage image, find(name));
-  const std::string tree = tree_path(image.tree);
-  UniqueFd held(::open(tree.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!held.valid() || ::flock(held.get(), LOCK_SH | LOCK_NB) != 0 || !has_tree(image.tree))
-    return fail(errno_error("open", tree));
-  return UsedImage{.image = std::move(image), .path = tree + "/root", .in_use = std::move(held)};
+  UsedImage used{.image = std::move(image), .layers = {}, .in_use = {}};
+  used.layers = layer_paths(used.image);
+  for (const std::string& layer : used.layers) {
+    const std::string home = layer.substr(0, layer.rfind('/'));
+    UniqueFd held(::open(home.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const bool there = held.valid() && ::flock(held.get(), LOCK_SH | LOCK_NB) == 0 &&
+                       ::access(layer.c_str(), F_OK) == 0;
+    if (!there) return fail(errno_error("open", layer));
+    used.in_use.push_back(std::move(held));
+  }
+  return used;
 }
 
 Status ImageStore::remove_name(const ImageName& name) const {
@@ -211,25 +251,53 @@ Status ImageStore::remove_name(const ImageName& name) const {
   return {};
 }
 
-// SECURITY(images-in-use): a tree that a sandbox has as its lower layer is not taken from under it.
-Result<ImageStore::Pruned> ImageStore::prune() const {
-  std::set<std::string> named;
-  for (const StoredImage& image : list()) named.insert(image.tree);
-  Pruned pruned;
-  for (const std::string& digest : entries_of(root_ + "/trees")) {
+// SECURITY(images-in-use): a layer that a sandbox lies over is not taken from under it.
+Status ImageStore::prune_unnamed(const std::string& kind, const std::set<std::string>& named,
+                                 Pruned& pruned) const {
+  const std::string directory = root_ + "/" + kind;
+  for (const std::string& digest : entries_of(directory)) {
     if (named.contains(digest)) continue;
-    const UniqueFd tree(::open(tree_path(digest).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!tree.valid()) continue;
-    if (::flock(tree.get(), LOCK_EX | LOCK_NB) != 0) {
+    const UniqueFd layer(
+        ::open((directory + "/" + digest).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!layer.valid()) continue;
+    if (::flock(layer.get(), LOCK_EX | LOCK_NB) != 0) {
       pruned.still_used.push_back(digest);
       continue;
     }
-    YETT_CHECK(remove_below(root_ + "/trees", digest));
-    pruned.trees.push_back(digest);
+    YETT_CHECK(remove_below(directory, digest));
+    pruned.layers.push_back(digest);
   }
+  return {};
+}
+
+Result<ImageStore::Pruned> ImageStore::prune() const {
+  std::set<std::string> layers;
+  std::set<std::string> trees;
+  for (const std::string& file : entries_of(root_ + "/names")) {
+    // One that cannot be read may name any of them.
+    const std::string path = root_ + "/names/" + file;
+    YETT_TRY(const std::string text, read_text(path));
+    YETT_TRY(const StoredImage image, parse_image(text, path));
+    layers.insert(image.layers.begin(), image.layers.end());
+    trees.insert(image.tree);
+  }
+  Pruned pruned;
+  YETT_CHECK(prune_unnamed("layers", layers, pruned));
+  YETT_CHECK(prune_unnamed("trees", trees, pruned));
   for (const std::string& name : entries_of(root_))
     if (is_abandoned(name)) YETT_CHECK(remove_below(root_, name));
   return pruned;
+}
+
+Result<WorkDirectory> WorkDirectory::make(const ImageStore& store) {
+  YETT_TRY(std::string path, store.make_work_directory());
+  return WorkDirectory(std::move(path));
+}
+
+WorkDirectory::~WorkDirectory() {
+  const std::size_t slash = path_.rfind('/');
+  if (!path_.empty())
+    static_cast<void>(remove_below(path_.substr(0, slash), path_.substr(slash + 1)));
 }
 
 }  // namespace yett

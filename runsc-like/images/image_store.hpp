@@ -1,13 +1,21 @@
-// Imported images: trees by the digest of what they were unpacked from, and names for them.
-//   ROOT/trees/DIGEST/root   unpacked; never written again; many names and sandboxes share it
-//   ROOT/names/NAME%3aTAG    JSON: which tree, and how it wants to be run
+// Imported images: layers by the digest of what they were unpacked from, and names for lists of
+// them.
+//   ROOT/layers/DIGEST/root  unpacked once, in overlay's form (deletions are devices 0:0,
+//   directories
+//                            that hide what is below have an attribute); never written again;
+//                            images and sandboxes share it
+//   ROOT/layers/DIGEST/bytes how large it is
+//   ROOT/names/NAME%3aTAG    JSON: which layers, and how it wants to be run
+//   ROOT/trees/DIGEST/root   of an image that an earlier version imported: all its layers in one
 //   ROOT/new.PID.N           an import at work; taken away when its process is gone
 //   ROOT/lock                flock: held by whoever adds or removes
-// A sandbox holds a shared flock on its tree for as long as it runs.
+// A sandbox holds a shared flock on each of its layers for as long as it runs.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -28,16 +36,17 @@ struct ImageName {
 
 struct StoredImage {
   ImageName name;
-  std::string tree;  // 64 hexadecimal digits
+  std::vector<std::string> layers;  // the topmost last; 64 hexadecimal digits each
+  std::string tree;                 // of an earlier version, in place of layers; else empty
   ImageConfig config;
-  std::uint64_t bytes = 0;
-  std::string created;  // when it was imported
+  std::uint64_t bytes = 0;  // of all its layers
+  std::string created;      // when it was imported
 };
 
 struct UsedImage {
   StoredImage image;
-  std::string path;  // of the tree's root
-  UniqueFd in_use;   // keep it for as long as the tree is used
+  std::vector<std::string> layers;  // directories, the topmost last
+  std::vector<UniqueFd> in_use;     // keep them for as long as the layers are used
 };
 
 class ImageStore {
@@ -47,11 +56,18 @@ class ImageStore {
 
   // Held until the descriptor goes. Makes the store's directories.
   [[nodiscard]] Result<UniqueFd> lock() const;
-  // An empty directory of the store's for an import to work in; it is the caller's to remove.
+  // An empty directory of the store's; it is the caller's to remove.
   [[nodiscard]] Result<std::string> make_work_directory() const;
-  [[nodiscard]] bool has_tree(const std::string& digest) const;
-  // Moves `directory` to be the root of a tree. One that is there already stays.
-  [[nodiscard]] Status add_tree(const std::string& directory, const std::string& digest) const;
+  [[nodiscard]] bool has_layer(const std::string& digest) const;
+  // Moves `directory` to be the root of a layer. One that is there already stays.
+  [[nodiscard]] Status add_layer(const std::string& directory, const std::string& digest,
+                                 std::uint64_t bytes) const;
+  [[nodiscard]] std::uint64_t layer_bytes(const std::string& digest) const;
+  [[nodiscard]] std::string layer_path(const std::string& digest) const {
+    return root_ + "/layers/" + digest + "/root";
+  }
+  // Directories, the topmost last.
+  [[nodiscard]] std::vector<std::string> layer_paths(const StoredImage& image) const;
   [[nodiscard]] Status add_name(const StoredImage& image) const;
 
   [[nodiscard]] std::vector<StoredImage> list() const;  // sorted by name
@@ -61,17 +77,32 @@ class ImageStore {
   [[nodiscard]] Status remove_name(const ImageName& name) const;
 
   struct Pruned {
-    std::vector<std::string> trees;
+    std::vector<std::string> layers;
     std::vector<std::string> still_used;
   };
-  // Removes trees that no name and no sandbox has, and what imports that died have left.
+  // Removes layers that no name and no sandbox has, and what imports that died have left.
   [[nodiscard]] Result<Pruned> prune() const;
 
  private:
-  [[nodiscard]] std::string tree_path(const std::string& digest) const {
-    return root_ + "/trees/" + digest;
-  }
+  // Of those in ROOT/`kind` that are not `named`.
+  [[nodiscard]] Status prune_unnamed(const std::string& kind, const std::set<std::string>& named,
+                                     Pruned& pruned) const;
   std::string root_;
+};
+
+// An empty directory of the store's to unpack or copy into; gone with this object.
+class WorkDirectory {
+ public:
+  // Preconditions: the store is locked.
+  [[nodiscard]] static Result<WorkDirectory> make(const ImageStore& store);
+  WorkDirectory(WorkDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  WorkDirectory& operator=(WorkDirectory&&) = delete;
+  ~WorkDirectory();
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  explicit WorkDirectory(std::string path) : path_(std::move(path)) {}
+  std::string path_;
 };
 
 }  // namespace yett

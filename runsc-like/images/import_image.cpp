@@ -1,17 +1,19 @@
 #include "runsc-like/images/import_image.hpp"
 
 #include <fcntl.h>
-#include <sha256.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 
-#include "base/scope_exit.hpp"
 #include "base/text.hpp"
 #include "base/time_text.hpp"
+#include "ioctl_uapi/overlay_layers.hpp"
+#include "runsc-like/images/digest.hpp"
+#include "runsc-like/images/overlay_form.hpp"
 #include "runsc-like/oci/config/field.hpp"
 #include "runsc-like/oci/config/json_document.hpp"
 
@@ -48,21 +50,6 @@ Result<std::string> read_json_text(BorrowedFd directory, const std::string& path
   text.resize(size);
   return text;
 }
-
-class Digest {
- public:
-  Digest() { ::SHA256Init(&state_); }
-  void add(std::string_view bytes) {
-    ::SHA256Update(&state_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  }
-  std::string take() {
-    std::array<char, SHA256_DIGEST_STRING_LENGTH> text{};
-    return ::SHA256End(&state_, text.data());
-  }
-
- private:
-  SHA2_CTX state_{};
-};
 
 // From its beginning; the position is there again afterwards.
 Result<std::string> digest_of(const UniqueFd& file, const std::string& name) {
@@ -175,7 +162,8 @@ Result<Parts> read_layout(BorrowedFd layout) {
   YETT_TRY(parts.config, parse_image_config(config, "the image's configuration"));
   for (const std::string& digest : digests) {
     YETT_TRY(UniqueFd file, open_blob(layout, digest));
-    parts.layers.push_back({.file = std::move(file), .digest = digest});
+    YETT_TRY(std::string layer, hex_of(digest));
+    parts.layers.push_back({.file = std::move(file), .digest = std::move(layer)});
   }
   return parts;
 }
@@ -248,7 +236,7 @@ class Import {
   Status take_archive(const std::string& path) {
     UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
     if (!file.valid()) return fail(errno_error("import", path));
-    YETT_TRY(std::string digest, digest_of(file, path));
+    YETT_TRY(const std::string digest, digest_of(file, path));
     YETT_TRY(const std::string outer, make_directory("outer"));
     YETT_TRY(const Unpacked unpacked, unpack(std::move(file), path, outer, Whiteouts::plain_files));
     YETT_TRY(const UniqueFd directory, open_directory(outer));
@@ -261,12 +249,13 @@ class Import {
       return take_parts(parts);
     }
     imported_.left_out += unpacked.left_out;
-    imported_.image.bytes = unpacked.bytes;
-    return take_tree(directory.borrow(), outer, std::move(digest));
+    return take_tree(directory.borrow(), outer, digest, unpacked.bytes);
   }
 
-  // A root file system; or a bundle, which says in config.json how it wants to be run.
-  Status take_tree(BorrowedFd directory, const std::string& path, std::string digest) {
+  // A root file system; or a bundle, which says in config.json how it wants to be run. As a layer
+  // of an image the same archive would be unpacked in another way, so its name is another.
+  Status take_tree(BorrowedFd directory, const std::string& path, const std::string& archive,
+                   std::uint64_t bytes) {
     std::string root = path;
     if (is_there(directory, "config.json") && is_there(directory, "rootfs")) {
       YETT_TRY(const std::string text, read_json_text(directory, "config.json"));
@@ -274,8 +263,11 @@ class Import {
       root += "/rootfs";
       YETT_CHECK(check_is_directory(root));
     }
-    imported_.image.tree = std::move(digest);
-    return store_.add_tree(root, imported_.image.tree);
+    Digest digest;
+    digest.add("root file system " + archive);
+    imported_.image.layers = {digest.take()};
+    imported_.image.bytes = bytes;
+    return store_.add_layer(root, imported_.image.layers.front(), bytes);
   }
 
   static Status check_is_directory(const std::string& path) {
@@ -285,20 +277,43 @@ class Import {
   }
 
   Status take_parts(const Parts& parts) {
-    Digest digest;
-    for (const Layer& layer : parts.layers) digest.add(layer.digest + "\n");
-    imported_.image.tree = digest.take();
     imported_.image.config = parts.config;
-    if (store_.has_tree(imported_.image.tree)) return {};
-    YETT_TRY(const std::string root, make_directory("root"));
+    std::vector<std::string>& layers = imported_.image.layers;
     for (const Layer& layer : parts.layers) {
-      UniqueFd file(::fcntl(layer.file.get(), F_DUPFD_CLOEXEC, 3));
-      YETT_TRY(const Unpacked unpacked,
-               unpack(std::move(file), "layer " + layer.digest, root, Whiteouts::applied));
-      imported_.image.bytes += unpacked.bytes;
-      imported_.left_out += unpacked.left_out;
+      YETT_CHECK(take_layer(layer));
+      // One that is there twice, as empty ones are, says nothing where it lies lower; and one that
+      // hides all that is below the root is the lowest.
+      std::erase(layers, layer.digest);
+      if (hides_all_below(layer.digest)) layers.clear();
+      layers.push_back(layer.digest);
     }
-    return store_.add_tree(root, imported_.image.tree);
+    if (layers.empty()) return fail(request_error("image", "it has no layers"));
+    if (layers.size() > kMostLayers)
+      return fail(request_error("image",
+                                "it has more than " + std::to_string(kMostLayers) + " layers",
+                                "squash it: podman build --squash-all"));
+    for (const auto& [digest, layer] : fresh_)
+      YETT_CHECK(store_.add_layer(layer.path, digest, layer.bytes));
+    for (const std::string& layer : layers) imported_.image.bytes += store_.layer_bytes(layer);
+    return {};
+  }
+
+  Status take_layer(const Layer& layer) {
+    if (store_.has_layer(layer.digest) || fresh_.contains(layer.digest)) return {};
+    YETT_TRY(const std::string root, make_directory(layer.digest.c_str()));
+    UniqueFd file(::fcntl(layer.file.get(), F_DUPFD_CLOEXEC, 3));
+    YETT_TRY(const Unpacked unpacked,
+             unpack(std::move(file), "layer " + layer.digest, root, Whiteouts::overlay));
+    imported_.left_out += unpacked.left_out;
+    fresh_[layer.digest] = {.path = root, .bytes = unpacked.bytes};
+    return {};
+  }
+
+  [[nodiscard]] bool hides_all_below(const std::string& digest) const {
+    const auto fresh = fresh_.find(digest);
+    const std::string path = fresh == fresh_.end() ? store_.layer_path(digest) : fresh->second.path;
+    const UniqueFd root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return root.valid() && hides_below(root.borrow());
   }
 
   Result<std::string> make_directory(const char* name) const {
@@ -317,6 +332,12 @@ class Import {
   const ImageStore& store_;
   std::string work_;
   UnpackBounds bounds_;
+  // Layers that the store has not: it gets them when all of the image's are there.
+  struct FreshLayer {
+    std::string path;
+    std::uint64_t bytes = 0;
+  };
+  std::map<std::string, FreshLayer> fresh_;
   ImportedImage imported_;
 };
 
@@ -325,12 +346,8 @@ class Import {
 Result<ImportedImage> import_image(const ImageStore& store, const std::string& path,
                                    const ImageName& name, UnpackBounds bounds) {
   YETT_TRY(const UniqueFd held, store.lock());
-  YETT_TRY(const std::string work, store.make_work_directory());
-  const ScopeExit remove_work([&] {
-    if (const auto parent = open_directory(store.root()))
-      static_cast<void>(remove_tree(parent->borrow(), work.substr(store.root().size() + 1)));
-  });
-  return Import(store, work, bounds).run(path, name);
+  YETT_TRY(const WorkDirectory work, WorkDirectory::make(store));
+  return Import(store, work.path(), bounds).run(path, name);
 }
 
 }  // namespace yett

@@ -1,18 +1,15 @@
 #include "runsc-like/images/unpack.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
-#include <memory>
 #include <vector>
 
 #include "base/text.hpp"
+#include "runsc-like/images/beneath.hpp"
+#include "runsc-like/images/overlay_form.hpp"
 
 namespace yett {
 namespace {
@@ -21,15 +18,6 @@ constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
 constexpr std::size_t kLongestPath = 4000;
 constexpr mode_t kKeptMode = 01777;
-
-// SECURITY(unpack-beneath): no link on the way, no step upwards, no other mount.
-UniqueFd open_beneath(BorrowedFd root, const std::string& path, int flags) {
-  struct open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
-  return UniqueFd(static_cast<int>(
-      ::syscall(SYS_openat2, root.get(), path.empty() ? "." : path.c_str(), &how, sizeof how)));
-}
 
 Error refused(const std::string& path, const char* why) {
   return request_error(escape_for_terminal(path.substr(0, 200)), why,
@@ -51,6 +39,25 @@ Result<std::vector<std::string>> parts_of(const std::string& path) {
   return parts;
 }
 
+enum class Found { nothing, directory, deletion, other };
+Found look_at(BorrowedFd directory, const std::string& name) {
+  struct stat status{};
+  if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+    return Found::nothing;
+  if (S_ISDIR(status.st_mode)) return Found::directory;
+  return S_ISCHR(status.st_mode) && status.st_rdev == 0 ? Found::deletion : Found::other;
+}
+
+// A directory where there may be a deletion of what lower layers have: it then hides theirs.
+Status need_directory(BorrowedFd parent, const std::string& name, Found found) {
+  if (found == Found::directory) return {};
+  if (found == Found::deletion) YETT_CHECK(remove_tree(parent, name));
+  if (::mkdirat(parent.get(), name.c_str(), 0755) != 0) return fail(errno_error("mkdir", name));
+  if (found != Found::deletion) return {};
+  const UniqueFd made = open_beneath(parent, name, O_RDONLY | O_DIRECTORY);
+  return made.valid() ? hide_below(made.borrow()) : fail(errno_error("open", name));
+}
+
 struct Place {
   UniqueFd parent;
   std::string name;  // empty: the root itself
@@ -65,24 +72,15 @@ Result<Place> find_place(BorrowedFd root, const std::string& path) {
     way += (way.empty() ? "" : "/") + parts[i];
     if (open_beneath(root, way, O_PATH | O_DIRECTORY).valid()) continue;
     const UniqueFd directory = open_beneath(root, above, O_PATH | O_DIRECTORY);
-    if (!directory.valid() || ::mkdirat(directory.get(), parts[i].c_str(), 0755) != 0)
+    const Found found = directory.valid() ? look_at(directory.borrow(), parts[i]) : Found::other;
+    if (found == Found::other)
       return fail(refused(path, "lies below something that is no directory"));
+    YETT_CHECK(need_directory(directory.borrow(), parts[i], found));
   }
   Place place{.parent = open_beneath(root, way, O_RDONLY | O_DIRECTORY),
               .name = parts.empty() ? "" : parts.back()};
   if (!place.parent.valid()) return fail(errno_error("open", way));
   return place;
-}
-
-std::vector<std::string> names_in(int directory) {
-  std::vector<std::string> names;
-  const int copy = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(copy), ::closedir);
-  if (!listing) return names;
-  while (const dirent* entry = ::readdir(listing.get()))
-    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
-      names.emplace_back(entry->d_name);
-  return names;
 }
 
 class Unpacker {
@@ -96,7 +94,7 @@ class Unpacker {
     const auto found = find_place(root_, entry.path);
     if (!found) return fail(found.error());
     const Place& place = *found;
-    if (whiteouts == Whiteouts::applied && place.name.starts_with(kWhiteout))
+    if (whiteouts == Whiteouts::overlay && place.name.starts_with(kWhiteout))
       return white_out(place);
     if (place.name.empty()) return {};
     switch (entry.kind) {
@@ -124,30 +122,28 @@ class Unpacker {
                  .mend = "raise --max-size if you trust it"};
   }
 
-  // A layer's file that hides what lower layers have.
+  // A layer's file that hides what the layers below have; what the layer itself has there stays.
   static Status white_out(const Place& place) {
-    if (place.name == kOpaque) {
-      for (const std::string& name : names_in(place.parent.get()))
-        YETT_CHECK(remove_tree(place.parent.borrow(), name));
-      return {};
-    }
+    if (place.name == kOpaque) return hide_below(place.parent.borrow());
     const std::string hidden = place.name.substr(kWhiteout.size());
     if (hidden.empty() || hidden == "." || hidden == "..")
       return fail(refused(place.name, "is no name of a whiteout"));
-    return remove_tree(place.parent.borrow(), hidden);
+    if (hidden.starts_with(kWhiteout)) return {};  // aufs's own business
+    const Found found = look_at(place.parent.borrow(), hidden);
+    if (found == Found::directory) {
+      const UniqueFd inside = open_beneath(place.parent.borrow(), hidden, O_RDONLY | O_DIRECTORY);
+      return inside.valid() ? hide_below(inside.borrow()) : fail(errno_error("open", hidden));
+    }
+    if (found != Found::nothing) return {};
+    return make_deletion(place.parent.borrow(), hidden);
   }
 
   static Status make_directory(const Place& place, const ArchiveEntry& entry) {
-    const mode_t mode = entry.mode & kKeptMode;
-    struct stat status{};
-    const bool there =
-        ::fstatat(place.parent.get(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-    if (there && !S_ISDIR(status.st_mode))
-      YETT_CHECK(remove_tree(place.parent.borrow(), place.name));
-    if (::mkdirat(place.parent.get(), place.name.c_str(), 0755) != 0 && errno != EEXIST)
-      return fail(errno_error("mkdir", entry.path));
+    const Found found = look_at(place.parent.borrow(), place.name);
+    if (found == Found::other) YETT_CHECK(remove_tree(place.parent.borrow(), place.name));
+    YETT_CHECK(need_directory(place.parent.borrow(), place.name, found));
     const UniqueFd made = open_beneath(place.parent.borrow(), place.name, O_RDONLY | O_DIRECTORY);
-    if (!made.valid() || ::fchmod(made.get(), mode) != 0)
+    if (!made.valid() || ::fchmod(made.get(), entry.mode & kKeptMode) != 0)
       return fail(errno_error("chmod", entry.path));
     return {};
   }
@@ -224,7 +220,7 @@ Status remove_tree(BorrowedFd directory, const std::string& name) {
   const UniqueFd inside(
       ::openat(directory.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!inside.valid()) return fail(errno_error("open", name));
-  for (const std::string& each : names_in(inside.get()))
+  for (const std::string& each : names_in(inside.borrow()))
     YETT_CHECK(remove_tree(inside.borrow(), each));
   if (::unlinkat(directory.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
   return fail(errno_error("rmdir", name));

@@ -17,7 +17,9 @@ struct UnpackBounds {
   std::uint64_t entries = 2'000'000;
 };
 
-enum class Whiteouts { plain_files, applied };
+// What ".wh.NAME" in an archive means: nothing, or, in a layer, that NAME of the layers below is
+// deleted; this is kept as overlayfs has it.
+enum class Whiteouts { plain_files, overlay };
 
 struct Unpacked {
   std::uint64_t bytes = 0;

@@ -51,6 +51,7 @@ Status SandboxRecord::started(const Started& started) {
   state_.cgroups = started.cgroups;
   state_.cgroup_v2 = started.cgroup_v2;
   state_.cgroup_path = started.cgroup_path;
+  state_.sandbox->mounts = started.mounts;
   state_.sandbox->supervisor = ::getpid();
   state_.sandbox->supervisor_start = oci::process_start_time(::getpid()).value_or(0);
   YETT_CHECK(directory_.write_state(state_));

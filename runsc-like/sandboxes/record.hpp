@@ -31,6 +31,7 @@ class SandboxRecord {
     std::vector<std::string> cgroups;
     bool cgroup_v2 = false;
     std::string cgroup_path;
+    std::vector<std::string> mounts;
   };
   // The calling process is the supervisor.
   [[nodiscard]] Status started(const Started& started);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "ioctl_uapi/mount_api.hpp"
+#include "ioctl_uapi/overlay_layers.hpp"
 
 namespace yett {
 namespace {
@@ -79,14 +80,41 @@ ChildResult set_layer(int context, const char* key, int fd) {
   return from_kernel(sys_fsconfig_string(context, key, path));
 }
 
-ChildResult configure_overlay(int context, int lower, int upper, int work) {
-  YETT_STEP(set_layer(context, "lowerdir", lower));
-  YETT_STEP(set_layer(context, "upperdir", upper));
-  YETT_STEP(set_layer(context, "workdir", work));
+// In the staging tmpfs, for the links to one image's layers; a sandbox has one image.
+ChildResult set_layers(int context, const std::vector<std::string>& layers, int staging) {
+  const char* paths[kMostLayers];
+  if (layers.size() > kMostLayers) return E2BIG;
+  for (std::size_t i = 0; i < layers.size(); ++i) paths[i] = layers[i].c_str();
+  YETT_STEP(from_libc(::mkdirat(staging, "layers", 0755)));
+  const int names = ::openat(staging, "layers", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (names < 0) return errno;
+  const int set = sys_fsconfig_layers(context, names, {paths, layers.size()});
+  ::close(names);
+  return from_kernel(set);
+}
+
+ChildResult set_lower(int context, OverlayLower lower, int staging) {
+  return lower.layers == nullptr ? set_layer(context, "lowerdir", lower.directory)
+                                 : set_layers(context, *lower.layers, staging);
+}
+
+ChildResult follow_nothing(int context) {
   // SECURITY(overlay-xattr): a hostile image may carry overlay's own attributes; none is followed.
   YETT_STEP(from_kernel(sys_fsconfig_string(context, "redirect_dir", "nofollow")));
   YETT_STEP(from_kernel(sys_fsconfig_string(context, "metacopy", "off")));
   return from_kernel(sys_fsconfig_string(context, "index", "off"));
+}
+
+ChildResult configure_overlay(int context, OverlayLower lower, int staging, int upper, int work) {
+  YETT_STEP(set_lower(context, lower, staging));
+  YETT_STEP(set_layer(context, "upperdir", upper));
+  YETT_STEP(set_layer(context, "workdir", work));
+  return follow_nothing(context);
+}
+
+ChildResult configure_layers(int context, const std::vector<std::string>& layers, int staging) {
+  YETT_STEP(set_layers(context, layers, staging));
+  return follow_nothing(context);
 }
 
 // The directory below which `upper` and `work` live: the kept one (idmapped when asked), or a fresh
@@ -189,7 +217,7 @@ int make_tmpfs(const TmpfsShape& shape, unsigned uid, unsigned gid, std::uint64_
   return created(context, configure_tmpfs(context, shape, uid, gid), attributes);
 }
 
-int make_overlay(const MountEntry& entry, int lower, int staging, int id_map, unsigned uid,
+int make_overlay(const MountEntry& entry, OverlayLower lower, int staging, int id_map, unsigned uid,
                  unsigned gid, std::uint64_t attributes) {
   const int layers = open_layers(entry, staging, id_map);
   if (layers < 0) return layers;
@@ -197,11 +225,17 @@ int make_overlay(const MountEntry& entry, int lower, int staging, int id_map, un
   const int work = open_layer(layers, "work", entry, uid, gid);
   int result = upper < 0 ? upper : work < 0 ? work : sys_fsopen("overlay");
   if (result >= 0)
-    result = created(result, configure_overlay(result, lower, upper, work), attributes);
+    result = created(result, configure_overlay(result, lower, staging, upper, work), attributes);
   if (upper >= 0) ::close(upper);
   if (work >= 0) ::close(work);
   ::close(layers);
   return result;
+}
+
+int make_layers(const std::vector<std::string>& layers, int staging, std::uint64_t attributes) {
+  const int context = sys_fsopen("overlay");
+  if (context < 0) return context;
+  return created(context, configure_layers(context, layers, staging), attributes);
 }
 
 }  // namespace yett

@@ -39,11 +39,19 @@ struct TmpfsShape {
 // A detached tmpfs. fd or -errno.
 [[nodiscard]] int make_tmpfs(const TmpfsShape& shape, unsigned uid, unsigned gid,
                              std::uint64_t attributes);
+// What an overlay lies over: one directory, or several that are named by path (the topmost last).
+struct OverlayLower {
+  int directory = -1;
+  const std::vector<std::string>* layers = nullptr;
+};
 // A detached overlay: upper and work below `entry.upper`, or below a fresh tmpfs of
-// entry.size_bytes. fd or -errno. `lower` is a directory's fd; `id_map`: user namespace to idmap a
-// kept upper by, or -1.
-[[nodiscard]] int make_overlay(const MountEntry& entry, int lower, int staging, int id_map,
+// entry.size_bytes. fd or -errno. `id_map`: user namespace to idmap a kept upper by, or -1. With
+// layers the working directory is another afterwards.
+[[nodiscard]] int make_overlay(const MountEntry& entry, OverlayLower lower, int staging, int id_map,
                                unsigned uid, unsigned gid, std::uint64_t attributes);
+// The layers alone, read-only. fd or -errno.
+[[nodiscard]] int make_layers(const std::vector<std::string>& layers, int staging,
+                              std::uint64_t attributes);
 
 // Writes `value` in decimal at the end of `buffer` (of `size`) and returns where it begins:
 // snprintf may allocate.

@@ -90,9 +90,9 @@ ChildResult mount_overlay(const Work& work) {
   const int lower = open_lower(work);
   if (lower == -ENOENT && work.entry->optional) return kDone;
   if (lower < 0) return from_kernel(lower);
-  const int mount =
-      make_overlay(*work.entry, lower, work.staging, work.id_map, work.identity().host_uid,
-                   work.identity().host_gid, mount_attributes(*work.entry));
+  const int mount = make_overlay(*work.entry, {.directory = lower}, work.staging, work.id_map,
+                                 work.identity().host_uid, work.identity().host_gid,
+                                 mount_attributes(*work.entry));
   ::close(lower);
   return attach(work, mount);
 }
@@ -300,10 +300,13 @@ int attach_in_staging(int staging, const char* name, int mount) {
   return moved < 0 ? moved : mount;
 }
 
-// The image's detached mount: the parent's for a package, a copy of the directory's own otherwise.
-// fd or -errno.
-int image_mount(const RootfsInputs& inputs) {
+// The image's detached mount: the parent's for a package, its layers together, or a copy of the
+// directory's own. fd or -errno.
+int image_mount(const RootfsInputs& inputs, int staging) {
   if (inputs.image_mount >= 0) return inputs.image_mount;
+  if (!inputs.plan->image_layers.empty())
+    return make_layers(inputs.plan->image_layers, staging,
+                       mount_flags::kReadOnly | mount_flags::kNoSuid | mount_flags::kNoDev);
   const int mount =
       sys_open_tree_clone(AT_FDCWD, inputs.plan->image_path.c_str(), Subtree::only_this_mount);
   if (mount < 0) return mount;
@@ -337,16 +340,20 @@ ChildResult mount_root(const RootfsInputs& inputs, RootfsState& state) {
     state.staging = staging_tmpfs(inputs);
     if (state.staging < 0) return from_kernel(state.staging);
   }
-  if (plan.image_kind != ImageKind::host) {
-    state.image = attach_in_staging(state.staging, "image", image_mount(inputs));
+  // Several layers become the root as they are: an overlay over an overlay would look twice.
+  const bool layered = entry.kind == MountKind::root_image && !plan.image_layers.empty();
+  if (plan.image_kind != ImageKind::host && !layered) {
+    state.image = attach_in_staging(state.staging, "image", image_mount(inputs, state.staging));
     if (state.image < 0) return from_kernel(state.image);
   }
   const unsigned uid = plan.identity.host_uid;
   const unsigned gid = plan.identity.host_gid;
   const int id_map = inputs.id_maps == nullptr ? -1 : inputs.id_maps[0];
+  const OverlayLower lower{.directory = state.image,
+                           .layers = layered ? &plan.image_layers : nullptr};
   int root = entry.kind == MountKind::root_tmpfs ? make_tmpfs(shape_of(entry), uid, gid, attributes)
              : entry.kind == MountKind::root_image
-                 ? make_overlay(entry, state.image, state.staging, id_map, uid, gid, attributes)
+                 ? make_overlay(entry, lower, state.staging, id_map, uid, gid, attributes)
                  : -EINVAL;
   if (root < 0) return from_kernel(root);
   const int moved = state.staging >= 0 ? attach_in_staging(state.staging, "root", root)

@@ -82,6 +82,7 @@ SandboxPlan start_plan(const PlanInputs& inputs) {
   plan.policy_hash = hash_policy(inputs.policy);
   plan.image_kind = request.image_kind;
   plan.image_path = request.image_path;
+  plan.image_layers = request.image_layers;
   plan.hostname = request.hostname;
   plan.process = make_process(request);
   plan.identity = make_identity(inputs);

@@ -204,6 +204,7 @@ struct SandboxPlan {
   std::string policy_hash;  // sha256 of the canonical policy, hex
   ImageKind image_kind = ImageKind::host;
   std::string image_path;
+  std::vector<std::string> image_layers;  // of an image of several: the topmost last, image_path
   std::string hostname;
   ProcessPlan process;
   IdentityPlan identity;

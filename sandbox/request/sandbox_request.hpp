@@ -29,8 +29,9 @@ struct IdRequest {
 struct SandboxRequest {
   std::string name;  // empty: chosen from the supervisor's pid
   ImageKind image_kind = ImageKind::host;
-  std::string image_path;   // directory or package file; absolute
-  std::string overlay_dir;  // --overlay: the kept upper layer; empty: a tmpfs
+  std::string image_path;                 // directory or package file; absolute
+  std::vector<std::string> image_layers;  // directories, the topmost last; empty: image_path alone
+  std::string overlay_dir;                // --overlay: the kept upper layer; empty: a tmpfs
   std::vector<std::string>
       overlay_host_dirs;  // --overlay-dirs: the host's own top directories, each under an overlay
   std::string exec_dir;   // --exec-dir: where the package is mounted in ROCKER's form

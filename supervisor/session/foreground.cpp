@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <map>
+#include <span>
 #include <utility>
 
 #include "sandbox/guard/cgroup.hpp"
@@ -287,6 +288,8 @@ Status tell_started(const SessionOptions& options, const SessionReport& report,
     started.cgroups = parts.cgroup->directories();
     started.cgroup_v2 = parts.cgroup->has_v2();
   }
+  for (const MountEntry& entry : std::span(report.plan.mounts).subspan(1))
+    started.mounts.push_back(entry.target);
   return options.on_started(started);
 }
 

@@ -21,7 +21,8 @@ struct StartedSession {
   int app_pid = 0;                   // the program's; 0: it has ended already
   std::vector<std::string> cgroups;  // directories, v2's first where there is one
   bool cgroup_v2 = false;
-  std::string cgroup_path;  // of all of them, below each hierarchy's mount
+  std::string cgroup_path;          // of all of them, below each hierarchy's mount
+  std::vector<std::string> mounts;  // places inside that something else than the root is mounted on
 };
 
 struct SessionOptions {

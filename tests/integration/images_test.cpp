@@ -1,56 +1,16 @@
 // yett images: importing what others packed, running it, and what hostile archives get.
 #include <gtest/gtest.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <filesystem>
 
-#include "tests/support/require.hpp"
-#include "tests/support/yett_runner.hpp"
+#include "tests/integration/images_fixture.hpp"
 
 namespace yett::test {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Images : public ::testing::Test {
- protected:
-  void SetUp() override {
-    YETT_REQUIRE(::geteuid() == 0, "sandboxes need root");
-    YETT_REQUIRE(::access("/bin/busybox", X_OK) == 0, "busybox is not installed");
-    std::string path = "/tmp/yett-images-XXXXXX";
-    ASSERT_NE(::mkdtemp(path.data()), nullptr);
-    directory_ = path;
-    const RunResult made = run_program(
-        {"python3", YETT_SOURCE_DIR "/tests/integration/make_archives.py", directory_ + "/in"});
-    ASSERT_EQ(made.exit_status, 0) << made.text();
-  }
-  void TearDown() override {
-    if (!directory_.empty()) fs::remove_all(directory_);
-  }
-
-  [[nodiscard]] std::string in(const std::string& name) const { return directory_ + "/in/" + name; }
-  [[nodiscard]] std::string store() const { return directory_ + "/store"; }
-  [[nodiscard]] RunResult images(std::vector<std::string> words) const {
-    words.insert(words.begin(), {"images", "--image-root", store()});
-    return run_yett(std::move(words));
-  }
-  [[nodiscard]] RunResult run(std::vector<std::string> words, RunOptions options = {}) const {
-    words.insert(words.begin(), {"run", "--image-root", store()});
-    return run_yett(std::move(words), std::move(options));
-  }
-  void import_well(const std::string& file, const std::string& name) const {
-    const RunResult imported = images({"import", in(file), name});
-    ASSERT_EQ(imported.exit_status, 0) << imported.text();
-  }
-  [[nodiscard]] std::size_t trees() const {
-    if (!fs::exists(store() + "/trees")) return 0;
-    return static_cast<std::size_t>(
-        std::distance(fs::directory_iterator(store() + "/trees"), fs::directory_iterator()));
-  }
-
-  std::string directory_;
-};
+using Images = ImagesFixture;
 
 TEST_F(Images, OfEachKindRunWithTheirConfiguration) {
   for (const char* file : {"layout", "oci.tar", "docker.tar"}) {
@@ -93,14 +53,14 @@ TEST_F(Images, AreListedRemovedAndPruned) {
   import_well("layout", "team/app:2");
   import_well("root.tar", "root");
   EXPECT_EQ(images({"-q"}).out, "root:latest\nteam/app:1\nteam/app:2\n");
-  EXPECT_EQ(trees(), 2U) << "one for both tags";
+  EXPECT_EQ(layers(), 3U) << "two for both tags";
   EXPECT_NE(images({}).out.find("team/app"), std::string::npos);
   EXPECT_NE(images({"--format", "json"}).out.find("\"tag\":\"latest\""), std::string::npos);
   EXPECT_EQ(images({"rm", "team/app:1"}).exit_status, 0);
   EXPECT_EQ(images({"prune"}).out, "") << "the other tag has it";
   EXPECT_EQ(images({"rm", "team/app:2", "root"}).exit_status, 0);
   EXPECT_EQ(images({"prune"}).exit_status, 0);
-  EXPECT_EQ(trees(), 0U);
+  EXPECT_EQ(layers(), 0U);
   EXPECT_EQ(run({"root", "--", "true"}).exit_status, 125);
 }
 
@@ -115,11 +75,11 @@ TEST_F(Images, InUseAreKept) {
   const RunResult pruned = images({"prune"});
   EXPECT_EQ(pruned.out, "");
   EXPECT_NE(pruned.err.find("a sandbox uses it"), std::string::npos) << pruned.text();
-  EXPECT_EQ(trees(), 1U);
+  EXPECT_EQ(layers(), 1U);
   running.kill(SIGTERM);
   running.wait();
   EXPECT_EQ(images({"prune"}).exit_status, 0);
-  EXPECT_EQ(trees(), 0U);
+  EXPECT_EQ(layers(), 0U);
 }
 
 TEST_F(Images, AreNotWrittenBySandboxes) {
@@ -185,12 +145,12 @@ TEST_F(Images, HostileOnesAreRefusedWhole) {
     EXPECT_EQ(refused.exit_status, 1) << each.path() << ": " << refused.text();
     EXPECT_NE(refused.err.find("yett: images:"), std::string::npos) << refused.text();
   }
-  EXPECT_EQ(rows, 13U);
+  EXPECT_EQ(rows, 14U);
   EXPECT_FALSE(fs::exists("/tmp/yett-escaped"));
   EXPECT_FALSE(fs::exists(directory_ + "/yett-escaped"));
   EXPECT_FALSE(fs::exists(store() + "/yett-escaped"));
   EXPECT_EQ(images({"-q"}).out, "");
-  EXPECT_EQ(trees(), 0U);
+  EXPECT_EQ(layers(), 0U);
   for (const auto& left : fs::directory_iterator(store()))
     EXPECT_FALSE(left.path().filename().string().starts_with("new.")) << left.path();
   import_well("link-replaced.tar", "good");

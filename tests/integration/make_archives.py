@@ -9,7 +9,7 @@ import sys
 import tarfile
 import zipfile
 
-APPLETS = "sh ls cat echo id pwd sleep true touch env".split()
+APPLETS = "sh ls cat echo id pwd sleep true touch env rm mkdir ln mv mkfifo truncate find".split()
 BUSYBOX = pathlib.Path("/bin/busybox").read_bytes()
 PASSWD = b"root:x:0:0::/:/bin/sh\napp:x:4321:4322::/:/bin/sh\n"
 
@@ -92,6 +92,38 @@ def make_good(out):
         bundle.writestr(info, BUSYBOX)
 
 
+def changeable():
+    """A directory whose entries everybody may change."""
+    every = [(entry("data" + name, tarfile.DIRTYPE, mode=0o777), None) for name in ("", "/tree", "/tree/deep")]
+    return every + [(entry("data/" + name, mode=0o666), name.encode() + b"\n")
+                    for name in ("old", "gone", "kept", "tree/leaf", "tree/deep/leaf")]
+
+
+def make_layered(out):
+    """Images of several layers: what one layer does to those below it."""
+    base = tar(rootfs() + changeable())
+    config = {"config": {"Cmd": ["/bin/sh", "-c", "cd /data && find . | /bin/busybox sort"], "Env": ["PATH=/bin"]}}
+
+    def image(name, *layers):
+        layout = Layout(out / name)
+        layout.finish([layout.blob(layer) for layer in layers], config)
+
+    def empty(name):
+        return entry(name, mode=0o644), b""
+
+    image("changeable", base)
+    image("layers-shared", base, tar([directory("data"), empty("data/added")]))
+    image("layers-deleted", base, tar([directory("data"), empty("data/.wh.gone"), empty("data/.wh.tree")]))
+    image("layers-opaque", base, tar([directory("data"), directory("data/tree"), empty("data/tree/fresh"),
+                                      empty("data/tree/.wh..wh..opq")]))
+    image("layers-again", base, tar([directory("data"), empty("data/.wh.tree"), empty("data/tree/fresh")]))
+    image("layers-file-for-directory", base, tar([directory("data"), empty("data/tree")]))
+    image("layers-all-hidden", tar([empty("secret")]), tar([empty(".wh..wh..opq")] + rootfs() + changeable()))
+    image("layers-same", base, tar([empty("x")]), base, tar([empty("x")]), base)
+    image("layers-many", base, *[tar([directory("data"), empty("data/%03d" % i)]) for i in range(119)])
+    image("layers-too-many", base, *[tar([empty("%03d" % i)]) for i in range(120)])
+
+
 def make_hostile(out):
     secret = (entry("x", mode=0o644), b"written by the archive\n")
 
@@ -113,6 +145,7 @@ def make_hostile(out):
         "below-a-file": [at("f"), at("f/g")],
         "long-name": [at("/".join(["d" * 200] * 30))],
         "whiteout-up": [(entry(".wh...", mode=0o644), b"")],
+        "whiteout-of-nothing": [(entry("d/.wh.", mode=0o644), b"")],
     }
     for name, entries in hostile.items():
         layout = Layout(out / ("hostile-" + name))
@@ -146,6 +179,7 @@ def main():
     out = pathlib.Path(sys.argv[1])
     os.makedirs(out, exist_ok=True)
     make_good(out)
+    make_layered(out)
     make_hostile(out)
     make_broken(out)
 

@@ -22,7 +22,8 @@ void write_sandbox(JsonWriter& json, const SandboxFacts& facts) {
   json.key("sandbox").begin_object().member("supervisor", facts.supervisor);
   json.member("supervisorStart", facts.supervisor_start).member("image", facts.image);
   json.member("command", facts.command).member("log", facts.log);
-  json.member("removeAtEnd", facts.remove_at_end).end_object();
+  json.member("removeAtEnd", facts.remove_at_end).member("layers", facts.layers);
+  json.member("overlay", facts.overlay).member("mounts", facts.mounts).end_object();
 }
 
 void read(const Field& field, SandboxFacts& facts) {
@@ -32,6 +33,9 @@ void read(const Field& field, SandboxFacts& facts) {
   read(field["command"], facts.command);
   read(field["log"], facts.log);
   read(field["removeAtEnd"], facts.remove_at_end);
+  read(field["layers"], facts.layers);
+  read(field["overlay"], facts.overlay);
+  read(field["mounts"], facts.mounts);
 }
 
 bool allowed_in_id(char byte) {

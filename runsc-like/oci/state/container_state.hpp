@@ -24,6 +24,9 @@ struct SandboxFacts {
   std::vector<std::string> command;
   std::string log;  // file; empty: its output went to its caller
   bool remove_at_end = false;
+  std::vector<std::string> layers;  // what its root lies over, topmost last; empty: the host
+  std::string overlay;              // --overlay: keeps what it writes; empty: nothing is kept
+  std::vector<std::string> mounts;  // places inside that something else is mounted on
 };
 
 struct ContainerState {
