@@ -1,70 +1,226 @@
 #include "runsc-like/images/archive_reader.hpp"
 
-#include <archive.h>
-#include <archive_entry.h>
-#include <sys/stat.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+#include "base/text.hpp"
+#include "ioctl_uapi/clone.hpp"
+#include "runsc-like/images/archive_parser.hpp"
+#include "sandbox/package/confined_reader.hpp"
 
 namespace yett {
 namespace {
 
-EntryKind kind_of(archive_entry* entry) {
-  if (archive_entry_hardlink(entry) != nullptr) return EntryKind::hard_link;
-  switch (archive_entry_filetype(entry)) {
-    case AE_IFREG:
-      return EntryKind::file;
-    case AE_IFDIR:
-      return EntryKind::directory;
-    case AE_IFLNK:
-      return EntryKind::symlink;
-    default:
-      return EntryKind::other;
+// From the child to its parent: a header, and `size` bytes. Of an entry they are EntryHeader, its
+// path and its link; of data at most kMostData bytes of the last entry's file.
+enum class MessageKind : std::uint32_t { entry, data, end, error };
+struct Message {
+  MessageKind kind = MessageKind::error;
+  std::uint32_t size = 0;
+};
+struct EntryHeader {
+  std::int64_t modified = 0;
+  EntryKind kind = EntryKind::other;
+  std::uint32_t mode = 0;
+  std::uint32_t path_size = 0;
+  std::uint32_t link_size = 0;
+};
+constexpr std::uint32_t kMostData = 65536;
+constexpr std::uint32_t kMostText = 65536;  // of a path, a link, an error
+constexpr std::uint32_t kMostEntry = sizeof(EntryHeader) + 2 * kMostText;
+
+// ---- the child ----------------------------------------------------------------------------------
+
+bool send(int fd, const void* data, std::size_t size) {
+  const auto* bytes = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t put = ::write(fd, bytes, size);
+    if (put <= 0) return false;
+    bytes += put;
+    size -= static_cast<std::size_t>(put);
   }
+  return true;
 }
 
-std::string text(const char* bytes) { return bytes == nullptr ? "" : bytes; }
+bool send_message(int fd, MessageKind kind, std::string_view bytes) {
+  const Message message{.kind = kind, .size = static_cast<std::uint32_t>(bytes.size())};
+  return send(fd, &message, sizeof message) && send(fd, bytes.data(), bytes.size());
+}
+
+bool send_entry(int fd, const ArchiveEntry& entry) {
+  const std::string_view path = std::string_view(entry.path).substr(0, kMostText);
+  const std::string_view link = std::string_view(entry.link).substr(0, kMostText);
+  const EntryHeader header{.modified = entry.modified,
+                           .kind = entry.kind,
+                           .mode = entry.mode,
+                           .path_size = static_cast<std::uint32_t>(path.size()),
+                           .link_size = static_cast<std::uint32_t>(link.size())};
+  std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
+  bytes += path;
+  bytes += link;
+  return send_message(fd, MessageKind::entry, bytes);
+}
+
+Status send_all(ArchiveParser& parser, int fd) {
+  std::string bytes(kMostData, '\0');
+  for (;;) {
+    YETT_TRY(const std::optional<ArchiveEntry> entry, parser.next());
+    if (!entry) break;
+    if (!send_entry(fd, *entry)) return {};  // nobody listens any more
+    for (std::size_t got = 1; entry->kind == EntryKind::file && got > 0;) {
+      YETT_TRY(got, parser.read(bytes));
+      if (got > 0 && !send_message(fd, MessageKind::data, {bytes.data(), got})) return {};
+    }
+  }
+  send_message(fd, MessageKind::end, {});
+  return {};
+}
+
+[[noreturn]] void parse_and_answer(BorrowedFd file, const std::string& name, BorrowedFd answers) {
+  if (!confine_archive_parser(file, answers)) ::_exit(2);
+  auto parser = ArchiveParser::open(file, name);
+  const Status sent = parser ? send_all(*parser, answers.get()) : fail(parser.error());
+  if (!sent) {
+    const std::string text = sent.error().detail.substr(0, kMostText);
+    send_message(answers.get(), MessageKind::error, text);
+  }
+  ::_exit(0);
+}
+
+// Nobody's. In a user namespace that has no such id root stays root of it, which is nobody outside.
+bool become_nobody() {
+  constexpr unsigned kNobody = 65534;
+  if (::geteuid() != 0) return true;
+  const bool done = ::setgroups(0, nullptr) == 0 && ::setresgid(kNobody, kNobody, kNobody) == 0 &&
+                    ::setresuid(kNobody, kNobody, kNobody) == 0;
+  return done || errno == EINVAL;
+}
 
 }  // namespace
 
-Error ArchiveReader::error() const {
-  return request_error(
-      name_, "cannot be read as an archive: " + text(archive_error_string(handle_.get())));
+// SECURITY(archive_parser_confined): a parser taken over by a hostile archive holds nothing,
+// reaches nothing and ends some time.
+bool confine_archive_parser(BorrowedFd archive, BorrowedFd answers) {
+  // Times of zip are local: with this the C library asks no file for the zone.
+  if (::setenv("TZ", "UTC0", 1) != 0) return false;
+  ::tzset();
+  ::signal(SIGPIPE, SIG_IGN);
+  if (!become_nobody()) return false;
+  return confine_reader(
+      archive, answers,
+      {.cpu_seconds = 3600, .memory_bytes = std::uint64_t{1} << 30, .refused = RefusedCall::fails});
 }
 
+// ---- the parent ---------------------------------------------------------------------------------
+
 Result<ArchiveReader> ArchiveReader::open(UniqueFd file, std::string name) {
-  Handle handle(archive_read_new(), archive_read_free);
-  if (!handle) return fail(Error{.kind = ErrorKind::exhausted, .subject = name});
-  archive_read_support_format_tar(handle.get());
-  archive_read_support_format_zip(handle.get());
-  archive_read_support_filter_gzip(handle.get());
-  archive_read_support_filter_bzip2(handle.get());
-  archive_read_support_filter_xz(handle.get());
-  archive_read_support_filter_zstd(handle.get());
-  constexpr std::size_t kBlock = 65536;
-  const int opened = archive_read_open_fd(handle.get(), file.get(), kBlock);
-  ArchiveReader reader(std::move(file), std::move(name), std::move(handle));
-  if (opened != ARCHIVE_OK) return fail(reader.error());
-  return reader;
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(errno_error("pipe", name));
+  UniqueFd answers(ends[0]);
+  const UniqueFd writing(ends[1]);
+  const pid_t child = ::fork();
+  if (child < 0) return fail(errno_error("fork", "parser of " + name));
+  if (child == 0) parse_and_answer(file.borrow(), name, writing.borrow());
+  auto pidfd = open_pidfd(child);
+  if (!pidfd) {
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    return fail(std::move(pidfd).error());
+  }
+  return ArchiveReader(std::move(name), ChildProcess(child, std::move(*pidfd)), std::move(answers));
+}
+
+Error ArchiveReader::broken_off() const {
+  return request_error(name_, "cannot be read as an archive: its parser ended without an answer",
+                       "the archive is damaged or hostile");
+}
+
+Status ArchiveReader::read_whole(void* into, std::size_t size) {
+  auto* bytes = static_cast<char*>(into);
+  while (size > 0) {
+    const ssize_t got = ::read(answers_.get(), bytes, size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return fail(broken_off());
+    bytes += got;
+    size -= static_cast<std::size_t>(got);
+  }
+  return {};
+}
+
+Result<std::string> ArchiveReader::read_text(std::uint32_t size) {
+  std::string text(size, '\0');
+  YETT_CHECK(read_whole(text.data(), size));
+  return text;
+}
+
+// What the child answers is looked at as the archive would be: no size of its is believed.
+Result<std::uint32_t> ArchiveReader::next_message(std::uint32_t& size) {
+  Message message;
+  YETT_CHECK(read_whole(&message, sizeof message));
+  size = message.size;
+  const auto kind = static_cast<std::uint32_t>(message.kind);
+  const std::uint32_t most = message.kind == MessageKind::entry  ? kMostEntry
+                             : message.kind == MessageKind::data ? kMostData
+                             : message.kind == MessageKind::end  ? 0
+                                                                 : kMostText;
+  if (kind > static_cast<std::uint32_t>(MessageKind::error) || size > most)
+    return fail(broken_off());
+  if (message.kind != MessageKind::error) return kind;
+  YETT_TRY(const std::string text, read_text(size));
+  return fail(request_error(name_, escape_for_terminal(text)));
 }
 
 Result<std::optional<ArchiveEntry>> ArchiveReader::next() {
-  archive_entry* entry = nullptr;
-  const int result = archive_read_next_header(handle_.get(), &entry);
-  if (result == ARCHIVE_EOF) return std::nullopt;
-  if (result != ARCHIVE_OK && result != ARCHIVE_WARN) return fail(error());
-  ArchiveEntry found{.path = text(archive_entry_pathname(entry)),
-                     .kind = kind_of(entry),
+  // What nobody has read of the last entry's file is passed over.
+  std::array<char, kMostData> passed;
+  for (std::size_t got = 1; got > 0;) {
+    YETT_TRY(got, read(passed));
+  }
+  if (!entry_waits_) return std::nullopt;
+  entry_waits_ = false;
+  EntryHeader header;
+  if (waiting_size_ < sizeof header) return fail(broken_off());
+  YETT_CHECK(read_whole(&header, sizeof header));
+  const std::uint64_t texts = std::uint64_t{header.path_size} + header.link_size;
+  if (texts != waiting_size_ - sizeof header || header.kind > EntryKind::other)
+    return fail(broken_off());
+  ArchiveEntry entry{.path = {},
+                     .kind = header.kind,
                      .link = {},
-                     .mode = archive_entry_perm(entry),
-                     .modified = archive_entry_mtime(entry)};
-  if (found.kind == EntryKind::hard_link) found.link = text(archive_entry_hardlink(entry));
-  if (found.kind == EntryKind::symlink) found.link = text(archive_entry_symlink(entry));
-  return found;
+                     .mode = header.mode,
+                     .modified = header.modified};
+  YETT_TRY(entry.path, read_text(header.path_size));
+  YETT_TRY(entry.link, read_text(header.link_size));
+  return entry;
 }
 
 Result<std::size_t> ArchiveReader::read(std::span<char> bytes) {
-  const la_ssize_t got = archive_read_data(handle_.get(), bytes.data(), bytes.size());
-  if (got < 0) return fail(error());
-  return static_cast<std::size_t>(got);
+  if (ended_ || entry_waits_) return 0U;
+  while (bytes_left_ == 0) {
+    std::uint32_t size = 0;
+    YETT_TRY(const std::uint32_t kind, next_message(size));
+    ended_ = kind == static_cast<std::uint32_t>(MessageKind::end);
+    entry_waits_ = kind == static_cast<std::uint32_t>(MessageKind::entry);
+    if (ended_) return 0U;
+    (entry_waits_ ? waiting_size_ : bytes_left_) = size;
+    if (entry_waits_) return 0U;
+  }
+  const std::size_t count = std::min<std::size_t>(bytes.size(), bytes_left_);
+  YETT_CHECK(read_whole(bytes.data(), count));
+  bytes_left_ -= static_cast<std::uint32_t>(count);
+  return count;
 }
 
 }  // namespace yett

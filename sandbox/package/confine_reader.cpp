@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstddef>
 
@@ -46,11 +47,11 @@ constexpr struct sock_filter jump(std::uint16_t test, std::uint32_t value, std::
 }
 
 // Numbers allowed whatever their arguments: they reach only the two open fds and own memory.
-constexpr std::array kAllowed{SYS_pread64,    SYS_read, SYS_write,        SYS_munmap,
-                              SYS_mremap,     SYS_brk,  SYS_madvise,      SYS_futex,
-                              SYS_exit_group, SYS_exit, SYS_rt_sigreturn, SYS_getrandom};
+constexpr std::array kAllowed{
+    SYS_pread64, SYS_read,       SYS_write, SYS_munmap,       SYS_mremap,    SYS_brk,  SYS_madvise,
+    SYS_futex,   SYS_exit_group, SYS_exit,  SYS_rt_sigreturn, SYS_getrandom, SYS_lseek};
 
-[[maybe_unused]] bool install_filter() {
+[[maybe_unused]] bool install_filter(RefusedCall refused) {
   // architecture; each number; then mprotect and mmap, which may make nothing executable
   std::array<struct sock_filter, 4 + kAllowed.size() * 2 + 10> program{};
   std::size_t length = 0;
@@ -71,7 +72,8 @@ constexpr std::array kAllowed{SYS_pread64,    SYS_read, SYS_write,        SYS_mu
   add(jump(BPF_JSET, PROT_EXEC, 2, 0));
   add(load(offset_of_low_half(3)));
   add(jump(BPF_JSET, MAP_ANONYMOUS, 1, 0));
-  add(answer_with(SECCOMP_RET_KILL_PROCESS));
+  add(answer_with(refused == RefusedCall::kills ? SECCOMP_RET_KILL_PROCESS
+                                                : SECCOMP_RET_ERRNO | EPERM));
   add(answer_with(SECCOMP_RET_ALLOW));
   const struct sock_fprog filter{.len = static_cast<unsigned short>(length),
                                  .filter = program.data()};
@@ -86,14 +88,13 @@ bool limit(__rlimit_resource resource, rlim_t value) {
   return ::setrlimit(resource, &wanted) == 0;
 }
 
-bool apply_limits() {
-  constexpr rlim_t kSeconds = 2;
+bool apply_limits(ReaderBounds bounds) {
 #ifndef YETT_SANITIZED
-  constexpr rlim_t kMemory = 256U << 20;
-  if (!limit(RLIMIT_AS, 2 * kMemory) || !limit(RLIMIT_DATA, kMemory)) return false;
+  if (!limit(RLIMIT_AS, 2 * bounds.memory_bytes) || !limit(RLIMIT_DATA, bounds.memory_bytes))
+    return false;
   if (!limit(RLIMIT_NOFILE, 0)) return false;
 #endif
-  return limit(RLIMIT_CPU, kSeconds) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_CORE, 0);
+  return limit(RLIMIT_CPU, bounds.cpu_seconds) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_CORE, 0);
 }
 
 bool drop_capabilities() {
@@ -114,16 +115,16 @@ bool close_all_but(int one, int other) {
 
 }  // namespace
 
-bool confine_reader(BorrowedFd image, BorrowedFd answer) {
+bool confine_reader(BorrowedFd image, BorrowedFd answer, ReaderBounds bounds) {
   // SECURITY(image_reader_confined): a reader taken over by a hostile image holds nothing, reaches
   // nothing and ends soon.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::prctl(PR_SET_DUMPABLE, 0) != 0) return false;
-  if (!close_all_but(image.get(), answer.get()) || !apply_limits()) return false;
+  if (!close_all_but(image.get(), answer.get()) || !apply_limits(bounds)) return false;
   if (!drop_capabilities() || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
 #ifdef YETT_SANITIZED
   return true;
 #else
-  return install_filter();
+  return install_filter(bounds.refused);
 #endif
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "base/result.hpp"
@@ -17,8 +18,18 @@ namespace yett {
 [[nodiscard]] Result<ReadAnswer> read_confined(const ImageFile& image, ImageKind kind,
                                                std::string_view name, std::size_t limit);
 
+// What a reader may take, and what becomes of a call that it may not make: a library that has other
+// ways when a file cannot be opened is told so, our own code never makes one.
+enum class RefusedCall { kills, fails };
+struct ReaderBounds {
+  std::uint64_t cpu_seconds = 2;
+  std::uint64_t memory_bytes = 256U << 20;
+  RefusedCall refused = RefusedCall::kills;
+};
+
 // Confines the calling process for good, keeping the fds `image` (readable) and `answer`
-// (writable). False when any step failed: the caller then leaves without reading. For tests, too.
-[[nodiscard]] bool confine_reader(BorrowedFd image, BorrowedFd answer);
+// (writable). False when any step failed: the caller then leaves without reading. For other readers
+// of a stranger's bytes, and for tests, too.
+[[nodiscard]] bool confine_reader(BorrowedFd image, BorrowedFd answer, ReaderBounds bounds = {});
 
 }  // namespace yett
