@@ -8,13 +8,6 @@
 namespace yett {
 namespace {
 
-MountEntry made_up_file(std::string target, std::string content) {
-  MountEntry entry{.kind = MountKind::file, .target = std::move(target)};
-  entry.file_mode = 0444;
-  entry.content = std::move(content);
-  return entry;
-}
-
 // "bin -> usr/bin" or "usr". /opt is not part of the host image: what lives there is asked for.
 void add_host_directory(std::string_view listed, Executable executable,
                         std::vector<MountEntry>& entries) {
@@ -63,11 +56,11 @@ void add_made_up_etc(const PlanInputs& inputs, std::vector<MountEntry>& entries)
 void add_host_etc(const PlanInputs& inputs, std::vector<MountEntry>& entries) {
   std::vector<std::string> paths{"/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl",
                                  "/etc/localtime"};
-  if (inputs.policy.network.mode == NetworkMode::host) paths.emplace_back("/etc/resolv.conf");
   for (const std::string& path : paths) {
     entries.push_back(read_only_bind(path, path, Executable::no));
     entries.back().optional = true;
   }
+  add_name_servers(inputs, entries);
 }
 
 void add_device(const std::string& path, std::vector<MountEntry>& entries) {

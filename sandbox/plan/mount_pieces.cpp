@@ -16,6 +16,13 @@ MountEntry directory_entry(std::string target, std::uint32_t mode, bool owned_by
   return entry;
 }
 
+MountEntry made_up_file(std::string target, std::string content) {
+  MountEntry entry{.kind = MountKind::file, .target = std::move(target)};
+  entry.file_mode = 0444;
+  entry.content = std::move(content);
+  return entry;
+}
+
 MountEntry symlink_entry(std::string target, std::string text) {
   return {.kind = MountKind::symlink, .target = std::move(target), .source = std::move(text)};
 }

@@ -37,10 +37,14 @@ void add_host_image(const PlanInputs& inputs, std::vector<MountEntry>& entries);
 // /proc and /dev, for every image.
 void add_system_mounts(const PlanInputs& inputs, std::vector<MountEntry>& entries);
 
+// /etc/resolv.conf, where names can be looked up: the host's, or one that names our own server.
+void add_name_servers(const PlanInputs& inputs, std::vector<MountEntry>& entries);
+
 // ---- pieces -------------------------------------------------------------------------------------
 
 [[nodiscard]] MountEntry directory_entry(std::string target, std::uint32_t mode,
                                          bool owned_by_user);
+[[nodiscard]] MountEntry made_up_file(std::string target, std::string content);
 [[nodiscard]] MountEntry symlink_entry(std::string target, std::string text);
 [[nodiscard]] MountEntry tmpfs_entry(std::string target, std::uint64_t size_bytes);
 [[nodiscard]] MountEntry read_only_bind(std::string source, std::string target,

@@ -1,5 +1,6 @@
-// Network rules: no network at all needs none; with the host's, cgroup-BPF holds them, or BPF LSM,
-// or, when they speak of TCP ports only, Landlock and the filter together.
+// Network rules: cgroup-BPF holds them, for the host's network and for sockets lent to a sandbox
+// that has none of its own. Of the host's network BPF LSM can hold them alone, or, when they speak
+// of TCP ports only, Landlock and the filter together.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,40 +23,45 @@ std::string name_of(const EndpointRule& rule, std::string_view key) {
 
 bool is_network_rule(const EndpointRule& rule) { return rule.scheme != EndpointScheme::unix_path; }
 
-Status refuse_rules_without_network(const NetworkPolicy& network) {
-  for (const auto& [rules, key] :
-       {std::pair{&network.connect, "connect"}, std::pair{&network.listen, "listen"}})
-    for (const EndpointRule& rule : *rules)
-      if (is_network_rule(rule))
-        return fail(request_error(name_of(rule, key), "the sandbox has no network",
-                                  "write mode = \"host\" in [network], or add --net host"));
-  return {};
+bool has_network_rules(const NetworkPolicy& network) {
+  return std::ranges::any_of(network.connect, is_network_rule) ||
+         std::ranges::any_of(network.listen, is_network_rule);
 }
 
-// "localhost" is two addresses everywhere; other names would need a resolver that can be trusted.
+// "localhost" is two addresses everywhere.
+void add_localhost(const EndpointRule& rule, std::vector<EndpointRule>& addresses) {
+  for (const bool ipv6 : {false, true}) {
+    EndpointRule address = rule;
+    address.is_literal = true;
+    address.is_ipv6 = ipv6;
+    address.host = ipv6 ? "::1" : "127.0.0.1";
+    address.prefix_length = ipv6 ? 128 : 32;
+    address.address = {};
+    if (ipv6) address.address[15] = 1;
+    if (!ipv6) address.address = {127, 0, 0, 1};
+    addresses.push_back(std::move(address));
+  }
+}
+
+// The rules that speak of addresses. Names are known only when they are looked up: they go to
+// `names`, or, where that is null, nowhere.
 Result<std::vector<EndpointRule>> with_addresses(const std::vector<EndpointRule>& rules,
-                                                 std::string_view key) {
+                                                 std::string_view key,
+                                                 std::vector<EndpointRule>* names) {
   std::vector<EndpointRule> addresses;
   for (const EndpointRule& rule : rules) {
     if (!is_network_rule(rule)) continue;
-    if (rule.is_literal || rule.host == "*") {
+    if (rule.is_literal || rule.host == "*")
       addresses.push_back(rule);
-      continue;
-    }
-    if (rule.host != "localhost")
-      return fail(
-          host_error(name_of(rule, key), "host names cannot be held yet", "write the address"));
-    for (const bool ipv6 : {false, true}) {
-      EndpointRule address = rule;
-      address.is_literal = true;
-      address.is_ipv6 = ipv6;
-      address.host = ipv6 ? "::1" : "127.0.0.1";
-      address.prefix_length = ipv6 ? 128 : 32;
-      address.address = {};
-      if (ipv6) address.address[15] = 1;
-      if (!ipv6) address.address = {127, 0, 0, 1};
-      addresses.push_back(std::move(address));
-    }
+    else if (rule.host == "localhost")
+      add_localhost(rule, addresses);
+    else if (names != nullptr)
+      names->push_back(rule);
+    else
+      return fail(host_error(name_of(rule, key),
+                             key == "listen" ? "a name is no place to listen at"
+                                             : "host names need cgroup-BPF, which is missing here",
+                             "write the address"));
   }
   return addresses;
 }
@@ -104,17 +110,22 @@ Status plan_network(const PlanInputs& inputs, SandboxPlan& plan) {
   if (mode == NetworkMode::isolated)
     return fail(host_error(inputs.policy.name + ": [network] mode = \"private\"",
                            "private networks are not there yet", "use \"none\" or \"host\""));
-  if (mode == NetworkMode::none) return refuse_rules_without_network(network);
-  plan.namespaces.network = NetworkNamespace::host;
-  if (inputs.policy.unrestricted) return {};
-  YETT_TRY(const auto connect, with_addresses(network.connect, "connect"));
-  YETT_TRY(const auto listen, with_addresses(network.listen, "listen"));
+  const bool lent = mode == NetworkMode::none;
+  if (lent && !has_network_rules(network)) return {};
+  if (!lent) plan.namespaces.network = NetworkNamespace::host;
+  if (!lent && inputs.policy.unrestricted) return {};
+  const bool by_cgroup = can_hold_by_cgroup(inputs.features);
+  YETT_TRY(auto connect,
+           with_addresses(network.connect, "connect", by_cgroup ? &plan.broker.names : nullptr));
+  YETT_TRY(const auto listen, with_addresses(network.listen, "listen", nullptr));
+  if (lent) YETT_CHECK(lend_sockets(inputs, plan));
+  plan_name_server(inputs, plan, connect);
   if (plan.lsm.labelled) {
     plan.lsm.connect = connect;
     plan.lsm.listen = listen;
     plan.lsm.deny_network = connect.empty() && listen.empty();
   }
-  if (inputs.features.cgroup_bpf.usable && !inputs.features.cgroup.v2_mount.empty()) {
+  if (by_cgroup) {
     plan.cgroup_bpf = {.attached = true, .connect = connect, .listen = listen};
     plan.cgroup.wanted = true;
     return {};

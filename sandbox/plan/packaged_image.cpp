@@ -105,10 +105,7 @@ Status add_packaged_image(const PlanInputs& inputs, std::vector<MountEntry>& ent
   root.size_bytes = scratch_sizes(policy).root;
   root.owned_by_user = root.writable == Writable::yes;
   entries.push_back(std::move(root));
-  if (policy.network.mode == NetworkMode::host) {
-    entries.push_back(read_only_bind("/etc/resolv.conf", "/etc/resolv.conf", Executable::no));
-    entries.back().optional = true;
-  }
+  add_name_servers(inputs, entries);
   add_writable_places(policy, entries);
   return {};
 }

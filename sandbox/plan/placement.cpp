@@ -76,11 +76,25 @@ void place_endpoints(Rows& rows, std::string_view key, const std::vector<Endpoin
                      const SandboxPlan& plan) {
   for (const EndpointRule& rule : rules) {
     const std::string name = fmt::format("network.{} {}", key, rule.text);
+    const bool is_name = std::ranges::find(plan.broker.names, rule.text, &EndpointRule::text) !=
+                         plan.broker.names.end();
     if (rule.scheme == EndpointScheme::unix_path)
       add(rows, name, Plane::mount_tree, "a socket is reached through its file", "0", rule.source);
+    else if (is_name)
+      add(rows, name, network_plane(plan),
+          "holds the addresses that the supervisor's name server gave out, while they are fresh",
+          "~10 ns per connect, a look-up first", rule.source);
     else
       add(rows, name, network_plane(plan), kKernelCopy, "~10 ns per connect", rule.source);
   }
+}
+
+void place_lent_sockets(Rows& rows, const SandboxPlan& plan, const SourceLocation& source) {
+  add(rows, "network: its sockets", Plane::supervisor,
+      "made outside from registers, in the sandbox's cgroup", "~10 us per socket or listen",
+      source);
+  add(rows, "network: all other endpoints", network_plane(plan), kKernelCopy, "~10 ns per connect",
+      source);
 }
 
 void place_network(Rows& rows, const PlanInputs& inputs, const SandboxPlan& plan) {
@@ -88,6 +102,7 @@ void place_network(Rows& rows, const PlanInputs& inputs, const SandboxPlan& plan
   const SourceLocation source{inputs.policy.name, 0, 0};
   place_endpoints(rows, "connect", network.connect, plan);
   place_endpoints(rows, "listen", network.listen, plan);
+  if (plan.broker.sockets) place_lent_sockets(rows, plan, source);
   if (plan.namespaces.network == NetworkNamespace::fresh)
     add(rows, "network.mode = none", Plane::namespaces, "its network holds a loopback and no more",
         "0", source);

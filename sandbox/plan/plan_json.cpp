@@ -101,6 +101,12 @@ Json lsm_json(const LsmPlan& lsm) {
           {"listen", endpoints_json(lsm.listen)}};
 }
 
+Json broker_json(const BrokerPlan& broker) {
+  return {{"sockets", broker.sockets},
+          {"names", endpoints_json(broker.names)},
+          {"name_server", broker.name_server}};
+}
+
 Json filter_json(const FilterPlan& filter) {
   Json calls = Json::object();
   for (const SyscallRule& rule : filter.rules) calls[std::string(rule.name)] = answer_text(rule);
@@ -177,7 +183,8 @@ std::string plan_json(const SandboxPlan& plan) {
               {"connect", endpoints_json(plan.cgroup_bpf.connect)},
               {"listen", endpoints_json(plan.cgroup_bpf.listen)},
               {"restrict_devices", plan.cgroup_bpf.restrict_devices}}},
-            {"bpf_lsm", lsm_json(plan.lsm)}};
+            {"bpf_lsm", lsm_json(plan.lsm)},
+            {"broker", broker_json(plan.broker)}};
   if (plan.wall) json["wall_ms"] = plan.wall->count();
   json["rules"] = rules_json(plan.rules);
   json["filter"] = filter_json(plan.filter);

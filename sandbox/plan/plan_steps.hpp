@@ -20,6 +20,14 @@ namespace yett {
 // The network namespace, and the rules on the cheapest plane there is. After plan_filter and
 // plan_landlock: the last resort narrows both.
 [[nodiscard]] Status plan_network(const PlanInputs& inputs, SandboxPlan& plan);
+// The two parts of it that need the supervisor. A sandbox without a network gets the sockets that
+// its rules speak of from outside: the filter hands socket and listen to the supervisor. Errors:
+// unsupported_host without cgroup-BPF, which holds the rules on such sockets.
+[[nodiscard]] bool can_hold_by_cgroup(const KernelFeatures& features);
+[[nodiscard]] Status lend_sockets(const PlanInputs& inputs, SandboxPlan& plan);
+// Where rules name hosts: the sandbox's name server, and the rules that let it be asked.
+void plan_name_server(const PlanInputs& inputs, SandboxPlan& plan,
+                      std::vector<EndpointRule>& connect);
 // Scopes always; file rights only for [files] exec and hardening = "stacked". After the mounts.
 [[nodiscard]] Status plan_landlock(const PlanInputs& inputs, SandboxPlan& plan);
 // The BPF LSM entry, where that plane loads.

@@ -187,6 +187,16 @@ struct EmulationPlan {
   std::uint64_t process_limit = 0;
 };
 
+// A sandbox without a network of its own that may still reach, or offer, what its rules name: its
+// sockets are made in the supervisor's network and for its own cgroup, whose programs hold the
+// rules. docs/decisions/0025-lent-sockets.md.
+struct BrokerPlan {
+  bool sockets = false;             // socket and listen are the supervisor's to carry out
+  std::vector<EndpointRule> names;  // connect rules by host name: looked up when asked for
+  std::uint32_t name_server = 0;    // the sandbox's own: an IPv4 address of the supervisor's
+                                    // loopback, host byte order; 0: none
+};
+
 // ---- the whole ----------------------------------------------------------------------------------
 
 struct ProcessPlan {
@@ -217,6 +227,7 @@ struct SandboxPlan {
   CgroupBpfPlan cgroup_bpf;
   LsmPlan lsm;
   EmulationPlan emulation;
+  BrokerPlan broker;
   std::optional<std::chrono::milliseconds> wall;
   SupervisorLoss supervisor_loss = SupervisorLoss::kill;
   ViolationAction violation = ViolationAction::deny;

@@ -68,15 +68,6 @@ void note_exec(TomlReader& reader, const Policy& policy) {
                                              shown(exec.path), write.source.text()));
 }
 
-void note_network(TomlReader& reader, const NetworkPolicy& network) {
-  if (network.mode != NetworkMode::none) return;
-  for (const auto* rules : {&network.connect, &network.listen})
-    for (const EndpointRule& rule : *rules)
-      if (rule.scheme != EndpointScheme::unix_path)
-        reader.note(rule.source, fmt::format("'{}' needs a network, but [network] mode is \"none\"",
-                                             shown(rule.text)));
-}
-
 void note_limits(TomlReader& reader, const LimitPolicy& limits) {
   if (limits.swap_bytes && !limits.memory_bytes)
     reader.note(limits.sources.at("swap"), "'swap' needs 'memory' beside it");
@@ -88,7 +79,6 @@ void note_contradictions(TomlReader& reader, const Policy& policy) {
   note_files(reader, policy.files);
   note_places(reader, policy.files);
   note_exec(reader, policy);
-  note_network(reader, policy.network);
   note_limits(reader, policy.limits);
 }
 

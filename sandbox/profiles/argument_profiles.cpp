@@ -85,6 +85,22 @@ constexpr std::array kStreamSocket{
     all_of<is(0, AF_INET6), socket_type(SOCK_STREAM), is(2, 0)>(),
     all_of<is(0, AF_INET6), socket_type(SOCK_STREAM), is(2, IPPROTO_TCP)>(),
 };
+constexpr std::array kUnixSocket{
+    all_of<is(0, AF_UNIX), socket_type(SOCK_STREAM)>(),
+    all_of<is(0, AF_UNIX), socket_type(SOCK_DGRAM)>(),
+};
+// The rest of kSocket.
+constexpr std::array kInternetSocket{
+    all_of<is(0, AF_INET), socket_type(SOCK_STREAM), is(2, 0)>(),
+    all_of<is(0, AF_INET), socket_type(SOCK_STREAM), is(2, IPPROTO_TCP)>(),
+    all_of<is(0, AF_INET), socket_type(SOCK_DGRAM), is(2, 0)>(),
+    all_of<is(0, AF_INET), socket_type(SOCK_DGRAM), is(2, IPPROTO_UDP)>(),
+    all_of<is(0, AF_INET6), socket_type(SOCK_STREAM), is(2, 0)>(),
+    all_of<is(0, AF_INET6), socket_type(SOCK_STREAM), is(2, IPPROTO_TCP)>(),
+    all_of<is(0, AF_INET6), socket_type(SOCK_DGRAM), is(2, 0)>(),
+    all_of<is(0, AF_INET6), socket_type(SOCK_DGRAM), is(2, IPPROTO_UDP)>(),
+};
+static_assert(kUnixSocket.size() + kInternetSocket.size() == kSocket.size());
 constexpr std::array kSocketpair{
     all_of<is(0, AF_UNIX), socket_type(SOCK_STREAM)>(),
     all_of<is(0, AF_UNIX), socket_type(SOCK_DGRAM)>(),
@@ -280,5 +296,7 @@ const ArgumentProfile* find_argument_profile(std::string_view name) {
 
 ArgumentConditions executable_memfd_conditions() { return kExecutableMemfd; }
 ArgumentConditions stream_socket_conditions() { return kStreamSocket; }
+ArgumentConditions unix_socket_conditions() { return kUnixSocket; }
+ArgumentConditions internet_socket_conditions() { return kInternetSocket; }
 
 }  // namespace yett

@@ -28,5 +28,8 @@ struct ArgumentProfile {
 [[nodiscard]] ArgumentConditions executable_memfd_conditions();
 // socket without UDP, for hosts where no plane could hold rules about it.
 [[nodiscard]] ArgumentConditions stream_socket_conditions();
+// The two halves of socket's own conditions: sockets that are files, and those of a network.
+[[nodiscard]] ArgumentConditions unix_socket_conditions();
+[[nodiscard]] ArgumentConditions internet_socket_conditions();
 
 }  // namespace yett

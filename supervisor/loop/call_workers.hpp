@@ -17,6 +17,7 @@
 #include "base/unique_fd.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/audit/audit_sink.hpp"
+#include "supervisor/broker/lend_sockets.hpp"
 #include "supervisor/emulate/emulate.hpp"
 #include "supervisor/notify/pending_notification.hpp"
 
@@ -52,6 +53,8 @@ class CallWorkers {
   // caller's any more.
   ~CallWorkers();
 
+  // Before the first start(): who carries out calls for sockets.
+  void set_lender(std::shared_ptr<SocketLender> lender) { lender_ = std::move(lender); }
   // A thread that answers `first` and then serves the listener. Errors: it cannot be started;
   // `first` is then refused.
   [[nodiscard]] Status start(PendingNotification first);
@@ -73,6 +76,7 @@ class CallWorkers {
   const SandboxPlan* plan_;
   std::function<SandboxUsage()> usage_;
   AuditSink* audit_;
+  std::shared_ptr<SocketLender> lender_;
   std::shared_ptr<Shared> shared_;
   std::vector<std::shared_ptr<Worker>> workers_;
   std::uint64_t calls_seen_ = 0;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <functional>
+#include <string>
 #include <utility>
 
 #include "supervisor/notify/target_process.hpp"
@@ -153,14 +155,32 @@ void NotificationPump::carry_out(PendingNotification pending, const Snapshot& sn
   if (slow_calls_ == SlowCalls::refuse) return answer_with(std::move(pending), snapshot, EIO);
   if (verdict.emulation == Emulation::sysinfo) sysinfo_.refresh();
   if (watch_ != nullptr) watch_->begin(pending);
-  const int error = emulate(pending, verdict.emulation);
+  const LentAnswer answer = emulate(pending, verdict.emulation);
   std::unique_lock<std::mutex> held;
   if (watch_ != nullptr) {
     held = watch_->end();
     overtaken_ = watch_->overtaken() || !held;
     if (!held) return;
   }
-  answer_with(std::move(pending), snapshot, error);
+  if (answer.answered) return;
+  if (!answer.endpoint.empty()) return refuse_endpoint(std::move(pending), snapshot, answer);
+  answer_with(std::move(pending), snapshot, answer.error);
+}
+
+void NotificationPump::refuse_endpoint(PendingNotification pending, const Snapshot& snapshot,
+                                       const LentAnswer& answer) {
+  const std::uint64_t token =
+      (alike_token(snapshot, answer.error) ^ std::hash<std::string>{}(answer.endpoint)) | 1;
+  if (!audit_->repeat(token)) {
+    AuditRecord refused = record_of(pending, snapshot, answer.error);
+    refused.object = answer.endpoint;
+    refused.rule = "network.listen";
+    if (!answer.endpoint.ends_with(":0"))
+      refused.mend = "network.listen += [\"" + answer.endpoint + "\"]";
+    audit_->record(std::move(refused), token);
+  }
+  violated_ = plan_->violation == ViolationAction::kill;
+  static_cast<void>(pending.answer_error(answer.error));
 }
 
 void NotificationPump::refuse_slow(PendingNotification pending) {
@@ -177,33 +197,43 @@ void NotificationPump::answer_with(PendingNotification pending, const Snapshot& 
   static_cast<void>(error == 0 ? pending.answer_value(0) : pending.answer_error(error));
 }
 
-int NotificationPump::emulate(const PendingNotification& pending, Emulation emulation) {
+LentAnswer NotificationPump::emulate(PendingNotification& pending, Emulation emulation) {
   switch (emulation) {
     case Emulation::sysinfo:
-      return sysinfo_.emulate(pending);
+      return {.error = sysinfo_.emulate(pending)};
     case Emulation::setrlimit:
-      return emulate_setrlimit(pending);
+      return {.error = emulate_setrlimit(pending)};
     case Emulation::prlimit64:
-      return emulate_prlimit64(pending);
+      return {.error = emulate_prlimit64(pending)};
+    case Emulation::socket:
+      if (lender_) return lender_->socket(pending);
+      break;
+    case Emulation::listen:
+      if (lender_) return lender_->listen(pending);
+      break;
     case Emulation::none:
       break;
   }
-  return EPERM;
+  return {.error = EPERM};
 }
 
 void NotificationPump::record(const PendingNotification& pending, const Snapshot& snapshot,
                               int error, std::uint64_t token) {
-  audit_->record(AuditRecord{.sandbox = plan_->sandbox,
-                             .pid = static_cast<std::int32_t>(pending.thread_id()),
-                             .comm = read_comm(pending),
-                             .plane = plane_name(Plane::supervisor),
-                             .call = engine_.call_name(snapshot.call),
-                             .object = PolicyEngine::object_text(snapshot),
-                             .rule = engine_.rule_text(snapshot),
-                             .verdict = VerdictKind::deny,
-                             .error = error,
-                             .mend = engine_.mend_text(snapshot)},
-                 token);
+  audit_->record(record_of(pending, snapshot, error), token);
+}
+
+AuditRecord NotificationPump::record_of(const PendingNotification& pending,
+                                        const Snapshot& snapshot, int error) const {
+  return AuditRecord{.sandbox = plan_->sandbox,
+                     .pid = static_cast<std::int32_t>(pending.thread_id()),
+                     .comm = read_comm(pending),
+                     .plane = plane_name(Plane::supervisor),
+                     .call = engine_.call_name(snapshot.call),
+                     .object = PolicyEngine::object_text(snapshot),
+                     .rule = engine_.rule_text(snapshot),
+                     .verdict = VerdictKind::deny,
+                     .error = error,
+                     .mend = engine_.mend_text(snapshot)};
 }
 
 }  // namespace yett

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 
@@ -10,6 +11,7 @@
 #include "base/unique_fd.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/audit/audit_sink.hpp"
+#include "supervisor/broker/lend_sockets.hpp"
 #include "supervisor/emulate/emulate.hpp"
 #include "supervisor/loop/receive_ticker.hpp"
 #include "supervisor/notify/pending_notification.hpp"
@@ -66,6 +68,8 @@ class NotificationPump {
   void refuse_slow(PendingNotification pending);
   // From now on.
   void set_slow_calls(SlowCalls slow_calls) { slow_calls_ = slow_calls; }
+  // Before the first run. Without one, calls for sockets are refused.
+  void set_lender(std::shared_ptr<SocketLender> lender) { lender_ = std::move(lender); }
 
  private:
   [[nodiscard]] Result<PumpState> answer_waiting();
@@ -78,7 +82,11 @@ class NotificationPump {
   void refuse(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
   void carry_out(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
   void answer_with(PendingNotification pending, const Snapshot& snapshot, int error);
-  [[nodiscard]] int emulate(const PendingNotification& pending, Emulation emulation);
+  [[nodiscard]] LentAnswer emulate(PendingNotification& pending, Emulation emulation);
+  void refuse_endpoint(PendingNotification pending, const Snapshot& snapshot,
+                       const LentAnswer& answer);
+  [[nodiscard]] AuditRecord record_of(const PendingNotification& pending, const Snapshot& snapshot,
+                                      int error) const;
   void record(const PendingNotification& pending, const Snapshot& snapshot, int error,
               std::uint64_t token);
 
@@ -94,6 +102,7 @@ class NotificationPump {
   bool overtaken_ = false;
   SlowCalls slow_calls_;
   SlowCallWatch* watch_;  // null: nobody is told
+  std::shared_ptr<SocketLender> lender_;
   std::optional<PendingNotification> handed_over_;
 };
 

@@ -71,6 +71,7 @@ class Loop {
   void watch_listener();
   void watch_signals();
   void watch_kernel_events();
+  void watch_names();
   void watch_workers();
   void start_wall_clock();
   void flush_audit_soon();
@@ -98,6 +99,7 @@ class Loop {
   WatchedFd signals_{io_, signals_fd_.borrow()};
   std::optional<WatchedFd> listener_;
   std::optional<WatchedFd> kernel_events_;
+  std::optional<WatchedFd> names_;
   std::unique_ptr<TerminalRelay> relay_;  // not within: its buffers are larger than all the rest
   std::optional<NotificationPump> pump_;
   std::optional<CallWorkers> workers_;  // since the first call in the target's memory
@@ -119,6 +121,7 @@ Loop::Loop(const SandboxPlan& plan, const SandboxHandles& handles, AuditSink& au
     pump_.emplace(handles.listener, plan, handles.usage, audit, SlowCalls::hand_over);
   }
   if (handles.kernel_events.valid()) kernel_events_.emplace(io_, handles.kernel_events);
+  if (handles.name_questions.valid()) names_.emplace(io_, handles.name_questions);
   if (handles.pty_master.valid())
     relay_ = std::make_unique<TerminalRelay>(io_, handles.pty_master,
                                              [this] { forward_signal(SIGHUP); });
@@ -132,6 +135,7 @@ Result<SandboxOutcome> Loop::run() {
   watch_signals();
   if (listener_) watch_listener();
   if (kernel_events_) watch_kernel_events();
+  if (names_) watch_names();
   if (relay_) relay_->start();
   start_wall_clock();
   io_.run();
@@ -165,6 +169,14 @@ void Loop::watch_kernel_events() {
     handles_.drain_kernel_events();
     if (audit_.has_folded()) flush_audit_soon();
     watch_kernel_events();
+  });
+}
+
+void Loop::watch_names() {
+  names_->wait_readable([this] {
+    handles_.answer_names();
+    if (audit_.has_folded()) flush_audit_soon();
+    watch_names();
   });
 }
 
@@ -229,6 +241,7 @@ void Loop::on_notifications() {
 void Loop::hand_over() {
   if (!workers_) {
     workers_.emplace(handles_.listener, plan_, handles_.usage, audit_);
+    workers_->set_lender(handles_.lender);
     workers_news_.emplace(io_, workers_->news());
     watch_workers();
   }

@@ -7,12 +7,14 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/audit/audit_sink.hpp"
+#include "supervisor/broker/lend_sockets.hpp"
 #include "supervisor/emulate/emulate.hpp"
 
 namespace yett {
@@ -27,6 +29,10 @@ struct SandboxHandles {
   std::function<void()> drain_kernel_events;  // called when kernel_events is readable
   // For sysinfo; empty: unknown. Called by one thread at a time, not always by the loop's.
   std::function<SandboxUsage()> usage;
+  BorrowedFd name_questions;           // invalid: no name server
+  std::function<void()> answer_names;  // called when name_questions is readable
+  // For a plan with broker.sockets; null: its calls for sockets are refused.
+  std::shared_ptr<SocketLender> lender;
 };
 
 enum class EndReason { exited, signaled, wall_time, out_of_memory, init_lost, killed_by_policy };

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <span>
 
+#include "supervisor/lsm/endpoint_map.hpp"
 #include "supervisor/lsm/endpoint_table.hpp"
 
 namespace yett {
@@ -39,8 +40,8 @@ Result<CgroupPrograms> CgroupPrograms::attach(const CgroupBpfPlan& plan, Borrowe
   select_programs(*object, plan);
   if (const int result = bpf_object__load(object.get()); result != 0)
     return fail(bpf_error(result, "load cgroup BPF programs", {}));
-  CgroupPrograms programs(std::move(object));
-  YETT_CHECK(programs.arm(plan));
+  CgroupPrograms programs(std::move(object), plan);
+  YETT_CHECK(programs.arm());
   YETT_CHECK(programs.attach_all(cgroup));
   return programs;
 }
@@ -49,14 +50,19 @@ int CgroupPrograms::map(const char* name) const {
   return bpf_object__find_map_fd_by_name(object_.get(), name);
 }
 
-Status CgroupPrograms::arm(const CgroupBpfPlan& plan) const {
-  YETT_TRY(const auto table, make_endpoint_table(kPolicy, plan.connect, plan.listen));
-  for (const auto& [key, value] : table)
-    if (bpf_map_update_elem(map("yett_cgroup_endpoints"), &key, &value, BPF_ANY) != 0)
-      return fail(bpf_error(-errno, "write BPF map", "yett_cgroup_endpoints"));
+Status CgroupPrograms::set_more_connect(const std::vector<EndpointRule>& more) {
+  std::vector<EndpointRule> connect = plan_.connect;
+  connect.insert(connect.end(), more.begin(), more.end());
+  YETT_TRY(const auto table, make_endpoint_table(kPolicy, connect, plan_.listen));
+  constexpr const char* kMap = "yett_cgroup_endpoints";
+  return write_endpoints(map(kMap), kMap, table, endpoint_keys_);
+}
+
+Status CgroupPrograms::arm() {
+  YETT_CHECK(set_more_connect({}));
   yett_cgroup_policy policy{.flags = YETT_CGROUP_ARMED, .policy = kPolicy};
-  if (restricts_network(plan)) policy.flags |= YETT_CGROUP_NETWORK;
-  if (plan.restrict_devices) policy.flags |= YETT_CGROUP_DEVICES;
+  if (restricts_network(plan_)) policy.flags |= YETT_CGROUP_NETWORK;
+  if (plan_.restrict_devices) policy.flags |= YETT_CGROUP_DEVICES;
   const std::uint32_t zero = 0;
   if (bpf_map_update_elem(map("yett_cgroup_policies"), &zero, &policy, BPF_ANY) != 0)
     return fail(bpf_error(-errno, "write BPF map", "yett_cgroup_policies"));

@@ -2,6 +2,8 @@
 // cgroup, so that the supervisor's death takes no rule away. Not pinned.
 #pragma once
 
+#include <vector>
+
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "ioctl_uapi/lsm_policy.h"
@@ -15,16 +17,22 @@ class CgroupPrograms {
   // `cgroup`: the sandbox's cgroup v2 directory. Only the programs that the plan needs are loaded.
   [[nodiscard]] static Result<CgroupPrograms> attach(const CgroupBpfPlan& plan, BorrowedFd cgroup);
 
+  // What may be connected to beside the plan's own, from now on: in place of what was given before.
+  [[nodiscard]] Status set_more_connect(const std::vector<EndpointRule>& more);
+
   [[nodiscard]] BorrowedFd ring() const;
   [[nodiscard]] yett_counts counts() const;
 
  private:
-  explicit CgroupPrograms(BpfObject object) : object_(std::move(object)) {}
+  CgroupPrograms(BpfObject object, CgroupBpfPlan plan)
+      : object_(std::move(object)), plan_(std::move(plan)) {}
   [[nodiscard]] int map(const char* name) const;
-  [[nodiscard]] Status arm(const CgroupBpfPlan& plan) const;
+  [[nodiscard]] Status arm();
   [[nodiscard]] Status attach_all(BorrowedFd cgroup) const;
 
   BpfObject object_;
+  CgroupBpfPlan plan_;
+  std::vector<yett_endpoint_key> endpoint_keys_;
 };
 
 }  // namespace yett

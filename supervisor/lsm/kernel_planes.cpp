@@ -113,6 +113,12 @@ Status KernelPlanes::label_more(BorrowedFd pidfd) {
   return state_->lsm->label_more(pidfd);
 }
 
+Status KernelPlanes::set_more_connect(const std::vector<EndpointRule>& more) {
+  if (state_ && state_->lsm) YETT_CHECK(state_->lsm->set_more_connect(more));
+  if (state_ && state_->cgroup) YETT_CHECK(state_->cgroup->set_more_connect(more));
+  return {};
+}
+
 BorrowedFd KernelPlanes::events() const {
   return state_ && state_->rings ? BorrowedFd(ring_buffer__epoll_fd(state_->rings.get()))
                                  : BorrowedFd();

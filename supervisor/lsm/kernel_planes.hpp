@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -35,6 +36,10 @@ class KernelPlanes {
   // Gives one more waiting process the same label: its rules are what they were at the launch,
   // whatever stands at their paths by now.
   [[nodiscard]] Status label_more(BorrowedFd pidfd);
+
+  // What may be connected to beside the plan's own rules, from now on, on every plane that holds
+  // them: in place of what was given before. Errors: some of them may then hold on one plane only.
+  [[nodiscard]] Status set_more_connect(const std::vector<EndpointRule>& more);
 
   // fd to poll for kernel events (invalid: none), and the drain that hands them over as records.
   [[nodiscard]] BorrowedFd events() const;

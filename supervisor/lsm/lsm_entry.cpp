@@ -9,6 +9,7 @@
 
 #include "ioctl_uapi/mount_api.hpp"
 #include "supervisor/lsm/bpf_object.hpp"
+#include "supervisor/lsm/endpoint_map.hpp"
 #include "supervisor/lsm/endpoint_table.hpp"
 #include "supervisor/lsm/entry_sweep.hpp"
 #include "supervisor/lsm/mount_points.hpp"
@@ -134,11 +135,14 @@ Status LsmEntry::insert_policy() {
 
 Status LsmEntry::insert_endpoints() {
   YETT_TRY(const auto table, make_endpoint_table(label_.policy, plan_.connect, plan_.listen));
-  for (const auto& [key, value] : table) {
-    YETT_CHECK(update(maps_.endpoints, "yett_endpoints", &key, &value));
-    endpoint_keys_.push_back(key);
-  }
-  return {};
+  return write_endpoints(maps_.endpoints.get(), "yett_endpoints", table, endpoint_keys_);
+}
+
+Status LsmEntry::set_more_connect(const std::vector<EndpointRule>& more) {
+  std::vector<EndpointRule> connect = plan_.connect;
+  connect.insert(connect.end(), more.begin(), more.end());
+  YETT_TRY(const auto table, make_endpoint_table(label_.policy, connect, plan_.listen));
+  return write_endpoints(maps_.endpoints.get(), "yett_endpoints", table, endpoint_keys_);
 }
 
 Status LsmEntry::tag_root(BorrowedFd root, const std::string& path, std::uint32_t bits) {

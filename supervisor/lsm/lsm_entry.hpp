@@ -28,6 +28,9 @@ class LsmEntry {
   // Without looking at the paths of its rules again.
   [[nodiscard]] Status label_more(BorrowedFd pidfd);
 
+  // What may be connected to beside the plan's own, from now on: in place of what was given before.
+  [[nodiscard]] Status set_more_connect(const std::vector<EndpointRule>& more);
+
   // This sandbox's ring, or invalid: all slots are taken, its events are only counted.
   [[nodiscard]] BorrowedFd ring() const { return ring_.borrow(); }
   [[nodiscard]] const yett_label& identity() const { return label_; }

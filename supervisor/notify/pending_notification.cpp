@@ -1,5 +1,6 @@
 #include "supervisor/notify/pending_notification.hpp"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -55,6 +56,27 @@ Status PendingNotification::answer_error(int error_number) {
 }
 
 Status PendingNotification::answer_value(std::int64_t value) { return send(0, value); }
+
+// Not in one step (SECCOMP_ADDFD_FLAG_SEND): when a signal, also SIGSTOP or SIGKILL, takes us out
+// of that call before the target has come to take the descriptor, the kernel lets the target's call
+// return 0, and 0 is a descriptor. This one is done whole or not at all, so it may be repeated.
+Status PendingNotification::answer_fd(BorrowedFd fd, CloseOnExec close_on_exec) {
+  seccomp_notif_addfd added{};
+  added.id = notification_.id;
+  added.srcfd = static_cast<__u32>(fd.get());
+  added.newfd_flags = close_on_exec == CloseOnExec::yes ? O_CLOEXEC : 0;
+  int given = -1;
+  do {
+    given = ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &added);
+  } while (given < 0 && errno == EINTR);
+  if (given >= 0) return send(0, given);
+  Error failure = errno_error("give a descriptor to the target");
+  if (failure.sys_errno == ENOENT) {
+    owed_ = false;
+    failure.kind = ErrorKind::target_gone;
+  }
+  return fail(std::move(failure));
+}
 
 // SECURITY(no-continue): flags stay 0; letting the call run is not among the answers.
 Status PendingNotification::send(std::int32_t error, std::int64_t value) {

@@ -12,6 +12,8 @@
 
 namespace yett {
 
+enum class CloseOnExec { no, yes };
+
 class PendingNotification {
  public:
   PendingNotification(BorrowedFd listener, const seccomp_notif& notification)
@@ -36,9 +38,13 @@ class PendingNotification {
   // The same debt through another descriptor of the same listener, which outlives it.
   [[nodiscard]] PendingNotification through(BorrowedFd listener) &&;
 
-  // Each consumes the debt. target_gone when the target left meanwhile: a normal ending.
+  // The first two consume the debt. target_gone when the target left meanwhile: a normal ending.
   [[nodiscard]] Status answer_error(int error_number);
   [[nodiscard]] Status answer_value(std::int64_t value);
+  // A copy of `fd` at the target's lowest free number, which is the call's result. Waits until the
+  // target has taken it. The debt is still owed after a failure, but for target_gone: sys_errno
+  // EMFILE, the target has no number free.
+  [[nodiscard]] Status answer_fd(BorrowedFd fd, CloseOnExec close_on_exec);
 
  private:
   [[nodiscard]] Status send(std::int32_t error, std::int64_t value);

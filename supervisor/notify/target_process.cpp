@@ -47,6 +47,10 @@ std::string read_comm(const PendingNotification& pending) {
   return name;
 }
 
+std::optional<std::int32_t> read_process_id(const PendingNotification& pending) {
+  return last_number(read_proc_file(pending, "status"), "\nTgid:");
+}
+
 std::optional<InnerIds> read_inner_ids(const PendingNotification& pending) {
   const std::string status = read_proc_file(pending, "status");
   const auto process = last_number(status, "\nNStgid:");

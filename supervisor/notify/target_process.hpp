@@ -12,6 +12,9 @@ namespace yett {
 // The thread's name, as it chose it: untrusted bytes, at most 15. Empty when it cannot be read.
 [[nodiscard]] std::string read_comm(const PendingNotification& pending);
 
+// The number of the thread's process, as this process sees it. Nothing: as below.
+[[nodiscard]] std::optional<std::int32_t> read_process_id(const PendingNotification& pending);
+
 // The numbers by which the target knows itself: those of its innermost pid namespace.
 struct InnerIds {
   std::int32_t process = 0;

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <map>
 #include <span>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "sandbox/package/package.hpp"
 #include "sandbox/plan/planner.hpp"
 #include "supervisor/audit/summary.hpp"
+#include "supervisor/broker/name_service.hpp"
 #include "supervisor/lsm/kernel_planes.hpp"
 #include "supervisor/session/attendant.hpp"
 #include "supervisor/session/find_app.hpp"
@@ -140,8 +142,31 @@ struct Parts {
   std::optional<CgroupDir> cgroup;
   std::optional<KernelPlanes> planes;
   AuditSink audit;
+  std::shared_ptr<SocketLender> lender;
+  std::optional<NameService> names;
   ChildProcess attendant;
 };
+
+AuditRecord refused_name(const std::string& sandbox, const std::string& name) {
+  return AuditRecord{.sandbox = sandbox,
+                     .plane = plane_name(Plane::supervisor),
+                     .call = "look up",
+                     .object = name,
+                     .rule = "network.connect",
+                     .error = ENOENT,
+                     .mend = "network.connect += [\"tcp://" + name + ":PORT\"]"};
+}
+
+Status start_names(const SandboxPlan& plan, Parts& parts) {
+  if (plan.broker.name_server == 0) return {};
+  NameService::Hooks hooks{
+      .allow = [&parts](const auto& rules) { return parts.planes->set_more_connect(rules); },
+      .refused = [&parts, sandbox = plan.sandbox](
+                     const std::string& name) { parts.audit.record(refused_name(sandbox, name)); }};
+  YETT_TRY(NameService names, NameService::open(plan.broker, std::move(hooks)));
+  parts.names.emplace(std::move(names));
+  return {};
+}
 
 Status prepare(const SandboxPlan& plan, const Host& host, const SessionOptions& options,
                Parts& parts) {
@@ -157,6 +182,8 @@ Status prepare(const SandboxPlan& plan, const Host& host, const SessionOptions& 
     YETT_TRY(parts.planes,
              KernelPlanes::make(plan, parts.cgroup ? parts.cgroup->v2() : BorrowedFd()));
   }
+  YETT_CHECK(start_names(plan, parts));
+  YETT_TRY(parts.lender, start_lender(plan, parts.cgroup ? parts.cgroup->v2() : BorrowedFd()));
   return {};
 }
 
@@ -198,6 +225,11 @@ SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
                          .listener = running.listener.borrow(),
                          .pty_master = running.pty_master.borrow()};
   handles.usage = usage_of(parts);
+  handles.lender = parts.lender;
+  if (parts.names) {
+    handles.name_questions = parts.names->events();
+    handles.answer_names = [&parts] { parts.names->work(); };
+  }
   if (!parts.planes) return handles;
   handles.kernel_events = parts.planes->events();
   handles.drain_kernel_events = [&parts] {

@@ -104,6 +104,8 @@ void serve_exec(const AttendedSandbox& sandbox, BorrowedFd connection) {
     if (!opened) tell_failure(connection, kLaunchFailureStatus, opened.error());
     terminal = std::move(*opened);
   }
+  auto lender = start_lender(plan, sandbox.cgroup_v2);
+  if (!lender) tell_failure(connection, kLaunchFailureStatus, lender.error());
   auto running = launch(sandbox, plan, terminal);
   terminal.slave.reset();
   if (!running) {
@@ -117,13 +119,15 @@ void serve_exec(const AttendedSandbox& sandbox, BorrowedFd connection) {
                                .status_socket = running->status_socket.borrow(),
                                .listener = running->listener.borrow(),
                                .pty_master = running->pty_master.borrow(),
-                               .usage = sandbox.usage};
+                               .usage = sandbox.usage,
+                               .lender = *lender};
   const auto outcome = supervise(plan, handles, *sandbox.audit);
   sandbox.audit->flush();
   const int status = outcome ? outcome->exit_status : kLaunchFailureStatus;
   send_exec_news(connection, {.event = ExecEvent::ended, .exit_status = status});
   // Not by destructors: what they would take apart is the sandbox's, which lives on.
   running->init.kill_and_reap();
+  lender->reset();
   ::_exit(status);
 }
 

@@ -76,6 +76,7 @@ std::string PolicyEngine::mend_text(const Snapshot& snapshot) const {
   const SyscallRule* rule = find_rule(snapshot.call);
   if (snapshot.architecture != AUDIT_ARCH_X86_64 || rule == nullptr) return {};
   if (decide(snapshot).kind == VerdictKind::emulate) return limit_mend(snapshot);
+  if (rule->number == SYS_socket || rule->number == SYS_listen) return {};
   if (rule->action == SyscallAction::notify || rule->otherwise == SyscallAction::notify)
     return quoted_list("emulate", rule->name);
   // The call is allowed; no policy grants these arguments of it.

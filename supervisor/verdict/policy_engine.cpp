@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "sandbox/profiles/argument_profiles.hpp"
 #include "supervisor/verdict/verdict.hpp"
 
 namespace yett {
@@ -26,6 +27,20 @@ Emulation emulation_of(std::uint32_t call, const EmulationPlan& plan) {
   }
 }
 
+// Sockets that are not lent, which the filter could not tell apart, get the filter's own answer.
+bool is_lent(std::uint32_t call, const std::array<std::uint64_t, 6>& arguments) {
+  if (call == SYS_listen) return true;
+  const SyscallRule socket{.action = SyscallAction::allow,
+                           .otherwise = SyscallAction::refuse,
+                           .when = internet_socket_conditions()};
+  return call == SYS_socket && action_for(socket, arguments) == SyscallAction::allow;
+}
+
+Emulation lent_call(const Snapshot& snapshot, const BrokerPlan& plan) {
+  if (!plan.sockets || !is_lent(snapshot.call, snapshot.arguments)) return Emulation::none;
+  return snapshot.call == SYS_socket ? Emulation::socket : Emulation::listen;
+}
+
 Verdict deny(int error, const SyscallRule* rule) {
   return Verdict{.kind = VerdictKind::deny, .error = error > 0 ? error : EPERM, .rule = rule};
 }
@@ -42,7 +57,7 @@ SyscallAction action_for(const SyscallRule& rule, const std::array<std::uint64_t
 }
 
 PolicyEngine::PolicyEngine(const SandboxPlan& plan)
-    : filter_(&plan.filter), emulation_(plan.emulation) {}
+    : filter_(&plan.filter), emulation_(plan.emulation), broker_(&plan.broker) {}
 
 // Everything that is not plainly a refusal with an errno or a call that is carried out here is
 // denied, also what the filter should never have sent: SECURITY(fail-closed).
@@ -54,8 +69,9 @@ Verdict PolicyEngine::decide(const Snapshot& snapshot) const {
     case SyscallAction::refuse:
       return deny(rule->refuse_errno, rule);
     case SyscallAction::notify: {
-      const Emulation emulation = emulation_of(snapshot.call, emulation_);
-      if (emulation == Emulation::none) return deny(EPERM, rule);
+      Emulation emulation = emulation_of(snapshot.call, emulation_);
+      if (emulation == Emulation::none) emulation = lent_call(snapshot, *broker_);
+      if (emulation == Emulation::none) return deny(rule->refuse_errno, rule);
       return Verdict{
           .kind = VerdictKind::emulate, .error = 0, .emulation = emulation, .rule = rule};
     }

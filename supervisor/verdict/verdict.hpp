@@ -18,7 +18,7 @@ struct Snapshot {
   std::array<std::uint64_t, 6> arguments{};
 };
 
-enum class Emulation { none, sysinfo, setrlimit, prlimit64 };
+enum class Emulation { none, sysinfo, setrlimit, prlimit64, socket, listen };
 
 // There is no "continue" here: a call whose meaning lies in memory that the target can rewrite is
 // never let through after a look. SECURITY(no-continue)
@@ -57,6 +57,7 @@ class PolicyEngine {
 
   const FilterPlan* filter_;
   EmulationPlan emulation_;
+  const BrokerPlan* broker_;
 };
 
 }  // namespace yett

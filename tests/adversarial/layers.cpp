@@ -96,11 +96,14 @@ int launch_and_supervise(const SandboxPlan& plan) {
   auto running = release_sandbox(std::move(*waiting), plan);
   if (!running) give_up("release", running.error().error);
   AuditSink audit;
+  const auto lender = start_lender(plan, inputs.cgroup_v2);
+  if (!lender) give_up("lent sockets", lender.error());
   const auto outcome = supervise(plan,
                                  {.init_pidfd = running->init.pidfd(),
                                   .status_socket = running->status_socket.borrow(),
                                   .listener = running->listener.borrow(),
-                                  .pty_master = running->pty_master.borrow()},
+                                  .pty_master = running->pty_master.borrow(),
+                                  .lender = *lender},
                                  audit);
   if (!outcome) give_up("supervise", outcome.error());
   running->init.kill_and_reap();

@@ -138,8 +138,6 @@ TEST(ParsePolicy, SaysWhatIsWrongAndWhere) {
        "p.toml:2:20: a tmpfs needs at least one page (4096 bytes)"},
       {"[network]\nmode = 'bridge'",
        "p.toml:2:8: 'mode' cannot be 'bridge' (valid: none, host, private)"},
-      {"[network]\nmode = 'none'\nconnect = ['tcp://*:80']",
-       "p.toml:3:12: 'tcp://*:80' needs a network, but [network] mode is \"none\""},
       {"[syscalls]\nallow = ['ptrase']",
        "p.toml:2:10: no system call is named 'ptrase' (did you mean 'ptrace'?)"},
       {"[syscalls]\nallow = ['read']\ndeny = ['read']",

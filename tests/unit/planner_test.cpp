@@ -215,9 +215,28 @@ TEST(PlanNetwork, NoneIsItsOwnNamespace) {
   const SandboxPlan plan = Case{}.made();
   EXPECT_EQ(plan.namespaces.network, NetworkNamespace::fresh);
   EXPECT_FALSE(plan.cgroup.wanted);
-  EXPECT_EQ(Case{.policy = "[network]\nconnect=['tcp://*:80']"}.error(),
-            "p.toml:2:10: network.connect tcp://*:80: the sandbox has no network (write mode = "
-            "\"host\" in [network], or add --net host)");
+  EXPECT_FALSE(plan.broker.sockets);
+}
+
+TEST(PlanNetwork, NoneWithRulesIsLentSockets) {
+  Case test{.policy = "[network]\nconnect=['tcp://10.0.0.0/8:80', 'tcp://api.example.com:443']"};
+  const SandboxPlan plan = test.made();
+  EXPECT_EQ(plan.namespaces.network, NetworkNamespace::fresh);
+  EXPECT_TRUE(plan.broker.sockets);
+  EXPECT_TRUE(plan.cgroup_bpf.attached);
+  EXPECT_TRUE(plan.cgroup.wanted);
+  EXPECT_EQ(rule_named(plan, "socket")->otherwise, SyscallAction::notify);
+  EXPECT_EQ(rule_named(plan, "listen")->action, SyscallAction::notify);
+  EXPECT_EQ(rule_named(plan, "connect")->action, SyscallAction::allow);
+  EXPECT_EQ(plan.broker.names.size(), 1U);
+  EXPECT_EQ(plan.cgroup_bpf.connect.size(), 3U);  // the network, and the name server twice
+  EXPECT_TRUE(mount_at(plan, "/etc/resolv.conf")->content.starts_with("nameserver 127."));
+  test.features.cgroup_bpf.usable = false;
+  EXPECT_TRUE(test.error().starts_with("p.toml:2:33: network.connect tcp://api.example.com:443"));
+  test.policy = "[network]\nconnect=['tcp://10.0.0.0/8:80']";
+  EXPECT_TRUE(
+      test.error().starts_with("p.toml:2:10: network rule tcp://10.0.0.0/8:80: the sandbox "
+                               "has no network, and sockets from outside need cgroup-BPF"));
 }
 
 TEST(PlanNetwork, HostRulesGoToCgroupBpf) {
@@ -243,13 +262,22 @@ TEST(PlanNetwork, WithoutCgroupBpfTcpPortsGoToLandlock) {
   EXPECT_TRUE(test.error().starts_with("--net host: no plane here"));
 }
 
-TEST(PlanNetwork, LocalhostIsTwoAddressesOtherNamesAreRefused) {
+TEST(PlanNetwork, LocalhostIsTwoAddressesOtherNamesAreLookedUp) {
   EXPECT_EQ(Case{.policy = "[network]\nmode='host'\nconnect=['tcp://localhost:80']"}
                 .made()
                 .cgroup_bpf.connect.size(),
             2U);
-  EXPECT_EQ(Case{.policy = "[network]\nmode='host'\nconnect=['tcp://example.com:80']"}.error(),
-            "p.toml:3:10: network.connect tcp://example.com:80: host names cannot be held yet "
+  Case named{.policy = "[network]\nmode='host'\nconnect=['tcp://example.com:80']"};
+  const SandboxPlan plan = named.made();
+  EXPECT_FALSE(plan.broker.sockets);
+  EXPECT_EQ(plan.broker.names.size(), 1U);
+  EXPECT_EQ(plan.broker.name_server >> 22, 0x7F400000U >> 22);
+  named.features.cgroup_bpf.usable = false;
+  EXPECT_EQ(named.error(),
+            "p.toml:3:10: network.connect tcp://example.com:80: host names need cgroup-BPF, which "
+            "is missing here (write the address)");
+  EXPECT_EQ(Case{.policy = "[network]\nlisten=['tcp://example.com:80']"}.error(),
+            "p.toml:2:9: network.listen tcp://example.com:80: a name is no place to listen at "
             "(write the address)");
 }
 

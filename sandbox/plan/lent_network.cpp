@@ -1,0 +1,111 @@
+// What a sandbox without a network of its own is lent: sockets made outside, and names.
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "sandbox/plan/plan_steps.hpp"
+#include "sandbox/profiles/argument_profiles.hpp"
+
+namespace yett {
+namespace {
+
+// 127.64.0.0/10: far from where anything else listens on a loopback, and wide enough for one
+// address for each process number.
+constexpr std::uint32_t kFirstNameServer = 0x7F400000;
+constexpr std::uint32_t kNameServers = 0x003FFFFF;
+
+bool is_name(const EndpointRule& rule) {
+  return rule.scheme != EndpointScheme::unix_path && !rule.is_literal && rule.host != "*" &&
+         rule.host != "localhost";
+}
+
+std::uint32_t name_server_of(const PlanInputs& inputs) {
+  return kFirstNameServer | (inputs.context.identity_seed & kNameServers);
+}
+
+std::string dotted(std::uint32_t address) {
+  return fmt::format("{}.{}.{}.{}", address >> 24, address >> 16 & 255, address >> 8 & 255,
+                     address & 255);
+}
+
+EndpointRule name_server_rule(std::uint32_t address, EndpointScheme scheme) {
+  constexpr std::uint16_t kPort = 53;
+  EndpointRule rule{.scheme = scheme,
+                    .host = dotted(address),
+                    .prefix_length = 32,
+                    .is_literal = true,
+                    .port_first = kPort,
+                    .port_last = kPort};
+  for (std::size_t i = 0; i < 4; ++i)
+    rule.address[i] = static_cast<std::uint8_t>(address >> (24 - 8 * i));
+  rule.text = fmt::format("{}://{}:53", scheme == EndpointScheme::tcp ? "tcp" : "udp", rule.host);
+  return rule;
+}
+
+SyscallRule* find_allowed(SandboxPlan& plan, std::string_view name) {
+  const auto rule = std::ranges::find(plan.filter.rules, name, &SyscallRule::name);
+  return rule != plan.filter.rules.end() && rule->reachable() ? &*rule : nullptr;
+}
+
+const EndpointRule& first_rule(const NetworkPolicy& network) {
+  for (const auto* rules : {&network.connect, &network.listen})
+    for (const EndpointRule& rule : *rules)
+      if (rule.scheme != EndpointScheme::unix_path) return rule;
+  return network.connect.front();
+}
+
+}  // namespace
+
+bool can_hold_by_cgroup(const KernelFeatures& features) {
+  return features.cgroup_bpf.usable && !features.cgroup.v2_mount.empty();
+}
+
+// SECURITY(lent-sockets): every socket of a network comes from the supervisor, in the sandbox's
+// cgroup; the filter makes none.
+Status lend_sockets(const PlanInputs& inputs, SandboxPlan& plan) {
+  const EndpointRule& rule = first_rule(inputs.policy.network);
+  const std::string name = fmt::format("{}: network rule {}", rule.source.text(), rule.text);
+  if (inputs.policy.unrestricted)
+    return fail(request_error(name, "without a filter no socket can come from outside",
+                              "write mode = \"host\" in [network], or extend another policy"));
+  if (!can_hold_by_cgroup(inputs.features))
+    return fail(host_error(name,
+                           "the sandbox has no network, and sockets from outside need cgroup-BPF, "
+                           "which is missing here",
+                           "write mode = \"host\" in [network], or see yett doctor"));
+  plan.broker.sockets = true;
+  if (SyscallRule* socket = find_allowed(plan, "socket")) {
+    socket->when = unix_socket_conditions();
+    socket->otherwise = SyscallAction::notify;
+    socket->reason = "UNIX sockets are its own; the supervisor lends those of the network";
+  }
+  if (SyscallRule* listen = find_allowed(plan, "listen")) {
+    listen->action = SyscallAction::notify;
+    listen->reason = "a socket that was bound by no rule would get a port of the kernel's choice";
+  }
+  return {};
+}
+
+void plan_name_server(const PlanInputs& inputs, SandboxPlan& plan,
+                      std::vector<EndpointRule>& connect) {
+  if (plan.broker.names.empty()) return;
+  plan.broker.name_server = name_server_of(inputs);
+  for (const EndpointScheme scheme : {EndpointScheme::udp, EndpointScheme::tcp})
+    connect.push_back(name_server_rule(plan.broker.name_server, scheme));
+}
+
+void add_name_servers(const PlanInputs& inputs, std::vector<MountEntry>& entries) {
+  const NetworkPolicy& network = inputs.policy.network;
+  if (std::ranges::any_of(network.connect, is_name) && !inputs.policy.unrestricted) {
+    entries.push_back(made_up_file("/etc/resolv.conf",
+                                   fmt::format("nameserver {}\n", dotted(name_server_of(inputs)))));
+    return;
+  }
+  if (network.mode != NetworkMode::host) return;
+  entries.push_back(read_only_bind("/etc/resolv.conf", "/etc/resolv.conf", Executable::no));
+  entries.back().optional = true;
+}
+
+}  // namespace yett

@@ -1,0 +1,84 @@
+#include "supervisor/broker/lend_sockets.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "supervisor/broker/endpoint.hpp"
+#include "supervisor/notify/target_fd.hpp"
+
+namespace yett {
+namespace {
+
+// The kernel reads ints: the low 32 bits of the registers.
+struct SocketArguments {
+  explicit SocketArguments(const seccomp_data& data)
+      : is_ipv6(static_cast<int>(data.args[0]) == AF_INET6),
+        is_stream((static_cast<int>(data.args[1]) & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) ==
+                  SOCK_STREAM),
+        close_on_exec((data.args[1] & SOCK_CLOEXEC) != 0 ? CloseOnExec::yes : CloseOnExec::no),
+        non_blocking((data.args[1] & SOCK_NONBLOCK) != 0) {}
+
+  [[nodiscard]] SocketKind kind() const {
+    if (is_ipv6) return is_stream ? SocketKind::ipv6_stream : SocketKind::ipv6_datagram;
+    return is_stream ? SocketKind::ipv4_stream : SocketKind::ipv4_datagram;
+  }
+
+  bool is_ipv6;
+  bool is_stream;
+  CloseOnExec close_on_exec;
+  bool non_blocking;
+};
+
+int errno_of(const Error& error) { return error.sys_errno > 0 ? error.sys_errno : EIO; }
+
+LentAnswer failed(const Error& error) {
+  if (error.kind == ErrorKind::target_gone) return {.answered = true};
+  return {.error = errno_of(error)};
+}
+
+}  // namespace
+
+LentAnswer SocketLender::socket(PendingNotification& pending) {
+  const SocketArguments wanted(pending.data());
+  const auto made = maker_.take(wanted.kind());
+  if (!made) return failed(made.error());
+  if (wanted.non_blocking && ::fcntl(made->get(), F_SETFL, O_RDWR | O_NONBLOCK) != 0)
+    return {.error = errno};
+  const Status given = pending.answer_fd(made->borrow(), wanted.close_on_exec);
+  if (!given) return failed(given.error());
+  return {.answered = true};
+}
+
+// What cgroup programs cannot see: a TCP socket that nobody bound, or that was bound to a port of
+// the kernel's choice, becomes a listener on it. SECURITY(lent-listen): the rules are asked about
+// the very socket that then listens, and about where it listens in the end.
+LentAnswer SocketLender::listen(const PendingNotification& pending) const {
+  const auto copied = copy_target_fd(pending, static_cast<int>(pending.data().args[0]));
+  if (!copied) return failed(copied.error());
+  const auto before = read_local_endpoint(copied->borrow());
+  if (!before) return {.error = errno_of(before.error())};
+  const auto is_allowed = [&](const LocalEndpoint& local) {
+    return !local.is_internet || std::ranges::any_of(listen_, [&](const EndpointRule& rule) {
+      return covers(rule, local);
+    });
+  };
+  if (!is_allowed(*before)) return {.error = EPERM, .endpoint = before->text()};
+  if (::listen(copied->get(), static_cast<int>(pending.data().args[1])) != 0)
+    return {.error = errno};
+  const auto after = read_local_endpoint(copied->borrow());
+  if (after && is_allowed(*after)) return {};
+  ::shutdown(copied->get(), SHUT_RD);  // of a listener: it listens no more
+  return {.error = EPERM, .endpoint = before->text()};
+}
+
+Result<std::shared_ptr<SocketLender>> start_lender(const SandboxPlan& plan, BorrowedFd cgroup) {
+  if (!plan.broker.sockets) return std::shared_ptr<SocketLender>();
+  YETT_TRY(SocketMaker maker, SocketMaker::start(plan.identity, cgroup));
+  return std::make_shared<SocketLender>(std::move(maker), plan.cgroup_bpf.listen);
+}
+
+}  // namespace yett

@@ -1,0 +1,45 @@
+// socket(2) and listen(2) of a sandbox without a network of its own, carried out with sockets of
+// the supervisor's network. All else that can be done with them is the kernel's and the cgroup
+// programs' affair: nothing here looks at the target's memory.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sandbox/plan/sandbox_plan.hpp"
+#include "supervisor/broker/socket_maker.hpp"
+#include "supervisor/notify/pending_notification.hpp"
+
+namespace yett {
+
+// What became of a call.
+struct LentAnswer {
+  bool answered = false;  // the target has its answer, or left
+  int error = 0;          // else: the errno to answer with, 0 for success
+  std::string endpoint;   // refused by a rule: what was to be listened on, "tcp://0.0.0.0:80"
+};
+
+class SocketLender {
+ public:
+  // `listen`: the rules for addresses that may be listened on.
+  SocketLender(SocketMaker maker, std::vector<EndpointRule> listen)
+      : maker_(std::move(maker)), listen_(std::move(listen)) {}
+
+  // By any thread; may wait, see SocketMaker::take and PendingNotification::answer_fd.
+  // Preconditions of the first: the arguments are those of a lent socket (PolicyEngine).
+  [[nodiscard]] LentAnswer socket(PendingNotification& pending);
+  [[nodiscard]] LentAnswer listen(const PendingNotification& pending) const;
+
+ private:
+  SocketMaker maker_;
+  std::vector<EndpointRule> listen_;
+};
+
+// For a plan with broker.sockets; null for any other. `cgroup`: the sandbox's v2 directory, with
+// the programs attached. Preconditions: root, no other thread.
+[[nodiscard]] Result<std::shared_ptr<SocketLender>> start_lender(const SandboxPlan& plan,
+                                                                 BorrowedFd cgroup);
+
+}  // namespace yett

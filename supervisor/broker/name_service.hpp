@@ -1,0 +1,85 @@
+// The name server of a sandbox whose rules name hosts. It answers for those names and no others: it
+// looks them up as the host does (/etc/hosts, then the servers of /etc/resolv.conf), has the
+// addresses allowed, and only then tells them. Unmodified programs find it in their
+// /etc/resolv.conf.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "sandbox/plan/sandbox_plan.hpp"
+#include "supervisor/broker/dns_message.hpp"
+#include "supervisor/broker/host_tables.hpp"
+#include "supervisor/broker/name_bindings.hpp"
+
+namespace yett {
+
+class NameService {
+ public:
+  // Look-ups under way; a question more is answered with "server failure".
+  static constexpr std::size_t kMostLookups = 32;
+  static constexpr std::chrono::milliseconds kTryTime{1500};
+  static constexpr int kTries = 4;  // over all name servers, in turn
+
+  struct Hooks {
+    // Makes these rules, and no others that were given before, hold beside the plan's own.
+    std::function<Status(const std::vector<EndpointRule>&)> allow;
+    // A name that no rule has was asked for.
+    std::function<void(const std::string& name)> refused;
+  };
+
+  // Listens at the plan's address, of the calling process's network. Preconditions: root.
+  [[nodiscard]] static Result<NameService> open(const BrokerPlan& plan, Hooks hooks);
+
+  // Readable: it is time for work().
+  [[nodiscard]] BorrowedFd events() const { return epoll_.borrow(); }
+  // Never waits.
+  void work();
+
+ private:
+  using Clock = NameBindings::Clock;
+  struct Client {
+    sockaddr_storage address{};
+    socklen_t size = 0;
+  };
+  struct Lookup {
+    DnsQuery asked;  // by the client
+    DnsQuery query;  // to the server, under an id of our own
+    Client client;
+    std::vector<NameServer> servers;
+    UniqueFd socket;
+    int tries = 0;
+    Clock::time_point until;
+  };
+
+  NameService(const BrokerPlan& plan, Hooks hooks);
+  [[nodiscard]] Status listen_at(std::uint32_t address);
+  void answer_questions();
+  void on_question(DnsBytes message, const Client& client);
+  void start_lookup(const DnsQuery& asked, const Client& client);
+  // False: no server is left to try.
+  [[nodiscard]] bool try_next_server(Lookup& lookup);
+  // True: it has come to its end.
+  [[nodiscard]] bool on_reply(Lookup& lookup);
+  [[nodiscard]] bool on_clock(Lookup& lookup, Clock::time_point now);
+  void tell(const DnsQuery& asked, const Client& client, const DnsAnswer& answer);
+  void tell_addresses(const DnsQuery& asked, const Client& client,
+                      std::vector<DnsAddress> addresses);
+  void set_clock();
+
+  Hooks hooks_;
+  NameBindings bindings_;
+  UniqueFd epoll_;
+  UniqueFd server_;
+  UniqueFd clock_;
+  std::vector<std::unique_ptr<Lookup>> lookups_;
+};
+
+}  // namespace yett

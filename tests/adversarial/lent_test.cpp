@@ -1,0 +1,311 @@
+// Sockets lent to sandboxes without a network: they behave as native ones, and lead nowhere else.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "base/unique_fd.hpp"
+#include "tests/adversarial/host_unchanged.hpp"
+#include "tests/adversarial/layers.hpp"
+#include "tests/support/require.hpp"
+
+namespace yett::test {
+namespace {
+
+constexpr std::array kAsNatively{"blocking",
+                                 "blocking_refused",
+                                 "nonblocking",
+                                 "nonblocking_refused",
+                                 "nonblocking_by_fcntl",
+                                 "flags_of_a_socket",
+                                 "close_on_exec",
+                                 "lowest_number",
+                                 "watched_before_connect",
+                                 "duplicated_before_connect",
+                                 "shared_by_fork",
+                                 "names_of_both_ends",
+                                 "connect_twice",
+                                 "connect_anew",
+                                 "receive_timeout",
+                                 "options_before_connect",
+                                 "no_number_left",
+                                 "storm_of_signals",
+                                 "storm_with_restarts",
+                                 "ipv6",
+                                 "mapped",
+                                 "udp_connected",
+                                 "udp_sendto",
+                                 "unix_sockets"};
+
+constexpr std::array kElsewhere{"other_port",           "other_port_nonblocking",
+                                "other_address",        "any_address",
+                                "other_ipv6",           "other_mapped",
+                                "other_after_allowed",  "other_udp",
+                                "other_sendto",         "other_sendmsg",
+                                "other_sendmmsg",       "other_from_connected",
+                                "other_sendto_mapped",  "other_fast_open",
+                                "other_fast_open_many", "other_fast_open_connect",
+                                "source_route",         "bind_any",
+                                "bind_some_port",       "bind_udp",
+                                "listen_unbound",       "listen_after_connect"};
+
+// Those that the cgroup's programs alone refuse: they succeed where these are not attached.
+constexpr std::array kHeldByPrograms{"other_port",   "other_address",   "other_ipv6",
+                                     "other_udp",    "other_sendto",    "other_sendmsg",
+                                     "other_mapped", "other_fast_open", "other_from_connected",
+                                     "bind_any",     "bind_udp",        "listen_unbound"};
+
+constexpr std::array kOtherKinds{"raw",    "ping",  "multipath",         "netlink",
+                                 "packet", "vsock", "raw_with_high_bits"};
+
+// Answers what it gets with the same, by TCP and UDP, at one port of 127.0.0.0/8 and ::1, until it
+// is destroyed.
+class EchoServer {
+ public:
+  EchoServer() {
+    const int any = open(AF_INET, SOCK_STREAM, 0);
+    port_ = port_of(any);
+    open(AF_INET, SOCK_DGRAM, port_);
+    open(AF_INET6, SOCK_STREAM, port_);
+    open(AF_INET6, SOCK_DGRAM, port_);
+    thread_ = std::thread([this] { serve(); });
+  }
+  EchoServer(const EchoServer&) = delete;
+  EchoServer& operator=(const EchoServer&) = delete;
+  ~EchoServer() {
+    stop_ = true;
+    thread_.join();
+  }
+  [[nodiscard]] int port() const { return port_; }
+
+ private:
+  int open(int family, int type, int port) {
+    UniqueFd made(::socket(family, type | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    ::setsockopt(made.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    bool bound = false;
+    if (family == AF_INET) {
+      sockaddr_in at{};
+      at.sin_family = AF_INET;
+      at.sin_port = htons(static_cast<std::uint16_t>(port));
+      bound = ::bind(made.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0;
+    } else {
+      ::setsockopt(made.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+      sockaddr_in6 at{};
+      at.sin6_family = AF_INET6;
+      at.sin6_addr = in6addr_loopback;
+      at.sin6_port = htons(static_cast<std::uint16_t>(port));
+      bound = ::bind(made.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0;
+    }
+    EXPECT_TRUE(bound) << std::strerror(errno);
+    if (type == SOCK_STREAM) {
+      EXPECT_EQ(::listen(made.get(), 1024), 0);
+    }
+    watched_.push_back({.fd = made.get(), .events = POLLIN, .revents = 0});
+    is_listener_.push_back(type == SOCK_STREAM);
+    owned_.push_back(std::move(made));
+    return owned_.back().get();
+  }
+  static int port_of(int socket) {
+    sockaddr_in at{};
+    socklen_t size = sizeof at;
+    ::getsockname(socket, reinterpret_cast<sockaddr*>(&at), &size);
+    return ntohs(at.sin_port);
+  }
+  void serve() {
+    while (!stop_) {
+      if (::poll(watched_.data(), watched_.size(), 20) <= 0) continue;
+      for (std::size_t i = watched_.size(); i-- > 0;)
+        if (watched_[i].revents != 0) serve_one(i);
+    }
+  }
+  void serve_one(std::size_t i) {
+    const int fd = watched_[i].fd;
+    if (is_listener_[i]) {
+      UniqueFd accepted(::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC));
+      if (!accepted.valid()) return;
+      watched_.push_back({.fd = accepted.get(), .events = POLLIN, .revents = 0});
+      is_listener_.push_back(false);
+      owned_.push_back(std::move(accepted));
+      return;
+    }
+    std::array<char, 64> bytes;
+    sockaddr_storage from{};
+    socklen_t size = sizeof from;
+    const ssize_t got = ::recvfrom(fd, bytes.data(), bytes.size(), MSG_DONTWAIT,
+                                   reinterpret_cast<sockaddr*>(&from), &size);
+    if (got > 0) {
+      ::sendto(fd, bytes.data(), static_cast<std::size_t>(got), MSG_NOSIGNAL,
+               size > 0 ? reinterpret_cast<sockaddr*>(&from) : nullptr, size);
+    } else if (i >= 4) {
+      const auto at = static_cast<std::ptrdiff_t>(i);
+      watched_.erase(watched_.begin() + at);
+      is_listener_.erase(is_listener_.begin() + at);
+      owned_.erase(owned_.begin() + at);
+    }
+  }
+
+  std::vector<UniqueFd> owned_;
+  std::vector<pollfd> watched_;
+  std::vector<bool> is_listener_;
+  int port_ = 0;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+// A port at which nobody listens, kept so.
+class ShutPort {
+ public:
+  ShutPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    socklen_t size = sizeof at;
+    ::bind(socket_.get(), reinterpret_cast<sockaddr*>(&at), sizeof at);
+    ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&at), &size);
+    port_ = ntohs(at.sin_port);
+  }
+  [[nodiscard]] int port() const { return port_; }
+  void release() { socket_.reset(); }
+
+ private:
+  UniqueFd socket_;
+  int port_ = 0;
+};
+
+class Lent : public HostUnchanged {
+ protected:
+  void SetUp() override {
+    HostUnchanged::SetUp();
+    YETT_REQUIRE(::geteuid() == 0, "the full mode needs root");
+    free_.release();
+  }
+
+  // Rules that let exactly OPEN and CLOSED be reached, and LISTEN be listened at.
+  [[nodiscard]] std::string policy() const {
+    const std::string open = std::to_string(open_.port());
+    return "extends = \"plugin\"\n[network]\nmode = \"none\"\nconnect = [\"tcp://127.0.0.1:" +
+           open + "\", \"tcp://[::1]:" + open + "\", \"udp://127.0.0.1:" + open +
+           "\", \"tcp://127.0.0.1:" + std::to_string(closed_.port()) +
+           "\"]\nlisten = [\"tcp://127.0.0.1:" + std::to_string(listen_.port()) + "\"]\n";
+  }
+  [[nodiscard]] std::vector<std::string> ports() const {
+    return {"OPEN=" + std::to_string(open_.port()),   "CLOSED=" + std::to_string(closed_.port()),
+            "OTHER=" + std::to_string(other_.port()), "LISTEN=" + std::to_string(listen_.port()),
+            "FREE=" + std::to_string(free_.port()),   "NONE=0"};
+  }
+  [[nodiscard]] std::vector<std::string> flags() const {
+    write_file(work() + "/policy.toml", policy());
+    std::vector<std::string> flags{"--policy", work() + "/policy.toml", "--audit", audit()};
+    for (const std::string& port : ports()) flags.insert(flags.end(), {"-e", port});
+    return flags;
+  }
+  [[nodiscard]] std::string audit() const { return work() + "/audit"; }
+
+  template <typename Names>
+  static std::vector<std::string> lent(const Names& names) {
+    std::vector<std::string> command{"lent"};
+    command.insert(command.end(), names.begin(), names.end());
+    return command;
+  }
+  template <typename Names>
+  [[nodiscard]] Results inside(const Names& names) const {
+    return results_of(run_attack(lent(names), flags()));
+  }
+  template <typename Names>
+  [[nodiscard]] Results natively(const Names& names) const {
+    std::vector<std::string> command = lent(names);
+    command[0] = kAttacks + "/lent";
+    return results_of(run_program(command, {.environment = ports()}));
+  }
+  template <typename Names>
+  [[nodiscard]] Results without_rules(const Names& names) const {
+    const Missing rules{.from_plan =
+                            [this](SandboxPlan& plan) {
+                              plan.cgroup_bpf.attached = false;
+                              plan.cgroup_bpf.listen = {any_tcp()};
+                              for (const std::string& port : ports())
+                                plan.process.environment.push_back(port);
+                            },
+                        .calls = {},
+                        .keeps_bpf = true};
+    std::vector<std::string> command = lent(names);
+    command[0] = "/attacks/lent";
+    return results_of(run_without(
+        rules, {.command = command,
+                .volumes = {{.source = kAttacks, .target = "/attacks", .read_only = true}},
+                .policy = policy()}));
+  }
+  static EndpointRule any_tcp() {
+    return {.scheme = EndpointScheme::tcp, .host = "*", .port_first = 0, .port_last = 65535};
+  }
+
+  EchoServer open_;
+  EchoServer other_;
+  ShutPort closed_;
+  ShutPort listen_;
+  ShutPort free_;
+};
+
+TEST_F(Lent, BehavesAsNatively) {
+  const Results native = natively(kAsNatively);
+  const Results lent = inside(kAsNatively);
+  ASSERT_EQ(native.size(), kAsNatively.size());
+  EXPECT_EQ(lent, native);
+}
+
+// SECURITY(lent-sockets): beside the same natively, where each way is open.
+TEST_F(Lent, LeadsNowhereElse) {
+  const Results native = natively(kElsewhere);
+  const Results lent = inside(kElsewhere);
+  for (const char* name : kElsewhere) {
+    expect_result(lent, name, "EPERM", "with lent sockets");
+    expect_result(native, name, "ok", "natively");
+  }
+  const Results open = without_rules(kHeldByPrograms);
+  for (const char* name : kHeldByPrograms) expect_result(open, name, "ok", "without the rules");
+  const std::string records = read_file(audit());
+  const std::string other = ":" + std::to_string(other_.port()) + "\"";
+  for (const std::string& object : {"tcp://127.0.0.1" + other, "tcp://[::1]" + other,
+                                    "udp://127.0.0.1" + other, std::string("tcp://0.0.0.0:0\"")})
+    EXPECT_NE(records.find("\"object\":\"" + object), std::string::npos) << object << records;
+}
+
+TEST_F(Lent, OtherKindsAreNotLent) {
+  const Results lent = inside(kOtherKinds);
+  for (const char* name : kOtherKinds) expect_result(lent, name, "EAFNOSUPPORT", "lent");
+}
+
+// SECURITY(lent-listen)
+TEST_F(Lent, ListensWhereARuleSays) {
+  RunningProgram running(
+      [&] {
+        std::vector<std::string> line{"run"};
+        const auto all = flags();
+        line.insert(line.end(), all.begin(), all.end());
+        line.insert(line.end(), {"-v", kAttackVolume, "--", "/attacks/lent", "serve_one"});
+        return yett_command(line);
+      }(),
+      {});
+  listen_.release();
+  ASSERT_TRUE(running.wait_for_output("listening", std::chrono::seconds(30)));
+  const UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  at.sin_port = htons(static_cast<std::uint16_t>(listen_.port()));
+  ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+  std::array<char, 6> served{};
+  EXPECT_EQ(::recv(client.get(), served.data(), served.size(), MSG_WAITALL), 6);
+  EXPECT_EQ(std::string_view(served.data(), served.size()), "served");
+  expect_result(results_of(running.wait()), "serve_one", "ok", "with a listen rule");
+}
+
+}  // namespace
+}  // namespace yett::test
