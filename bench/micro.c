@@ -158,6 +158,20 @@ static long op_connect(void) {
   return now_ns() - connected + (connecting - begun);
 }
 
+/* The same with the making of its socket, which is what a lent socket costs more. */
+static long op_socket_connect(void) {
+  const struct sockaddr_in address = loopback();
+  const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+  const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connect(client, (const struct sockaddr*)&address, sizeof address) != 0) die("connect");
+  const long connected = now_ns();
+  setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  const int accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+  close(client);
+  close(accepted);
+  return now_ns() - connected;
+}
+
 static long op_sysinfo(void) {
   struct sysinfo told;
   if (sysinfo(&told) != 0) die("sysinfo");
@@ -185,6 +199,7 @@ static const struct operation operations[] = {
     {"mmap+munmap", NULL, op_mmap},
     {"mkdir+rmdir", NULL, op_mkdir},
     {"connect", start_listener, op_connect},
+    {"socket+connect", start_listener, op_socket_connect},
     {"sysinfo", NULL, op_sysinfo},
     /* The bare RECV/SEND round trip: what a notified call costs at the least. Last, for the filter
      * stays. */

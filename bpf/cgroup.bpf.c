@@ -36,7 +36,9 @@ struct {
   __type(value, struct yett_counts);
 } yett_cgroup_counts SEC(".maps");
 
-enum { REFUSE = 0, ALLOW = 1 };
+/* The second bit of bind's answer: also below port 1024, where the rule says so and the program has
+ * no capability (Linux 5.12). */
+enum { REFUSE = 0, ALLOW = 1, ALLOW_ANY_PORT = 3 };
 
 /* A function of its own, so that the object's type information holds struct yett_event. */
 static __noinline int fill_event(struct yett_event* event, __u32 policy, __u16 hook, __u16 reason) {
@@ -97,7 +99,7 @@ static __always_inline int decide(struct bpf_sock_addr* context, struct endpoint
   endpoint->port = bpf_ntohs(context->user_port);
   if (set_protocol(endpoint, context->type, context->protocol) &&
       endpoint_allowed(&yett_cgroup_endpoints, policy->policy, endpoint))
-    return ALLOW;
+    return endpoint->direction == YETT_LISTEN ? ALLOW_ANY_PORT : ALLOW;
   struct yett_event* event = reserve_event();
   if (event) {
     begin_event(event, policy, hook, YETT_REASON_NO_ENDPOINT);

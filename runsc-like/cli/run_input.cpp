@@ -342,6 +342,29 @@ Status take_network(const std::string& text, NetworkPolicy& network) {
   return {};
 }
 
+// Docker's form too, [ADDRESS:]PORT:PORT, where both ports are the same: what the program listens
+// at is the host's port itself, with no translation in between.
+Status take_published(const std::vector<std::string>& published, NetworkPolicy& network) {
+  for (const std::string& text : published) {
+    std::string where = text;
+    const std::string port = where.substr(where.rfind(':') + 1);
+    where.resize(where.size() - std::min(where.size(), port.size() + 1));
+    const std::string before = where.substr(where.rfind(':') + 1);
+    const bool is_port = !before.empty() && parse_decimal(before).has_value();
+    if (is_port && before != port)
+      return fail(request_error("--publish " + text, "ports are not translated",
+                                "have the program listen at " + before + ", and write " + before));
+    if (is_port) where.resize(where.size() - std::min(where.size(), before.size() + 1));
+    const bool is_ipv6 = where.find(':') != std::string::npos && !where.starts_with('[');
+    if (is_ipv6) where = "[" + where + "]";
+    auto rule = parse_endpoint("tcp://" + (where.empty() ? "*" : where) + ":" + port);
+    if (!rule) return fail(request_error("--publish " + text, "wanted [ADDRESS:]PORT", "as 8080"));
+    rule->source = flag("--publish");
+    network.listen.push_back(std::move(*rule));
+  }
+  return {};
+}
+
 Status take_mode(const std::string& text, SandboxRequest& request) {
   if (text == "auto")
     request.mode = Mode::automatic;
@@ -364,6 +387,7 @@ Result<RunInput> make_run_input(const RunOptions& options) {
   YETT_CHECK(take_mode(options.mode, input.request));
   YETT_TRY(input.policy, load_policy(options.policy));
   YETT_CHECK(take_network(options.network, input.policy.network));
+  YETT_CHECK(take_published(options.publish, input.policy.network));
   YETT_CHECK(take_limits(options, input.policy.limits));
   YETT_CHECK(take_image(options, input));
   YETT_CHECK(take_process(options, input.request));

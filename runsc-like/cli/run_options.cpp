@@ -87,6 +87,8 @@ std::vector<Option> options_into(RunOptions& into) {
       {0, "policy", "POLICY", "a policy file, or plugin (the default), container, rvisor, none",
        &into.policy, "Policy"},
       {0, "net", "NETWORK", "none (default) or host", &into.network, "Policy"},
+      {0, "publish", "[ADDRESS:]PORT", "the program may listen there, at every address or this one",
+       &into.publish, "Policy"},
       {0, "require", "PLANE,...", "no start unless these hold: bpf-lsm,landlock,cgroup-bpf,...",
        &into.require, "Policy"},
       {0, "mode", "MODE", "auto (default) or full", &into.mode, "Policy"},

@@ -29,6 +29,7 @@ struct RunOptions {
   std::string pids;
   std::string time;
   std::string network;
+  std::vector<std::string> publish;
   std::string policy = "plugin";
   std::vector<std::string> require;
   std::string mode = "auto";
