@@ -331,6 +331,19 @@ Status take_limits(const RunOptions& options, LimitPolicy& limits) {
   return {};
 }
 
+Status take_truth(const std::string& text, TruthPolicy& truth) {
+  if (text.empty()) return {};
+  if (text == "limits")
+    truth.resources = ResourceTruth::limits;
+  else if (text == "lxcfs")
+    truth.resources = ResourceTruth::lxcfs;
+  else if (text == "host")
+    truth.resources = ResourceTruth::host;
+  else
+    return fail(request_error("--truth " + text, "wanted limits, lxcfs or host"));
+  return {};
+}
+
 Status take_network(const std::string& text, NetworkPolicy& network) {
   if (text.empty()) return {};
   if (text == "none")
@@ -389,6 +402,7 @@ Result<RunInput> make_run_input(const RunOptions& options) {
   YETT_CHECK(take_network(options.network, input.policy.network));
   YETT_CHECK(take_published(options.publish, input.policy.network));
   YETT_CHECK(take_limits(options, input.policy.limits));
+  YETT_CHECK(take_truth(options.truth, input.policy.truth));
   YETT_CHECK(take_image(options, input));
   YETT_CHECK(take_process(options, input.request));
   YETT_CHECK(take_files(options, input));

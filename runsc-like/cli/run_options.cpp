@@ -83,6 +83,8 @@ std::vector<Option> options_into(RunOptions& into) {
       {0, "pids", "COUNT", "limit of processes and threads", &into.pids, "Limits"},
       {0, "time", "DURATION", "wall-clock limit, e.g. 30s; then it is killed (status 137)",
        &into.time, "Limits"},
+      {0, "truth", "SOURCE", "what tells it its limits: limits (default), lxcfs, host (nothing)",
+       &into.truth, "Limits"},
 
       {0, "policy", "POLICY", "a policy file, or plugin (the default), container, rvisor, none",
        &into.policy, "Policy"},

@@ -28,6 +28,7 @@ struct RunOptions {
   std::string cpus;
   std::string pids;
   std::string time;
+  std::string truth;
   std::string network;
   std::vector<std::string> publish;
   std::string policy = "plugin";

@@ -190,8 +190,8 @@ Result<CgroupDir> CgroupDir::make(const CgroupPlan& plan, const CgroupFeatures& 
   return made;
 }
 
-void CgroupDir::leave_to_keeper() {
-  keeper_.let_go();
+void CgroupDir::leave_to_keeper(BorrowedFd last) {
+  keeper_.let_go(last);
   keeper_ = {};
   directories_.clear();
 }
@@ -261,6 +261,12 @@ std::optional<std::uint64_t> CgroupDir::figure(const char* file, std::string_vie
   for (const std::string& directory : directories_)
     if (const auto found = cgroup_figure(read_cgroup_file(directory, file), key)) return found;
   return std::nullopt;
+}
+
+std::string CgroupDir::text(const char* file) const {
+  for (const std::string& directory : directories_)
+    if (std::string found = read_cgroup_file(directory, file); !found.empty()) return found;
+  return {};
 }
 
 CgroupLoad CgroupDir::load() const {

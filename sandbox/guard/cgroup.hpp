@@ -64,12 +64,15 @@ class CgroupDir {
 
   [[nodiscard]] CgroupUsage usage() const;
   [[nodiscard]] CgroupLoad load() const;
+  // The file of that name in the first directory that keeps it; empty: none does.
+  [[nodiscard]] std::string text(const char* file) const;
   // SIGKILL to everything inside, forks that race included. Does not wait.
   [[nodiscard]] Status kill() const;
   // Kills, waits for the last task (5 s at most) and removes the directories. Idempotent.
   [[nodiscard]] Status remove();
-  // The same by the keeper, without waiting: for a supervisor that is about to exit.
-  void leave_to_keeper();
+  // The same by the keeper, without waiting: for a supervisor that is about to exit. It closes
+  // `last`, too.
+  void leave_to_keeper(BorrowedFd last = {});
 
  private:
   CgroupDir() = default;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <span>
 
 #include "ioctl_uapi/send_fds.hpp"
 #include "sandbox/guard/cgroup_keeper_child.hpp"
@@ -67,8 +68,10 @@ Status CgroupKeeper::share(BorrowedFd hold) {
 
 // A byte, for a child of ours may still hold a copy of the gate. Nobody reads it when the keeper
 // was killed: that must not end us by SIGPIPE.
-void CgroupKeeper::let_go() {
-  if (gate_.valid()) static_cast<void>(::send(gate_.get(), "x", 1, MSG_NOSIGNAL));
+void CgroupKeeper::let_go(BorrowedFd last) {
+  const int passed = last.get();
+  const std::span<const int> fds(&passed, last.valid() ? 1 : 0);
+  if (gate_.valid()) static_cast<void>(send_with_fds(gate_.get(), "x", 1, fds));
   gate_.reset();
 }
 

@@ -29,8 +29,9 @@ class CgroupKeeper {
                                                   bool first_is_v2);
   // Shares the flock on the first directory: with it the keeper ends what is inside.
   [[nodiscard]] Status share(BorrowedFd hold);
-  // Lets it go to work, and does not wait.
-  void let_go();
+  // Lets it go to work, and does not wait. `last`, when valid, stays open until the keeper ends:
+  // for a descriptor whose last close takes long.
+  void let_go(BorrowedFd last = {});
   // The same, and waits until it has ended.
   void dismiss();
 

@@ -234,6 +234,32 @@ ChildResult mount_again(const Work& work) {
   return result;
 }
 
+// Attached as it is, which is how it can be copied, and then read-only on top: files of that copy
+// are read-only by themselves. The supervisor's own, through which it writes, is underneath.
+ChildResult mount_truth_tree(const Work& work) {
+  const int place = open_mount_point(work.state->root, work.target(), MountPoint::directory);
+  if (place < 0) return from_kernel(place);
+  const int tree = work.inputs->truth_mount;
+  ChildResult result = from_kernel(sys_move_mount(tree, place, ""));
+  ::close(place);
+  if (result != kDone) return result;
+  work.state->truth = bound_copy(work, tree, "");
+  if (work.state->truth < 0) return from_kernel(work.state->truth);
+  return from_kernel(sys_move_mount(work.state->truth, tree, ""));
+}
+
+ChildResult mount_truth(const Work& work) {
+  const int mount = sys_open_tree_clone(work.state->truth, work.source(), Subtree::only_this_mount);
+  if (mount < 0 || !work.entry->optional) return attach(work, mount);
+  const int place = open_inside(work.state->root, work.target());
+  const ChildResult result = place == -ENOENT ? kDone
+                             : place < 0      ? from_kernel(place)
+                                              : from_kernel(sys_move_mount(mount, place, ""));
+  if (place >= 0) ::close(place);
+  ::close(mount);
+  return result;
+}
+
 ChildResult carry_out(const Work& work) {
   switch (work.entry->kind) {
     case MountKind::root_tmpfs:
@@ -249,6 +275,10 @@ ChildResult carry_out(const Work& work) {
       return mount_tmpfs(work);
     case MountKind::overlay:
       return mount_overlay(work);
+    case MountKind::truth_tree:
+      return mount_truth_tree(work);
+    case MountKind::truth:
+      return mount_truth(work);
     case MountKind::proc:
       return mount_filesystem(work, "proc", work.source());
     case MountKind::devpts:

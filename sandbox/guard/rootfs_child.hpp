@@ -14,6 +14,7 @@ struct RootfsInputs {
   const SandboxPlan* plan = nullptr;
   const char* staging = nullptr;  // an existing directory of ours that no source lies below
   int image_mount = -1;           // detached mount of the package; -1: the image is no package
+  int truth_mount = -1;           // the supervisor's files, detached; -1: the plan has none
   const int* id_maps = nullptr;   // per mount entry: user namespace to idmap by, or -1
 };
 
@@ -21,6 +22,7 @@ struct RootfsState {
   int root = -1;          // the new root's directory
   int failed_entry = -1;  // index into the plan's mount list, when a mount failed
   int image = -1;         // the image's root, once attached
+  int truth = -1;         // the supervisor's files, read-only
   int staging = -1;       // the staging tmpfs that holds upper layers, when any is needed
 };
 

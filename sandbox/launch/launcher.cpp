@@ -140,6 +140,7 @@ LaunchResult<StartedSandbox> begin_sandbox(const SandboxPlan& plan, const Launch
                        .rootfs = {.plan = &plan,
                                   .staging = inputs.staging_directory.c_str(),
                                   .image_mount = inputs.image_mount.get(),
+                                  .truth_mount = inputs.truth_mount.get(),
                                   .id_maps = id_maps->by_entry.data()},
                        .status_socket = sockets->second.get(),
                        .page = page->get(),

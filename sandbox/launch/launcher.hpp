@@ -42,6 +42,7 @@ struct LaunchInputs {
   BorrowedFd cgroup_v2;                // invalid: stay in the caller's
   std::vector<int> cgroup_task_files;  // v1; empty: stay in the caller's
   BorrowedFd image_mount;              // detached mount of a package; invalid: none
+  BorrowedFd truth_mount;              // what the plan's truth entries are of; invalid: it has none
   FreshNetwork* network =
       nullptr;  // begun earlier, to save time; nullptr: made now when the plan wants one
   std::string staging_directory;  // an existing directory of ours to mount the new root on, in the

@@ -50,6 +50,8 @@ Status plan_filter(const PlanInputs& inputs, SandboxPlan& plan) {
   plan.emulation.sysinfo = is_notified(plan.filter, "sysinfo");
   plan.emulation.setrlimit =
       is_notified(plan.filter, "setrlimit") || is_notified(plan.filter, "prlimit64");
+  plan.emulation.tmpfs_bytes = scratch_sizes(inputs.policy).dev;
+  plan.emulation.tmpfs_executable = inputs.policy.exec.written_files;
   plan.emulation.memory_bytes = inputs.policy.limits.memory_bytes.value_or(0);
   plan.emulation.process_limit = inputs.policy.limits.pids.value_or(0);
   return {};

@@ -22,9 +22,10 @@ const char* image_kind_name(ImageKind kind) {
 }
 
 const char* mount_kind_name(MountKind kind) {
-  constexpr std::array kNames{"root_tmpfs", "root_image", "package", "bind",   "tmpfs",
-                              "overlay",    "proc",       "devpts",  "device", "directory",
-                              "symlink",    "file",       "mask",    "remount"};
+  constexpr std::array kNames{"root_tmpfs", "root_image", "package",    "bind",
+                              "tmpfs",      "overlay",    "truth_tree", "truth",
+                              "proc",       "devpts",     "device",     "directory",
+                              "symlink",    "file",       "mask",       "remount"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

@@ -17,6 +17,9 @@ namespace yett {
 [[nodiscard]] Status plan_limits(const PlanInputs& inputs, SandboxPlan& plan);
 // The filter's rules as this host can hold them.
 [[nodiscard]] Status plan_filter(const PlanInputs& inputs, SandboxPlan& plan);
+// What is told of the machine: mounts over /proc and /sys, sched_getaffinity, uname. After the
+// mounts and plan_filter.
+void plan_truth(const PlanInputs& inputs, SandboxPlan& plan);
 // The network namespace, and the rules on the cheapest plane there is. After plan_filter and
 // plan_landlock: the last resort narrows both.
 [[nodiscard]] Status plan_network(const PlanInputs& inputs, SandboxPlan& plan);

@@ -132,6 +132,7 @@ Result<SandboxPlan> make_plan(const SandboxRequest& request, const Policy& polic
   YETT_TRY(plan.mounts, make_mounts(inputs));
   YETT_CHECK(plan_limits(inputs, plan));
   YETT_CHECK(plan_filter(inputs, plan));
+  plan_truth(inputs, plan);
   YETT_CHECK(plan_landlock(inputs, plan));
   plan_lsm(inputs, plan);
   YETT_CHECK(plan_network(inputs, plan));

@@ -56,7 +56,10 @@ enum class MountKind {
   tmpfs,    // of size_bytes
   overlay,  // lower: `source` on the host, or inside the image's root when `lower_in_image`; upper
             // as above
-  proc,     // `source`: mount options, comma separated ("subset=pid"), may be empty
+  truth_tree,  // the supervisor's tmpfs, read-only; out of reach once something is mounted on it
+  truth,       // its file or directory `source` ("proc/meminfo"), bound; nothing at target is fine
+               // when optional
+  proc,        // `source`: mount options, comma separated ("subset=pid"), may be empty
   devpts,
   device,     // a character device like the host's `source`, in a tmpfs that holds `devices`
   directory,  // mkdir -p
@@ -183,6 +186,15 @@ struct LsmPlan {
 struct EmulationPlan {
   bool sysinfo = false;
   bool setrlimit = false;
+  bool affinity = false;  // sched_getaffinity: at most `cpus` of those it may run on
+  bool files = false;     // the supervisor keeps files of /proc and /sys that tell the limits
+  bool uname = false;     // told as follows
+  std::string release;
+  std::string version;
+  std::string machine;
+  unsigned cpus = 0;              // how many are told; 0: the host's
+  std::uint64_t tmpfs_bytes = 0;  // mount: of one tmpfs, at most
+  bool tmpfs_executable = false;
   std::uint64_t memory_bytes = 0;  // total memory told; 0: the host's
   std::uint64_t process_limit = 0;
 };

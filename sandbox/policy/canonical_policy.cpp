@@ -137,6 +137,15 @@ void add_limits(Text& text, const LimitPolicy& limits) {
   if (limits.wall) add(text, "wall {}\n", limits.wall->count());
 }
 
+// Only what was changed: most policies have nothing of it.
+void add_truth(Text& text, const TruthPolicy& truth) {
+  if (truth.resources != ResourceTruth::limits)
+    add(text, "truth {}\n", static_cast<int>(truth.resources));
+  if (!truth.release.empty()) add_sorted(text, "release", {truth.release});
+  if (!truth.version.empty()) add_sorted(text, "version", {truth.version});
+  if (!truth.machine.empty()) add_sorted(text, "machine", {truth.machine});
+}
+
 }  // namespace
 
 std::string canonical_policy(const Policy& policy) {
@@ -148,6 +157,7 @@ std::string canonical_policy(const Policy& policy) {
   add_files(text, policy.files);
   add_network(text, policy.network);
   add_limits(text, policy.limits);
+  add_truth(text, policy.truth);
   add_syscalls(text, policy.syscalls);
   return fmt::to_string(text);
 }

@@ -14,8 +14,8 @@ namespace yett {
 namespace {
 
 constexpr std::size_t kMaxPolicyBytes = 1 << 20;
-constexpr std::array<std::string_view, 8> kTopKeys{"extends",  "hardening", "files", "network",
-                                                   "syscalls", "limits",    "exec",  "on"};
+constexpr std::array<std::string_view, 9> kTopKeys{
+    "extends", "hardening", "files", "network", "syscalls", "limits", "exec", "truth", "on"};
 
 // The policy that the file changes. Unreadable: plugin, so that the rest is still checked.
 Policy extended_policy(TomlReader& reader, const toml::table& top) {
@@ -33,6 +33,7 @@ void read_top(TomlReader& reader, const toml::table& top, Policy& policy) {
   if (const auto* table = reader.table(top, "exec")) read_exec(reader, *table, policy);
   if (const auto* table = reader.table(top, "syscalls")) read_syscalls(reader, *table, policy);
   if (const auto* table = reader.table(top, "limits")) read_limits(reader, *table, policy);
+  if (const auto* table = reader.table(top, "truth")) read_truth(reader, *table, policy);
   if (const auto* table = reader.table(top, "on")) read_on(reader, *table, policy);
 }
 

@@ -88,6 +88,18 @@ struct ExecPolicy {
   SourceLocation written_files_source;
 };
 
+// What a sandbox with limits is told of the machine: the limits (by files that the supervisor
+// keeps, or by the host's lxcfs), or what the host is.
+enum class ResourceTruth { limits, lxcfs, host };
+
+struct TruthPolicy {
+  ResourceTruth resources = ResourceTruth::limits;
+  // What uname tells where it is emulated; empty: the running kernel's major and minor number.
+  std::string release;
+  std::string version;
+  std::string machine;
+};
+
 enum class SupervisorLoss { adopt, freeze, kill };
 enum class ViolationAction { deny, kill, ask };
 enum class Hardening { normal, stacked };
@@ -99,6 +111,7 @@ struct Policy {
   SyscallPolicy syscalls;
   LimitPolicy limits;
   ExecPolicy exec;
+  TruthPolicy truth;
   SupervisorLoss supervisor_loss = SupervisorLoss::kill;
   ViolationAction violation = ViolationAction::deny;
   Hardening hardening = Hardening::normal;

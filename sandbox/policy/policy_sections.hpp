@@ -11,6 +11,7 @@ void read_network(TomlReader& reader, const toml::table& table, Policy& policy);
 void read_exec(TomlReader& reader, const toml::table& table, Policy& policy);
 void read_syscalls(TomlReader& reader, const toml::table& table, Policy& policy);
 void read_limits(TomlReader& reader, const toml::table& table, Policy& policy);
+void read_truth(TomlReader& reader, const toml::table& table, Policy& policy);
 void read_on(TomlReader& reader, const toml::table& table, Policy& policy);
 
 }  // namespace yett

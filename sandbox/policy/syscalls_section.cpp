@@ -14,7 +14,28 @@
 namespace yett {
 namespace {
 
-constexpr std::array<std::string_view, 3> kEmulated{"sysinfo", "setrlimit", "prlimit64"};
+// Emulated unless the list leaves them out.
+constexpr std::array<std::string_view, 3> kEmulatedAnyway{"sysinfo", "setrlimit", "prlimit64"};
+
+// What can be emulated, and of which calls: all, or those that the default table would refuse.
+enum class Emulated { all, refused_ones };
+struct Emulable {
+  std::string_view name;
+  Emulated which;
+};
+constexpr Emulable kEmulable[] = {{"sysinfo", Emulated::all},
+                                  {"setrlimit", Emulated::all},
+                                  {"prlimit64", Emulated::refused_ones},
+                                  {"sched_getaffinity", Emulated::all},
+                                  {"uname", Emulated::all},
+                                  {"mknod", Emulated::refused_ones},
+                                  {"mknodat", Emulated::refused_ones},
+                                  {"mount", Emulated::all},
+                                  {"setxattr", Emulated::all},
+                                  {"lsetxattr", Emulated::all},
+                                  {"fsetxattr", Emulated::all},
+                                  {"sched_setscheduler", Emulated::all},
+                                  {"setpriority", Emulated::all}};
 
 std::vector<std::string_view> call_names() {
   std::vector<std::string_view> names;
@@ -106,20 +127,32 @@ void log(TomlReader& reader, const CallLists::Call& call, Policy& policy) {
   rule->source = call.source;
 }
 
+std::string emulable_names() {
+  std::string names;
+  for (const Emulable& each : kEmulable)
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", each.name);
+  return names;
+}
+
 void emulate(TomlReader& reader, const CallLists::Call& call, Policy& policy) {
-  if (std::ranges::find(kEmulated, call.entry->name) == kEmulated.end())
-    return reader.note(
-        call.source, fmt::format("'{}' cannot be emulated (can be: sysinfo, setrlimit, prlimit64)",
-                                 call.entry->name));
+  const auto* emulable = std::ranges::find(kEmulable, call.entry->name, &Emulable::name);
+  if (emulable == std::end(kEmulable))
+    return reader.note(call.source, fmt::format("'{}' cannot be emulated (can be: {})",
+                                                call.entry->name, emulable_names()));
   SyscallRule rule = make_allow_rule(*call.entry);
-  if (rule.when.empty()) rule.action = SyscallAction::notify;
+  if (emulable->which == Emulated::all) {
+    rule.action = SyscallAction::notify;
+    rule.when = {};
+  } else {
+    rule.otherwise = SyscallAction::notify;
+  }
   rule.source = call.source;
   replace_rule(policy.syscalls, std::move(rule));
 }
 
 // A list that is written is the whole list: what it leaves out is no longer emulated.
 void stop_emulating(Policy& policy) {
-  for (const std::string_view name : kEmulated) {
+  for (const std::string_view name : kEmulatedAnyway) {
     SyscallRule* rule = policy.syscalls.find(find_syscall(name)->number);
     if (rule == nullptr || !rule->reachable()) continue;
     rule->action = SyscallAction::allow;

@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "sandbox/plan/sandbox_plan.hpp"
+#include "supervisor/notify/call_answer.hpp"
 #include "supervisor/notify/pending_notification.hpp"
 
 namespace yett {
@@ -43,5 +44,12 @@ class SysinfoEmulator {
 // sandbox's hard limits: the supervisor asks under the sandbox's ids and without capabilities.
 [[nodiscard]] int emulate_setrlimit(const PendingNotification& pending);
 [[nodiscard]] int emulate_prlimit64(const PendingNotification& pending);
+
+// sched_getaffinity(2): the lowest `cpus` of the CPUs that the kernel would name; 0: all of them.
+[[nodiscard]] CallAnswer emulate_getaffinity(const PendingNotification& pending, unsigned cpus);
+// On threads of the calling process only, and never better than the supervisor's own.
+[[nodiscard]] int emulate_setscheduler(const PendingNotification& pending);
+[[nodiscard]] int emulate_setpriority(const PendingNotification& pending);
+[[nodiscard]] int emulate_uname(const PendingNotification& pending, const SandboxPlan& plan);
 
 }  // namespace yett

@@ -14,4 +14,17 @@ namespace yett {
   return status.error().sys_errno == EFAULT ? EFAULT : EIO;
 }
 
+// The same for a copy of a string or an opening of the target's files, which fail in more ways.
+[[nodiscard]] inline int errno_of_copy(const Error& error) {
+  switch (error.sys_errno) {
+    case EFAULT:
+    case ENAMETOOLONG:
+    case EBADF:
+    case ERANGE:
+      return error.sys_errno;
+    default:
+      return EIO;
+  }
+}
+
 }  // namespace yett

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "supervisor/emulate/carry_out.hpp"
 #include "supervisor/notify/target_process.hpp"
 
 namespace yett {
@@ -152,10 +153,14 @@ void NotificationPump::carry_out(PendingNotification pending, const Snapshot& sn
     handed_over_.emplace(std::move(pending));
     return;
   }
-  if (slow_calls_ == SlowCalls::refuse) return answer_with(std::move(pending), snapshot, EIO);
+  if (slow_calls_ == SlowCalls::refuse)
+    return answer_with(std::move(pending), snapshot, {.error = EIO});
   if (verdict.emulation == Emulation::sysinfo) sysinfo_.refresh();
+  budget_.wait_for(verdict.emulation);
   if (watch_ != nullptr) watch_->begin(pending);
-  const LentAnswer answer = emulate(pending, verdict.emulation);
+  const CallAnswer answer = lends(verdict.emulation)
+                                ? lend(pending, verdict.emulation)
+                                : carry_out_emulation(pending, verdict.emulation, *plan_, sysinfo_);
   std::unique_lock<std::mutex> held;
   if (watch_ != nullptr) {
     held = watch_->end();
@@ -164,11 +169,11 @@ void NotificationPump::carry_out(PendingNotification pending, const Snapshot& sn
   }
   if (answer.answered) return;
   if (!answer.endpoint.empty()) return refuse_endpoint(std::move(pending), snapshot, answer);
-  answer_with(std::move(pending), snapshot, answer.error);
+  answer_with(std::move(pending), snapshot, answer);
 }
 
 void NotificationPump::refuse_endpoint(PendingNotification pending, const Snapshot& snapshot,
-                                       const LentAnswer& answer) {
+                                       const CallAnswer& answer) {
   const std::uint64_t token =
       (alike_token(snapshot, answer.error) ^ std::hash<std::string>{}(answer.endpoint)) | 1;
   if (!audit_->repeat(token)) {
@@ -183,38 +188,27 @@ void NotificationPump::refuse_endpoint(PendingNotification pending, const Snapsh
   static_cast<void>(pending.answer_error(answer.error));
 }
 
+bool NotificationPump::lends(Emulation emulation) const {
+  return lender_ && (emulation == Emulation::socket || emulation == Emulation::listen);
+}
+
+CallAnswer NotificationPump::lend(PendingNotification& pending, Emulation emulation) {
+  return emulation == Emulation::socket ? lender_->socket(pending) : lender_->listen(pending);
+}
+
 void NotificationPump::refuse_slow(PendingNotification pending) {
   const Snapshot snapshot = make_snapshot(pending.data());
-  answer_with(std::move(pending), snapshot, EIO);
+  answer_with(std::move(pending), snapshot, {.error = EIO});
 }
 
 void NotificationPump::answer_with(PendingNotification pending, const Snapshot& snapshot,
-                                   int error) {
+                                   const CallAnswer& answer) {
+  const int error = answer.error;
   if (error == EPERM || error == EIO) {
     const std::uint64_t token = alike_token(snapshot, error);
     if (!audit_->repeat(token)) record(pending, snapshot, error, token);
   }
-  static_cast<void>(error == 0 ? pending.answer_value(0) : pending.answer_error(error));
-}
-
-LentAnswer NotificationPump::emulate(PendingNotification& pending, Emulation emulation) {
-  switch (emulation) {
-    case Emulation::sysinfo:
-      return {.error = sysinfo_.emulate(pending)};
-    case Emulation::setrlimit:
-      return {.error = emulate_setrlimit(pending)};
-    case Emulation::prlimit64:
-      return {.error = emulate_prlimit64(pending)};
-    case Emulation::socket:
-      if (lender_) return lender_->socket(pending);
-      break;
-    case Emulation::listen:
-      if (lender_) return lender_->listen(pending);
-      break;
-    case Emulation::none:
-      break;
-  }
-  return {.error = EPERM};
+  static_cast<void>(error == 0 ? pending.answer_value(answer.value) : pending.answer_error(error));
 }
 
 void NotificationPump::record(const PendingNotification& pending, const Snapshot& snapshot,

@@ -13,7 +13,9 @@
 #include "supervisor/audit/audit_sink.hpp"
 #include "supervisor/broker/lend_sockets.hpp"
 #include "supervisor/emulate/emulate.hpp"
+#include "supervisor/loop/call_budget.hpp"
 #include "supervisor/loop/receive_ticker.hpp"
+#include "supervisor/notify/call_answer.hpp"
 #include "supervisor/notify/pending_notification.hpp"
 #include "supervisor/verdict/verdict.hpp"
 
@@ -81,10 +83,11 @@ class NotificationPump {
   void handle(PendingNotification pending);
   void refuse(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
   void carry_out(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
-  void answer_with(PendingNotification pending, const Snapshot& snapshot, int error);
-  [[nodiscard]] LentAnswer emulate(PendingNotification& pending, Emulation emulation);
+  void answer_with(PendingNotification pending, const Snapshot& snapshot, const CallAnswer& answer);
+  [[nodiscard]] bool lends(Emulation emulation) const;
+  [[nodiscard]] CallAnswer lend(PendingNotification& pending, Emulation emulation);
   void refuse_endpoint(PendingNotification pending, const Snapshot& snapshot,
-                       const LentAnswer& answer);
+                       const CallAnswer& answer);
   [[nodiscard]] AuditRecord record_of(const PendingNotification& pending, const Snapshot& snapshot,
                                       int error) const;
   void record(const PendingNotification& pending, const Snapshot& snapshot, int error,
@@ -96,6 +99,7 @@ class NotificationPump {
   AuditSink* audit_;
   const SandboxPlan* plan_;
   ReceiveTicker ticker_;
+  CallBudget budget_;
   std::int64_t last_run_ns_ = 0;
   int quick_calls_ = 0;  // in a row, each soon after the one before
   bool violated_ = false;

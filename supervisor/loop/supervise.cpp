@@ -72,6 +72,7 @@ class Loop {
   void watch_signals();
   void watch_kernel_events();
   void watch_names();
+  void watch_truth();
   void watch_workers();
   void start_wall_clock();
   void flush_audit_soon();
@@ -100,6 +101,7 @@ class Loop {
   std::optional<WatchedFd> listener_;
   std::optional<WatchedFd> kernel_events_;
   std::optional<WatchedFd> names_;
+  std::optional<WatchedFd> truth_reads_;
   std::unique_ptr<TerminalRelay> relay_;  // not within: its buffers are larger than all the rest
   std::optional<NotificationPump> pump_;
   std::optional<CallWorkers> workers_;  // since the first call in the target's memory
@@ -122,6 +124,7 @@ Loop::Loop(const SandboxPlan& plan, const SandboxHandles& handles, AuditSink& au
   }
   if (handles.kernel_events.valid()) kernel_events_.emplace(io_, handles.kernel_events);
   if (handles.name_questions.valid()) names_.emplace(io_, handles.name_questions);
+  if (handles.truth_reads.valid()) truth_reads_.emplace(io_, handles.truth_reads);
   if (handles.pty_master.valid())
     relay_ = std::make_unique<TerminalRelay>(io_, handles.pty_master,
                                              [this] { forward_signal(SIGHUP); });
@@ -136,6 +139,7 @@ Result<SandboxOutcome> Loop::run() {
   if (listener_) watch_listener();
   if (kernel_events_) watch_kernel_events();
   if (names_) watch_names();
+  if (truth_reads_) watch_truth();
   if (relay_) relay_->start();
   start_wall_clock();
   io_.run();
@@ -177,6 +181,13 @@ void Loop::watch_names() {
     handles_.answer_names();
     if (audit_.has_folded()) flush_audit_soon();
     watch_names();
+  });
+}
+
+void Loop::watch_truth() {
+  truth_reads_->wait_readable([this] {
+    handles_.serve_truth_reads();
+    watch_truth();
   });
 }
 

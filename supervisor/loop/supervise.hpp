@@ -27,6 +27,8 @@ struct SandboxHandles {
   BorrowedFd pty_master;     // invalid: stdio is passed through
   BorrowedFd kernel_events;  // epoll-able fd of the BPF ring buffer; invalid: none
   std::function<void()> drain_kernel_events;  // called when kernel_events is readable
+  BorrowedFd truth_reads;                     // readable: a read of a told file waits; or invalid
+  std::function<void()> serve_truth_reads;
   // For sysinfo; empty: unknown. Called by one thread at a time, not always by the loop's.
   std::function<SandboxUsage()> usage;
   BorrowedFd name_questions;           // invalid: no name server

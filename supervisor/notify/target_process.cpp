@@ -1,11 +1,13 @@
 #include "supervisor/notify/target_process.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string_view>
 
 #include "base/unique_fd.hpp"
@@ -57,6 +59,23 @@ std::optional<InnerIds> read_inner_ids(const PendingNotification& pending) {
   const auto thread = last_number(status, "\nNSpid:");
   if (!process || !thread) return std::nullopt;
   return InnerIds{.process = *process, .thread = *thread};
+}
+
+std::optional<std::int32_t> find_thread(const PendingNotification& pending, std::int32_t inner) {
+  constexpr int kMostThreads = 65536;
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), "/proc/%u/task", pending.thread_id());
+  const auto close = [](DIR* open) { ::closedir(open); };
+  const std::unique_ptr<DIR, decltype(close)> threads(::opendir(text.data()), close);
+  for (int seen = 0; threads && seen < kMostThreads; ++seen) {
+    const dirent* entry = ::readdir(threads.get());
+    if (entry == nullptr) break;
+    const auto thread = static_cast<std::int32_t>(std::strtol(entry->d_name, nullptr, 10));
+    std::snprintf(text.data(), text.size(), "task/%d/status", thread);
+    if (thread > 0 && last_number(read_proc_file(pending, text.data()), "\nNSpid:") == inner)
+      return thread;
+  }
+  return std::nullopt;
 }
 
 }  // namespace yett

@@ -23,4 +23,9 @@ struct InnerIds {
 // Nothing when the target left or /proc cannot be read.
 [[nodiscard]] std::optional<InnerIds> read_inner_ids(const PendingNotification& pending);
 
+// Our number of a thread of the caller's process, by its number inside. Nothing when there is none
+// or the target left.
+[[nodiscard]] std::optional<std::int32_t> find_thread(const PendingNotification& pending,
+                                                      std::int32_t inner);
+
 }  // namespace yett

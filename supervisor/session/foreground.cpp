@@ -24,6 +24,7 @@
 #include "supervisor/session/attendant.hpp"
 #include "supervisor/session/find_app.hpp"
 #include "supervisor/session/launch_status.hpp"
+#include "supervisor/truth/truth_files.hpp"
 
 namespace yett {
 namespace {
@@ -141,6 +142,7 @@ struct Parts {
   DetachedMount image;
   std::optional<CgroupDir> cgroup;
   std::optional<KernelPlanes> planes;
+  std::optional<TruthFiles> truth;
   AuditSink audit;
   std::shared_ptr<SocketLender> lender;
   std::optional<NameService> names;
@@ -184,11 +186,15 @@ Status prepare(const SandboxPlan& plan, const Host& host, const SessionOptions& 
   }
   YETT_CHECK(start_names(plan, parts));
   YETT_TRY(parts.lender, start_lender(plan, parts.cgroup ? parts.cgroup->v2() : BorrowedFd()));
+  if (plan.emulation.files) {
+    YETT_TRY(parts.truth, TruthFiles::make(plan));
+  }
   return {};
 }
 
 LaunchInputs launch_inputs(const Parts& parts, const Host& host) {
   LaunchInputs inputs{.image_mount = parts.image.fd(), .staging_directory = host.runtime_directory};
+  if (parts.truth) inputs.truth_mount = parts.truth->mount();
   if (!parts.cgroup) return inputs;
   inputs.cgroup_v2 = parts.cgroup->v2();
   for (const UniqueFd& file : parts.cgroup->v1_task_files())
@@ -219,6 +225,13 @@ std::function<SandboxUsage()> usage_of(const Parts& parts) {
   };
 }
 
+Status fill_truth(Parts& parts) {
+  if (!parts.truth) return {};
+  return parts.truth->fill([&parts](const char* file) {
+    return parts.cgroup ? parts.cgroup->text(file) : std::string();
+  });
+}
+
 SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
   SandboxHandles handles{.init_pidfd = running.init.pidfd(),
                          .status_socket = running.status_socket.borrow(),
@@ -229,6 +242,10 @@ SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
   if (parts.names) {
     handles.name_questions = parts.names->events();
     handles.answer_names = [&parts] { parts.names->work(); };
+  }
+  if (parts.truth) {
+    handles.truth_reads = parts.truth->reads();
+    handles.serve_truth_reads = [&parts] { parts.truth->serve(); };
   }
   if (!parts.planes) return handles;
   handles.kernel_events = parts.planes->events();
@@ -252,7 +269,9 @@ void add_usage(SessionReport& report, const Parts& parts) {
 void destroy(RunningSandbox running, Parts& parts) {
   parts.attendant.kill_and_reap();
   running.init.kill_and_forget();
-  if (parts.cgroup) parts.cgroup->leave_to_keeper();
+  // The last close of what announces reads takes 10 ms.
+  if (parts.cgroup)
+    parts.cgroup->leave_to_keeper(parts.truth ? parts.truth->reads() : BorrowedFd());
 }
 
 // Begun before the plan, for it takes longer; a plan that wants the host's network lets it go.
@@ -275,6 +294,9 @@ LaunchResult<RunningSandbox> launch(const SandboxPlan& plan, const LaunchInputs&
     give_filter(*started, *filter);
     clock.note("filter compiled");
   }
+  if (Status filled = fill_truth(parts); !filled)
+    return std::unexpected(ours(std::move(filled).error()));
+  if (parts.truth) clock.note("limits told");
   auto waiting = await_mounted(std::move(*started), plan);
   if (!waiting) return std::unexpected(std::move(waiting).error());
   clock.note("mounted, user namespace mapped");
@@ -305,6 +327,7 @@ Status attend(const SessionOptions& options, const SandboxPlan& plan, RunningSan
              running.status_socket.reset();
              running.listener.reset();
              running.pty_master.reset();
+             parts.truth.reset();
              if (options.in_attendant) options.in_attendant();
            }));
   return {};

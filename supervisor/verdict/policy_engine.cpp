@@ -22,6 +22,25 @@ Emulation emulation_of(std::uint32_t call, const EmulationPlan& plan) {
       return plan.setrlimit ? Emulation::setrlimit : Emulation::none;
     case SYS_prlimit64:
       return plan.setrlimit ? Emulation::prlimit64 : Emulation::none;
+    case SYS_sched_getaffinity:
+      return plan.affinity ? Emulation::getaffinity : Emulation::none;
+    case SYS_uname:
+      return plan.uname ? Emulation::uname : Emulation::none;
+    // Rules say so only where the policy lists them: [syscalls] emulate.
+    case SYS_sched_setscheduler:
+      return Emulation::setscheduler;
+    case SYS_setpriority:
+      return Emulation::setpriority;
+    case SYS_mknod:
+      return Emulation::mknod;
+    case SYS_mknodat:
+      return Emulation::mknodat;
+    case SYS_mount:
+      return Emulation::mount;
+    case SYS_setxattr:
+    case SYS_lsetxattr:
+    case SYS_fsetxattr:
+      return Emulation::setxattr;
     default:
       return Emulation::none;
   }

@@ -18,7 +18,22 @@ struct Snapshot {
   std::array<std::uint64_t, 6> arguments{};
 };
 
-enum class Emulation { none, sysinfo, setrlimit, prlimit64, socket, listen };
+enum class Emulation {
+  none,
+  sysinfo,
+  setrlimit,
+  prlimit64,
+  socket,
+  listen,
+  getaffinity,
+  uname,
+  setscheduler,
+  setpriority,
+  mknod,
+  mknodat,
+  mount,
+  setxattr
+};
 
 // There is no "continue" here: a call whose meaning lies in memory that the target can rewrite is
 // never let through after a look. SECURITY(no-continue)

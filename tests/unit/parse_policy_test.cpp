@@ -145,7 +145,9 @@ TEST(ParsePolicy, SaysWhatIsWrongAndWhere) {
       {"[syscalls]\ndeny = ['execve']",
        "p.toml:2:9: 'execve' cannot be denied: nothing could start without it"},
       {"[syscalls]\nemulate = ['read']",
-       "p.toml:2:12: 'read' cannot be emulated (can be: sysinfo, setrlimit, prlimit64)"},
+       "p.toml:2:12: 'read' cannot be emulated (can be: sysinfo, setrlimit, "
+       "prlimit64, sched_getaffinity, uname, mknod, mknodat, mount, setxattr, lsetxattr, "
+       "fsetxattr, sched_setscheduler, setpriority)"},
       {"[syscalls]\nlog = ['mount']",
        "p.toml:2:8: 'mount' is refused, and refusals are recorded anyway"},
       {"[limits]\nmemory = '1K'",

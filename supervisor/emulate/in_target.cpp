@@ -1,0 +1,120 @@
+#include "supervisor/emulate/in_target.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <span>
+
+#include "ioctl_uapi/child_process.hpp"
+#include "ioctl_uapi/clone.hpp"
+#include "supervisor/notify/target_memory.hpp"
+
+namespace yett {
+namespace {
+
+constexpr int kPatienceMs = 2000;
+constexpr std::size_t kPage = 4096;
+
+// O_PATH of an entry of /proc/TID, through its magic link; errors as they are.
+UniqueFd open_of_target(const PendingNotification& pending, const char* entry, int flags) {
+  std::array<char, 64> path{};
+  std::snprintf(path.data(), path.size(), "/proc/%u/%s", pending.thread_id(), entry);
+  return UniqueFd(::open(path.data(), flags | O_CLOEXEC));
+}
+
+UniqueFd open_base(const PendingNotification& pending, int directory) {
+  if (directory == AT_FDCWD) return open_of_target(pending, "cwd", O_PATH | O_DIRECTORY);
+  if (directory < 0) return {};
+  std::array<char, 24> entry{};
+  std::snprintf(entry.data(), entry.size(), "fd/%d", directory);
+  return open_of_target(pending, entry.data(), O_PATH);
+}
+
+long left_ms(const timespec& began) {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return kPatienceMs -
+         ((now.tv_sec - began.tv_sec) * 1000 + (now.tv_nsec - began.tv_nsec) / 1'000'000);
+}
+
+bool ended_in_time(BorrowedFd pidfd) {
+  timespec began{};
+  ::clock_gettime(CLOCK_MONOTONIC, &began);
+  pollfd watched{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
+  for (long left = kPatienceMs; left > 0; left = left_ms(began))
+    if (::poll(&watched, 1, static_cast<int>(left)) > 0) return true;
+  return false;
+}
+
+int status_of_child(ChildProcess& child) {
+  int status = 0;
+  while (::waitpid(child.pid(), &status, 0) < 0)
+    if (errno != EINTR) return EIO;
+  static_cast<void>(child.leave());
+  return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+}
+
+}  // namespace
+
+Result<TargetPlace> open_target_place(const PendingNotification& pending, int directory) {
+  if (pending.thread_id() == 0) return fail(errno_error(EPERM, "open target's place"));
+  TargetPlace place{.mounts = open_of_target(pending, "ns/mnt", O_RDONLY),
+                    .root = open_of_target(pending, "root", O_PATH | O_DIRECTORY),
+                    .base = open_base(pending, directory)};
+  // SECURITY(copy-once): valid now means that the thread id meant our thread all along.
+  if (!pending.still_valid())
+    return fail(Error{.kind = ErrorKind::target_gone, .operation = "open target's place"});
+  if (!place.mounts.valid() || !place.root.valid())
+    return fail(errno_error(EIO, "open target's place"));
+  if (!place.base.valid()) return fail(errno_error(EBADF, "open target's place"));
+  return place;
+}
+
+Result<UniqueFd> open_target_file(const PendingNotification& pending, int number) {
+  UniqueFd file = open_base(pending, number < 0 ? -1 : number);
+  if (!pending.still_valid())
+    return fail(Error{.kind = ErrorKind::target_gone, .operation = "open target's file"});
+  if (!file.valid()) return fail(errno_error(EBADF, "open target's file"));
+  return file;
+}
+
+Result<std::string> copy_target_string(const PendingNotification& pending, std::uint64_t address) {
+  std::string text;
+  std::array<std::byte, kPage> page;
+  while (text.size() < PATH_MAX) {
+    const std::size_t to_page_end = kPage - static_cast<std::size_t>(address % kPage);
+    const std::size_t size = std::min<std::size_t>(to_page_end, PATH_MAX - text.size());
+    YETT_CHECK(read_target(pending, address, std::span(page).first(size)));
+    const char* bytes = reinterpret_cast<const char*>(page.data());
+    const std::size_t length = ::strnlen(bytes, size);
+    text.append(bytes, length);
+    if (length < size) return text;
+    address += size;
+  }
+  return fail(errno_error(ENAMETOOLONG, "copy target's string"));
+}
+
+int run_in_target(const TargetPlace& place, const IdentityPlan& identity, TargetTask task,
+                  const void* given) {
+  const TargetStand stand{.mounts = place.mounts.get(),
+                          .root = place.root.get(),
+                          .base = place.base.get(),
+                          .uid = identity.host_uid,
+                          .gid = identity.host_gid};
+  auto forked = fork_with_namespaces(0);
+  if (!forked) return EIO;
+  if (forked->pid == 0) run_target_task_child(stand, task, given);
+  ChildProcess child(forked->pid, std::move(forked->pidfd));
+  return ended_in_time(child.pidfd()) ? status_of_child(child) : EIO;
+}
+
+}  // namespace yett

@@ -1,0 +1,45 @@
+// The supervisor's child takes the target's stand. Runs between clone and exit.
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ioctl_uapi/mount_api.hpp"
+#include "supervisor/emulate/in_target.hpp"
+
+namespace yett {
+namespace {
+
+ChildResult take_stand(TargetStand& stand) {
+  stand.own_files = ::open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  YETT_STEP(from_libc(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)));
+  YETT_STEP(from_libc(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)));
+  YETT_STEP(from_libc(::setns(stand.mounts, CLONE_NEWNS)));
+  // The namespace's root is not always the target's: it may have changed its own.
+  YETT_STEP(from_libc(::fchdir(stand.root)));
+  YETT_STEP(from_libc(::chroot(".")));
+  YETT_STEP(from_libc(::fchdir(stand.base)));
+  YETT_STEP(from_libc(::syscall(SYS_setgroups, 0, nullptr)));
+  // With an fsuid that is not root's, the kernel takes the capabilities over files away.
+  ::syscall(SYS_setfsgid, stand.gid);
+  ::syscall(SYS_setfsuid, stand.uid);
+  const bool taken = static_cast<uid_t>(::syscall(SYS_setfsuid, -1)) == stand.uid;
+  return taken ? kDone : EPERM;
+}
+
+}  // namespace
+
+void run_target_task_child(TargetStand stand, TargetTask task, const void* given) {
+  const ChildResult taken = take_stand(stand);
+  if (taken != kDone) ::_exit(taken == ENOTDIR ? ENOTDIR : EIO);
+  ::_exit(task(stand, given));
+}
+
+int open_as_target_child(const char* path, int flags) {
+  return sys_open_without_magic(path, flags | O_CLOEXEC);
+}
+
+}  // namespace yett

@@ -1,0 +1,29 @@
+// Costly calls: a burst at once, then one each interval; and a burst again after a rest.
+#include <gtest/gtest.h>
+
+#include "supervisor/loop/call_budget.hpp"
+
+namespace yett {
+namespace {
+
+using Clock = CallBudget::Clock;
+
+TEST(CallBudget, ABurstThenOneEachInterval) {
+  CallBudget budget;
+  const Clock::time_point start = Clock::now();
+  for (int i = 0; i < CallBudget::kBurst; ++i) EXPECT_EQ(budget.take(start), start) << i;
+  for (int i = 1; i <= 1000; ++i)
+    EXPECT_EQ(budget.take(start), start + i * CallBudget::kInterval) << i;
+}
+
+TEST(CallBudget, ARestGivesTheBurstBackAndNoMore) {
+  CallBudget budget;
+  const Clock::time_point start = Clock::now();
+  for (int i = 0; i < CallBudget::kBurst; ++i) static_cast<void>(budget.take(start));
+  const Clock::time_point later = start + std::chrono::hours(1);
+  for (int i = 0; i < CallBudget::kBurst; ++i) EXPECT_EQ(budget.take(later), later) << i;
+  EXPECT_GT(budget.take(later), later);
+}
+
+}  // namespace
+}  // namespace yett
