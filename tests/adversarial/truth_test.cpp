@@ -37,7 +37,7 @@ class Emulations : public HostUnchanged {
  protected:
   [[nodiscard]] std::string policy() const {
     const std::string path = work() + "/policy.toml";
-    write_file(path, "[syscalls]\nemulate = [\"mount\", \"setxattr\", \"mknod\", \"mknodat\"]\n");
+    write_file(path, "[syscalls]\nemulate = [\"mount\", \"setxattr\", \"sched_getaffinity\"]\n");
     return path;
   }
 };
@@ -76,6 +76,26 @@ TEST_F(Emulations, NoMountShowsWhatWasHidden) {
        "print(libc.mount(b'../../../../..', b'r', None, 4096, None), os.path.exists('r/root'),"
        " sorted(os.listdir('r')) == sorted(os.listdir('/')))\n"});
   EXPECT_EQ(run.out, "0\n0\n-1\n-1\n0 False True\n") << run.text();
+}
+
+// SECURITY(proc-of-target): what is no file of the kernel's is not read, and not waited for.
+TEST_F(Emulations, AFalseProcIsNotRead) {
+  const RunResult run =
+      run_yett({"run", "--policy", policy(), "--", "/usr/bin/python3", "-c",
+                "import ctypes, os, subprocess\n"
+                "libc = ctypes.CDLL(None)\n"
+                "child = subprocess.Popen(['sleep', '100'])\n"
+                "other = child.pid\n"
+                "print(len(os.sched_getaffinity(other)) == len(os.sched_getaffinity(0)))\n"
+                "os.makedirs(f'/tmp/f/{other}'); os.makedirs(f'/tmp/w/{other}')\n"
+                "open(f'/tmp/f/{other}/status', 'w').write('x\\nCpus_allowed:\\tffffffff\\n')\n"
+                "os.mkfifo(f'/tmp/w/{other}/status')\n"
+                "for fake in (b'/tmp/f', b'/tmp/w'):\n"
+                "  print(libc.mount(fake, b'/proc', None, 4096, None))\n"
+                "  try: print(os.sched_getaffinity(other))\n"
+                "  except OSError as error: print(error.strerror)\n"
+                "child.kill()\n"});
+  EXPECT_EQ(run.out, "True\n0\nNo such process\n0\nNo such process\n") << run.text();
 }
 
 }  // namespace

@@ -144,6 +144,7 @@ TEST_F(EmulatedFiles, AttributesAreKeptWhereTheyMeanNothing) {
       python(script, false).starts_with("setxattr EPERM\nlsetxattr EINVAL\nfsetxattr ok\n"));
 }
 
+// SECURITY(own-threads): process 1 is another one.
 TEST_F(EmulatedFiles, PrioritiesComeBackToWhereTheyBegan) {
   const char* script =
       "call('setpriority', 0, 0, 10)\n"

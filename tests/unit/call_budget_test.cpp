@@ -8,6 +8,7 @@ namespace {
 
 using Clock = CallBudget::Clock;
 
+// SECURITY(call-budget)
 TEST(CallBudget, ABurstThenOneEachInterval) {
   CallBudget budget;
   const Clock::time_point start = Clock::now();
