@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "runsc-like/cli/benchmark.hpp"
 #include "runsc-like/cli/completion.hpp"
 #include "runsc-like/cli/doctor.hpp"
 #include "runsc-like/cli/images.hpp"
@@ -42,6 +43,7 @@ std::span<const Command> all_commands() {
       Command{"policy", "check a policy file; show where each of its rules goes", run_policy},
       Command{"spec", "write the config.json of an OCI bundle to begin from", run_spec},
       Command{"doctor", "what this host offers, what is missing, and the mend", run_doctor},
+      Command{"benchmark", "what a sandbox costs a program", run_benchmark},
       Command{"completion", "a script that completes yett's command lines", run_completion},
       Command{"man", "manual pages", run_man},
       Command{"create", "make a container of an OCI bundle", oci_create},
