@@ -111,22 +111,24 @@ void serve_exec(const AttendedSandbox& sandbox, BorrowedFd connection) {
   if (!running) {
     LaunchFailure failure = std::move(running).error();
     const int status = exit_status_of(failure);
+    lender->reset();  // ended and reaped here, for nobody else would
     if (failure.step == ChildStep::exec) add_exec_hint(failure.error, "", plan);
     tell_failure(connection, status, failure.error);
   }
   send_exec_news(connection, {.event = ExecEvent::started, .pid = ::getpid()});
-  const SandboxHandles handles{.init_pidfd = running->init.pidfd(),
-                               .status_socket = running->status_socket.borrow(),
-                               .listener = running->listener.borrow(),
-                               .pty_master = running->pty_master.borrow(),
-                               .usage = sandbox.usage,
-                               .lender = *lender};
+  SandboxHandles handles{.init_pidfd = running->init.pidfd(),
+                         .status_socket = running->status_socket.borrow(),
+                         .listener = running->listener.borrow(),
+                         .pty_master = running->pty_master.borrow(),
+                         .usage = sandbox.usage,
+                         .lender = *lender};
   const auto outcome = supervise(plan, handles, *sandbox.audit);
   sandbox.audit->flush();
   const int status = outcome ? outcome->exit_status : kLaunchFailureStatus;
   send_exec_news(connection, {.event = ExecEvent::ended, .exit_status = status});
   // Not by destructors: what they would take apart is the sandbox's, which lives on.
   running->init.kill_and_reap();
+  handles.lender.reset();
   lender->reset();
   ::_exit(status);
 }
