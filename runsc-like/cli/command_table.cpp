@@ -41,6 +41,8 @@ std::span<const Command> all_commands() {
               run_images},
       Command{"volume", "directories that outlive sandboxes, by name", run_volume},
       Command{"policy", "check a policy file; show where each of its rules goes", run_policy},
+      Command{"uapi-shell", "run a program that may make sandboxes by ioctl on /dev/yett",
+              run_uapi_shell},
       Command{"spec", "write the config.json of an OCI bundle to begin from", run_spec},
       Command{"doctor", "what this host offers, what is missing, and the mend", run_doctor},
       Command{"benchmark", "what a sandbox costs a program", run_benchmark},

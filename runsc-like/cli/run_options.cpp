@@ -132,8 +132,13 @@ std::optional<std::string> check_background(const RunOptions& options) {
 
 }  // namespace
 
-// The command is everything after the first "--", so that no flag of its own is taken for ours.
 std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv) {
+  return parse_run_options(argc, argv, kHelp);
+}
+
+// The command is everything after the first "--", so that no flag of its own is taken for ours.
+std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv,
+                                                      const CommandHelp& help) {
   RunOptions options;
   const std::vector<Option> table = options_into(options);
   const std::span<char*> words(argv + 1, argv + argc);
@@ -143,7 +148,7 @@ std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv) {
   const auto line = parse_command_line(table, {words.begin(), dashes});
   if (!line) return std::unexpected(tell(line.error()));
   if (line->help) {
-    std::fputs(help_text(kHelp, table).c_str(), stdout);
+    std::fputs(help_text(help, table).c_str(), stdout);
     return std::unexpected(ParseEnd{0});
   }
   auto image = take_image(line->places);

@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "runsc-like/cli/command_line.hpp"
 #include "runsc-like/images/image_config.hpp"
 #include "sandbox/policy/policy.hpp"
 #include "sandbox/request/sandbox_request.hpp"
@@ -57,6 +58,9 @@ struct ParseEnd {
   int exit_status = 0;
 };
 [[nodiscard]] std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv);
+// The same for a command that takes these options and has words of its own for --help.
+[[nodiscard]] std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv,
+                                                                    const CommandHelp& help);
 
 // The request and the policy that the options mean together. Errors name the flag and the mend.
 struct RunInput {

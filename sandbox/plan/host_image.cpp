@@ -91,6 +91,8 @@ void add_system_mounts(const PlanInputs& inputs, std::vector<MountEntry>& entrie
   entries.back().devices = true;
   for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"})
     add_device(fmt::format("/dev/{}", name), entries);
+  if (!inputs.policy.unrestricted)  // yett/uapi.h; without a filter nobody would hear
+    entries.push_back({.kind = MountKind::device, .target = "/dev/yett", .source = "/dev/null"});
   MountEntry pts{.kind = MountKind::devpts, .target = "/dev/pts"};
   pts.writable = Writable::yes;
   entries.push_back(std::move(pts));

@@ -149,6 +149,7 @@ Status CallWorkers::start_one(std::optional<PendingNotification> first) {
   auto worker = std::make_shared<Worker>(shared_, listener_, *plan_, usage_, *audit_);
   if (!worker->listener.valid()) return fail(errno_error("duplicate", "listener"));
   worker->pump.set_lender(lender_);
+  worker->pump.set_manager(manager_);
   if (first) worker->first.emplace((*std::move(first)).through(worker->listener.borrow()));
   const auto run = [](void* given) -> void* {
     const std::unique_ptr<std::shared_ptr<Worker>> own(

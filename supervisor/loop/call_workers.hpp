@@ -18,6 +18,7 @@
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/audit/audit_sink.hpp"
 #include "supervisor/broker/lend_sockets.hpp"
+#include "supervisor/control/sandbox_manager.hpp"
 #include "supervisor/emulate/emulate.hpp"
 #include "supervisor/notify/pending_notification.hpp"
 
@@ -55,6 +56,8 @@ class CallWorkers {
 
   // Before the first start(): who carries out calls for sockets.
   void set_lender(std::shared_ptr<SocketLender> lender) { lender_ = std::move(lender); }
+  // Before the first start(): who makes sandboxes for the target's programs.
+  void set_manager(std::shared_ptr<SandboxManager> manager) { manager_ = std::move(manager); }
   // A thread that answers `first` and then serves the listener. Errors: it cannot be started;
   // `first` is then refused.
   [[nodiscard]] Status start(PendingNotification first);
@@ -77,6 +80,7 @@ class CallWorkers {
   std::function<SandboxUsage()> usage_;
   AuditSink* audit_;
   std::shared_ptr<SocketLender> lender_;
+  std::shared_ptr<SandboxManager> manager_;
   std::shared_ptr<Shared> shared_;
   std::vector<std::shared_ptr<Worker>> workers_;
   std::uint64_t calls_seen_ = 0;

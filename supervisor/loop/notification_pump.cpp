@@ -55,7 +55,8 @@ NotificationPump::NotificationPump(BorrowedFd listener, const SandboxPlan& plan,
                                    SlowCalls slow_calls, SlowCallWatch* watch)
     : listener_(listener),
       engine_(plan),
-      sysinfo_(plan.emulation, std::move(usage)),
+      sysinfo_(plan.emulation, usage),
+      control_(plan, std::move(usage)),
       audit_(&audit),
       plan_(&plan),
       slow_calls_(slow_calls),
@@ -157,10 +158,9 @@ void NotificationPump::carry_out(PendingNotification pending, const Snapshot& sn
     return answer_with(std::move(pending), snapshot, {.error = EIO});
   if (verdict.emulation == Emulation::sysinfo) sysinfo_.refresh();
   budget_.wait_for(verdict.emulation);
+  if (verdict.emulation == Emulation::control) control_.refresh();
   if (watch_ != nullptr) watch_->begin(pending);
-  const CallAnswer answer = lends(verdict.emulation)
-                                ? lend(pending, verdict.emulation)
-                                : carry_out_emulation(pending, verdict.emulation, *plan_, sysinfo_);
+  const CallAnswer answer = perform(pending, verdict.emulation);
   std::unique_lock<std::mutex> held;
   if (watch_ != nullptr) {
     held = watch_->end();
@@ -168,6 +168,7 @@ void NotificationPump::carry_out(PendingNotification pending, const Snapshot& sn
     if (!held) return;
   }
   if (answer.answered) return;
+  if (!answer.logged.empty()) record_logged(pending, answer.logged);
   if (!answer.endpoint.empty()) return refuse_endpoint(std::move(pending), snapshot, answer);
   answer_with(std::move(pending), snapshot, answer);
 }
@@ -188,12 +189,11 @@ void NotificationPump::refuse_endpoint(PendingNotification pending, const Snapsh
   static_cast<void>(pending.answer_error(answer.error));
 }
 
-bool NotificationPump::lends(Emulation emulation) const {
-  return lender_ && (emulation == Emulation::socket || emulation == Emulation::listen);
-}
-
-CallAnswer NotificationPump::lend(PendingNotification& pending, Emulation emulation) {
-  return emulation == Emulation::socket ? lender_->socket(pending) : lender_->listen(pending);
+CallAnswer NotificationPump::perform(PendingNotification& pending, Emulation emulation) {
+  if (lender_ && emulation == Emulation::socket) return lender_->socket(pending);
+  if (lender_ && emulation == Emulation::listen) return lender_->listen(pending);
+  if (emulation == Emulation::control) return control_.answer(pending);
+  return carry_out_emulation(pending, emulation, *plan_, sysinfo_);
 }
 
 void NotificationPump::refuse_slow(PendingNotification pending) {
@@ -228,6 +228,19 @@ AuditRecord NotificationPump::record_of(const PendingNotification& pending,
                      .verdict = VerdictKind::deny,
                      .error = error,
                      .mend = engine_.mend_text(snapshot)};
+}
+
+// SECURITY(own-words): what a program says is marked as its own, and said of no plane's decision.
+void NotificationPump::record_logged(const PendingNotification& pending, std::string words) {
+  audit_->record(AuditRecord{.sandbox = plan_->sandbox,
+                             .pid = static_cast<std::int32_t>(pending.thread_id()),
+                             .comm = read_comm(pending),
+                             .plane = plane_name(Plane::supervisor),
+                             .call = "YETT_LOG",
+                             .object = std::move(words),
+                             .rule = "the program's own words",
+                             .verdict = VerdictKind::allow,
+                             .mend = {}});
 }
 
 }  // namespace yett

@@ -12,6 +12,7 @@
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/audit/audit_sink.hpp"
 #include "supervisor/broker/lend_sockets.hpp"
+#include "supervisor/control/control_calls.hpp"
 #include "supervisor/emulate/emulate.hpp"
 #include "supervisor/loop/call_budget.hpp"
 #include "supervisor/loop/receive_ticker.hpp"
@@ -72,6 +73,10 @@ class NotificationPump {
   void set_slow_calls(SlowCalls slow_calls) { slow_calls_ = slow_calls; }
   // Before the first run. Without one, calls for sockets are refused.
   void set_lender(std::shared_ptr<SocketLender> lender) { lender_ = std::move(lender); }
+  // Before the first run. Without one, programs cannot make sandboxes.
+  void set_manager(std::shared_ptr<SandboxManager> manager) {
+    control_.set_manager(std::move(manager));
+  }
 
  private:
   [[nodiscard]] Result<PumpState> answer_waiting();
@@ -84,18 +89,20 @@ class NotificationPump {
   void refuse(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
   void carry_out(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
   void answer_with(PendingNotification pending, const Snapshot& snapshot, const CallAnswer& answer);
-  [[nodiscard]] bool lends(Emulation emulation) const;
-  [[nodiscard]] CallAnswer lend(PendingNotification& pending, Emulation emulation);
+  // Sockets are the broker's, commands on /dev/yett the control room's, the rest is emulated.
+  [[nodiscard]] CallAnswer perform(PendingNotification& pending, Emulation emulation);
   void refuse_endpoint(PendingNotification pending, const Snapshot& snapshot,
                        const CallAnswer& answer);
   [[nodiscard]] AuditRecord record_of(const PendingNotification& pending, const Snapshot& snapshot,
                                       int error) const;
   void record(const PendingNotification& pending, const Snapshot& snapshot, int error,
               std::uint64_t token);
+  void record_logged(const PendingNotification& pending, std::string words);
 
   BorrowedFd listener_;
   PolicyEngine engine_;
   SysinfoEmulator sysinfo_;
+  ControlCalls control_;
   AuditSink* audit_;
   const SandboxPlan* plan_;
   ReceiveTicker ticker_;

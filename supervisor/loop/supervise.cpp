@@ -253,6 +253,7 @@ void Loop::hand_over() {
   if (!workers_) {
     workers_.emplace(handles_.listener, plan_, handles_.usage, audit_);
     workers_->set_lender(handles_.lender);
+    workers_->set_manager(handles_.manager);
     workers_news_.emplace(io_, workers_->news());
     watch_workers();
   }

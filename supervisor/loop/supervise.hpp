@@ -15,6 +15,7 @@
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/audit/audit_sink.hpp"
 #include "supervisor/broker/lend_sockets.hpp"
+#include "supervisor/control/sandbox_manager.hpp"
 #include "supervisor/emulate/emulate.hpp"
 
 namespace yett {
@@ -35,6 +36,7 @@ struct SandboxHandles {
   std::function<void()> answer_names;  // called when name_questions is readable
   // For a plan with broker.sockets; null: its calls for sockets are refused.
   std::shared_ptr<SocketLender> lender;
+  std::shared_ptr<SandboxManager> manager;  // null: programs of the sandbox make none of their own
 };
 
 enum class EndReason { exited, signaled, wall_time, out_of_memory, init_lost, killed_by_policy };

@@ -11,6 +11,7 @@ struct CallAnswer {
   std::int64_t value = 0;  // with success
   bool answered = false;   // the target has its answer already, or left: the rest says nothing
   std::string endpoint;    // refused by a rule: what was to be listened on, "tcp://0.0.0.0:80"
+  std::string logged;      // of its own words, for the audit log; untrusted bytes; empty: none
 };
 
 }  // namespace yett

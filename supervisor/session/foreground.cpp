@@ -20,6 +20,7 @@
 #include "sandbox/plan/planner.hpp"
 #include "supervisor/audit/summary.hpp"
 #include "supervisor/broker/name_service.hpp"
+#include "supervisor/control/start_program.hpp"
 #include "supervisor/lsm/kernel_planes.hpp"
 #include "supervisor/session/attendant.hpp"
 #include "supervisor/session/find_app.hpp"
@@ -348,10 +349,22 @@ Status tell_started(const SessionOptions& options, const SessionReport& report,
   return options.on_started(started);
 }
 
+std::shared_ptr<SandboxManager> make_manager(const SandboxPlan& plan,
+                                             const SessionOptions& options) {
+  if (!options.make_sandboxes) return nullptr;
+  return std::make_shared<SandboxManager>(
+      plan, [words = options.make_sandboxes](const InsteadOf& wanted) {
+        return start_self(words(wanted), wanted.descriptors);
+      });
+}
+
 // Watches it to its end, and takes it apart.
-SessionReport see_through(SessionReport report, RunningSandbox running, Parts& parts,
-                          Clock& clock) {
-  auto outcome = supervise(report.plan, handles_of(running, parts), parts.audit);
+SessionReport see_through(SessionReport report, RunningSandbox running,
+                          const SessionOptions& options, Parts& parts, Clock& clock) {
+  SandboxHandles handles = handles_of(running, parts);
+  handles.manager = make_manager(report.plan, options);
+  auto outcome = supervise(report.plan, handles, parts.audit);
+  handles.manager.reset();  // ends what was started
   clock.note("program ended");
   clock.add_child_steps(running.page.timings());
   if (outcome) report.outcome = *outcome;
@@ -410,7 +423,7 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
     destroy(std::move(*running), parts);
     return failed_report(std::move(report), std::move(told).error(), kLaunchFailureStatus);
   }
-  return see_through(std::move(report), std::move(*running), parts, clock);
+  return see_through(std::move(report), std::move(*running), options, parts, clock);
 }
 
 }  // namespace yett

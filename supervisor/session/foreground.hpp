@@ -12,6 +12,7 @@
 #include "sandbox/host/probe.hpp"
 #include "sandbox/policy/policy.hpp"
 #include "sandbox/request/sandbox_request.hpp"
+#include "supervisor/control/stand_in.hpp"
 #include "supervisor/session/session_report.hpp"
 
 namespace yett {
@@ -33,6 +34,9 @@ struct SessionOptions {
   // that takes them: closes what that one must not hold open.
   BorrowedFd exec_socket;
   std::function<void()> in_attendant;
+  // The sandbox's programs may make sandboxes: yett's command line (its [0] included) for a program
+  // in one of them. Called in threads. Empty: they may not.
+  std::function<std::vector<std::string>(const InsteadOf&)> make_sandboxes;
 };
 
 // Probes of the BPF planes, by the room that may load programs. Whoever probes the host, and above

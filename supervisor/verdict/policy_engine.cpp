@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "ioctl_uapi/include/yett/uapi.h"
 #include "sandbox/profiles/argument_profiles.hpp"
 #include "supervisor/verdict/verdict.hpp"
 
@@ -60,6 +61,12 @@ Emulation lent_call(const Snapshot& snapshot, const BrokerPlan& plan) {
   return snapshot.call == SYS_socket ? Emulation::socket : Emulation::listen;
 }
 
+// A command of yett/uapi.h. Which file it is made on, the one who carries it out looks at.
+bool is_control_command(const Snapshot& snapshot) {
+  return snapshot.call == SYS_ioctl &&
+         _IOC_TYPE(static_cast<std::uint32_t>(snapshot.arguments[1])) == YETT_UAPI_MAGIC;
+}
+
 Verdict deny(int error, const SyscallRule* rule) {
   return Verdict{.kind = VerdictKind::deny, .error = error > 0 ? error : EPERM, .rule = rule};
 }
@@ -86,6 +93,11 @@ Verdict PolicyEngine::decide(const Snapshot& snapshot) const {
   if (rule == nullptr) return deny(EPERM, nullptr);
   switch (action_for(*rule, snapshot.arguments)) {
     case SyscallAction::refuse:
+      if (is_control_command(snapshot))
+        return Verdict{.kind = VerdictKind::emulate,
+                       .error = 0,
+                       .emulation = Emulation::control,
+                       .rule = rule};
       return deny(rule->refuse_errno, rule);
     case SyscallAction::notify: {
       Emulation emulation = emulation_of(snapshot.call, emulation_);

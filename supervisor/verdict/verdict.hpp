@@ -32,7 +32,8 @@ enum class Emulation {
   mknod,
   mknodat,
   mount,
-  setxattr
+  setxattr,
+  control
 };
 
 // There is no "continue" here: a call whose meaning lies in memory that the target can rewrite is

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <string>
 
+#include "ioctl_uapi/include/yett/uapi.h"
 #include "supervisor/verdict/verdict.hpp"
 
 namespace yett {
@@ -41,6 +42,7 @@ class VerdictTest : public ::testing::Test {
     mount.source = {.file = "my.toml", .line = 4, .column = 9};
     // Ordered by number.
     plan_.filter.rules = {make_rule("read", SYS_read, SyscallAction::allow),
+                          make_rule("ioctl", SYS_ioctl, SyscallAction::refuse),
                           socket,
                           make_rule("sysinfo", SYS_sysinfo, SyscallAction::notify),
                           make_rule("ptrace", SYS_ptrace, SyscallAction::refuse),
@@ -82,6 +84,15 @@ TEST_F(VerdictTest, EmulatesWhatTheRuleNotifies) {
   expect_emulation(call(SYS_prlimit64, {0, 7, 0x1000, 0}), Emulation::prlimit64);
 }
 
+// Commands of yett/uapi.h, as the kernel reads them: the lower half of the register.
+TEST_F(VerdictTest, CarriesOutCommandsToTheSupervisor) {
+  expect_emulation(call(SYS_ioctl, {3, YETT_INFO}), Emulation::control);
+  expect_emulation(call(SYS_ioctl, {3, YETT_INFO | 1ULL << 40}), Emulation::control);
+  expect_deny(call(SYS_ioctl, {3, 0x5412}), EPERM);
+  expect_deny(call(SYS_ioctl, {3, std::uint64_t{YETT_INFO} << 32}), EPERM);
+  expect_deny(call(SYS_ptrace, {3, YETT_INFO}), EPERM);
+}
+
 TEST_F(VerdictTest, DeniesAnEmulationThatThePlanLacks) {
   plan_.emulation = {};
   expect_deny(call(SYS_sysinfo), EPERM);
@@ -107,7 +118,7 @@ TEST_F(VerdictTest, NeverDeniesWithErrnoZero) {
 }
 
 TEST_F(VerdictTest, ComparesAsTheFilterDoes) {
-  const SyscallRule& socket = plan_.filter.rules[1];
+  const SyscallRule& socket = plan_.filter.rules[2];
   constexpr std::uint64_t kHigh = 1ULL << 32;
   EXPECT_EQ(action_for(socket, {1, 9}), SyscallAction::allow);
   EXPECT_EQ(action_for(socket, {1 | kHigh}), SyscallAction::allow);

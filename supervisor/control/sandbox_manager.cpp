@@ -1,0 +1,185 @@
+#include "supervisor/control/sandbox_manager.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <future>
+#include <system_error>
+#include <utility>
+
+#include "base/text.hpp"
+#include "ioctl_uapi/mount_api.hpp"
+#include "supervisor/notify/target_process.hpp"
+
+namespace yett {
+namespace {
+
+constexpr int kCannotRun = 126;
+
+void kill_by(BorrowedFd process) {
+  ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+}
+
+bool lies_within(const std::string& path, const std::string& directory) {
+  return path == directory || path.starts_with(directory == "/" ? "/" : directory + "/");
+}
+
+bool is_plain_absolute(const std::string& path) {
+  const std::string closed = path + "/";
+  return path.starts_with('/') && closed.find("/../") == std::string::npos &&
+         closed.find("/./") == std::string::npos && closed.find("//") == std::string::npos;
+}
+
+}  // namespace
+
+HostDirectory find_host_directory(const std::vector<MountEntry>& mounts, const std::string& path) {
+  if (!is_plain_absolute(path)) return {.error = -EINVAL, .path = {}};
+  const MountEntry* innermost = nullptr;
+  for (const MountEntry& entry : mounts)
+    if (lies_within(path, entry.target) &&
+        (innermost == nullptr || entry.target.size() >= innermost->target.size()))
+      innermost = &entry;
+  if (innermost == nullptr || innermost->kind != MountKind::bind ||
+      innermost->writable != Writable::no)
+    return {.error = -EACCES, .path = {}};
+  const UniqueFd source(::open(innermost->source.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!source.valid()) return {.error = -errno, .path = {}};
+  const std::string below = path.substr(std::min(path.size(), innermost->target.size()));
+  const int found = sys_open_plain_in_root(source.get(), below.empty() ? "." : below.c_str() + 1);
+  if (found < 0) return {.error = found, .path = {}};
+  const UniqueFd directory(found);
+  if (::faccessat(directory.get(), ".", X_OK, AT_EACCESS) != 0)
+    return {.error = -errno, .path = {}};
+  return {.error = 0, .path = innermost->source + below};
+}
+
+// Threads that stand in keep it, too.
+struct SandboxManager::State {
+  struct Sandbox {
+    std::string directory;
+    std::map<int, int> programs;  // serial -> pidfd of one that runs; the thread's
+  };
+
+  std::mutex lock;
+  int last_number = 0;
+  int last_serial = 0;
+  std::size_t threads = 0;
+  bool ending = false;
+  std::map<int, Sandbox> sandboxes;
+
+  // False: the sandbox is gone, and the program shall be.
+  bool add(int number, int serial, BorrowedFd program) {
+    const std::scoped_lock held(lock);
+    const auto found = sandboxes.find(number);
+    if (ending || found == sandboxes.end()) return false;
+    found->second.programs[serial] = program.get();
+    return true;
+  }
+  void take_away(int number, int serial) {
+    const std::scoped_lock held(lock);
+    if (const auto found = sandboxes.find(number); found != sandboxes.end())
+      found->second.programs.erase(serial);
+  }
+  static void kill_programs(const Sandbox& sandbox) {
+    for (const auto& [serial, program] : sandbox.programs) kill_by(BorrowedFd(program));
+  }
+};
+
+SandboxManager::SandboxManager(const SandboxPlan& plan, StartInstead start)
+    : mounts_(plan.mounts), start_(std::move(start)), state_(std::make_shared<State>()) {}
+
+SandboxManager::~SandboxManager() {
+  const std::scoped_lock held(state_->lock);
+  state_->ending = true;
+  for (const auto& [number, sandbox] : state_->sandboxes) State::kill_programs(sandbox);
+}
+
+int SandboxManager::create(const std::string& path) {
+  HostDirectory directory = find_host_directory(mounts_, path);
+  if (directory.error != 0) return directory.error;
+  const std::scoped_lock held(state_->lock);
+  if (state_->sandboxes.size() >= kMostSandboxes) return -EAGAIN;
+  const int number = ++state_->last_number;
+  state_->sandboxes[number].directory = std::move(directory.path);
+  return number;
+}
+
+int SandboxManager::remove(int number) {
+  const std::scoped_lock held(state_->lock);
+  const auto found = state_->sandboxes.find(number);
+  if (found == state_->sandboxes.end()) return ENOENT;
+  State::kill_programs(found->second);
+  state_->sandboxes.erase(found);
+  return 0;
+}
+
+// One thread that stands in for a program: what it needs, whatever becomes of the manager.
+struct SandboxManager::Joining {
+  std::shared_ptr<State> state;
+  StartInstead start;
+  int number = 0;
+  int serial = 0;
+  InsteadOf wanted;
+  StandIn traced;
+
+  // Until the notification is answered it is the caller's; from then on nobody's.
+  int seize(const PendingNotification& pending) {
+    const auto process = read_process_id(pending);
+    if (!process) return ESRCH;
+    const int error = traced.seize(static_cast<int>(pending.thread_id()), *process);
+    if (error != 0) return error;
+    // SECURITY(stand-in-valid): valid now means that the number meant our target all along.
+    if (!pending.still_valid()) return ESRCH;
+    traced.interrupt();
+    return 0;
+  }
+
+  void carry_out() {
+    if (!traced.wait_for_exec(wanted)) return;
+    const auto program = start(wanted);
+    wanted.descriptors = {};
+    if (!program || !state->add(number, serial, program->pidfd())) return traced.leave(kCannotRun);
+    traced.stand_in_for(*program);
+    state->take_away(number, serial);  // before its descriptor is closed
+  }
+
+  ~Joining() {
+    const std::scoped_lock held(state->lock);
+    --state->threads;
+  }
+};
+
+int SandboxManager::add_self(const PendingNotification& pending, int number) {
+  std::unique_lock held(state_->lock);
+  const auto found = state_->sandboxes.find(number);
+  if (found == state_->sandboxes.end()) return ENOENT;
+  if (state_->threads >= kMostPrograms) return EAGAIN;
+  ++state_->threads;
+  auto joining = std::make_shared<Joining>();
+  joining->state = state_;
+  joining->start = start_;
+  joining->number = number;
+  joining->serial = ++state_->last_serial;
+  joining->wanted.directory = found->second.directory;
+  held.unlock();
+
+  std::promise<int> promise;
+  auto seized = promise.get_future();
+  const auto run = [&pending](const std::shared_ptr<Joining>& mine, std::promise<int> told) {
+    const int error = mine->seize(pending);
+    told.set_value(error);
+    if (error == 0) mine->carry_out();
+  };
+  try {
+    std::thread(run, std::move(joining), std::move(promise)).detach();
+  } catch (const std::system_error&) {
+    return EAGAIN;
+  }
+  return seized.get();
+}
+
+}  // namespace yett
