@@ -124,7 +124,8 @@ bool can_be_idmapped(const std::string& path) {
   const DetachedMount mount(
       UniqueFd(sys_open_tree_clone(AT_FDCWD, path.c_str(), Subtree::only_this_mount)));
   if (!mount.valid()) return false;
-  const auto any = make_user_namespace({}, {.host_uid = 1, .host_gid = 1});
+  constexpr IdMapping kAny{.inside = 0, .outside = 1, .count = 1};
+  const auto any = make_mapped_namespace({kAny}, {kAny});
   return any && sys_mount_idmap(mount.fd().get(), any->get()) == 0;
 }
 
