@@ -218,6 +218,21 @@ TEST_F(Images, MountsDoNotTravelBack) {
   EXPECT_EQ(fs::exists("/run/yett/proc"), false);
 }
 
+// The same with the step skipped that makes the child's mounts private: they are the host's, too.
+// The launch ends at the root that it cannot leave, but what it had mounted is there.
+TEST_F(Images, WithoutPrivatePropagationTheyWould) {
+  ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr), 0);
+  const ScopeExit again([] {
+    while (::umount2("/run/yett", MNT_DETACH) == 0) continue;
+    ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr);
+  });
+  const std::string before = read_file("/proc/self/mounts");
+  const Missing privacy{
+      .calls = {{.number = SYS_mount, .index = 3, .argument = MS_REC | MS_PRIVATE}}};
+  EXPECT_NE(run_without(privacy, {.command = {"true"}}).exit_status, 0);
+  EXPECT_NE(read_file("/proc/self/mounts"), before);
+}
+
 // SECURITY(runtime-directory): one that somebody else made is not used.
 TEST_F(Images, ARuntimeDirectoryOfSomebodyElse) {
   const auto with_run = [this](const char* setup) {

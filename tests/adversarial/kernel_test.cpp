@@ -199,6 +199,9 @@ TEST_F(Kernel, SignalsStayInside) {
   const RunResult pair = run_yett(
       {"run", "-v", kAttackVolume, "--", "sh", "-c", "sleep 30 & /attacks/processes signal_host"});
   EXPECT_EQ(pair.out, "signal_host ok\n") << pair.text();
+  // And without a process namespace of its own it reaches the host's, by signal 0.
+  const RunResult outside = run_program({kAttacks + "/processes", "signal_host"});
+  EXPECT_EQ(outside.out, "signal_host ok\n") << outside.text();
 }
 
 // SECURITY(socket-families)

@@ -2,6 +2,7 @@
 // fixture's photograph and by what this process still holds.
 #include <dirent.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -33,6 +34,16 @@ struct Kind {
   int expected;       // exit status
   bool killed_early;  // the supervisor is killed after a few milliseconds instead
 };
+
+// The photograph can differ: what somebody leaves is on it.
+TEST_F(Many, WhatIsLeftIsSeen) {
+  const auto before = photograph_host(canary());
+  EXPECT_EQ(photograph_host(canary()), before);
+  ASSERT_EQ(::mount("none", work().c_str(), "tmpfs", 0, nullptr), 0);
+  EXPECT_NE(photograph_host(canary()), before) << "a mount";
+  ASSERT_EQ(::umount2(work().c_str(), MNT_DETACH), 0);
+  EXPECT_EQ(photograph_host(canary()), before);
+}
 
 TEST_F(Many, ThousandRunsLeaveNothing) {
   const std::string image = work() + "/image";

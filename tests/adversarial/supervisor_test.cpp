@@ -67,25 +67,31 @@ std::uint64_t recorded(const AuditSink& audit) {
 // SECURITY(signals): a timer of 1 ms during many calls. A call that the supervisor took is answered
 // and recorded exactly once, for WAIT_KILLABLE_RECV keeps signals away from then on; one that a
 // signal broke before it was taken reads EINTR, or is begun again where the handler says so.
+// More between two alarms than a call takes, also where it is emulated.
+suseconds_t alarm_interval() { return test::is_emulated_guest() ? 20'000 : 1000; }
+
+std::function<int()> calls_under_alarms(std::uint64_t calls, int handler_flags, Tally& tally,
+                                        std::atomic<std::uint64_t>& alarms) {
+  return [=, &tally, &alarms] {
+    static std::atomic<std::uint64_t>* handled = &alarms;
+    struct sigaction action{};
+    action.sa_handler = [](int) { ++*handled; };
+    action.sa_flags = handler_flags;
+    ::sigaction(SIGALRM, &action, nullptr);
+    const suseconds_t alarm_us = alarm_interval();
+    const itimerval every{.it_interval = {0, alarm_us}, .it_value = {0, alarm_us}};
+    ::setitimer(ITIMER_REAL, &every, nullptr);
+    for (std::uint64_t i = 0; i < calls; ++i) tally.count(forbidden());
+    return 0;
+  };
+}
+
 void expect_each_call_once(int handler_flags) {
-  // More than a call takes, also where it is emulated.
-  const suseconds_t alarm_us = test::is_emulated_guest() ? 20'000 : 1000;
   const auto calls = static_cast<std::uint64_t>(test::repeated(50'000));
   const Shared<Tally> tally;
   const Shared<std::atomic<std::uint64_t>> alarms;
-  const FakeSandbox sandbox(
-      [&] {
-        static std::atomic<std::uint64_t>* handled = &*alarms;
-        struct sigaction action{};
-        action.sa_handler = [](int) { ++*handled; };
-        action.sa_flags = handler_flags;
-        ::sigaction(SIGALRM, &action, nullptr);
-        const itimerval every{.it_interval = {0, alarm_us}, .it_value = {0, alarm_us}};
-        ::setitimer(ITIMER_REAL, &every, nullptr);
-        for (std::uint64_t i = 0; i < calls; ++i) tally->count(forbidden());
-        return 0;
-      },
-      FakeSandbox::Terminal::none, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+  const FakeSandbox sandbox(calls_under_alarms(calls, handler_flags, *tally, *alarms),
+                            FakeSandbox::Terminal::none, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
   YETT_REQUIRE(sandbox.listener().valid(),
                "this kernel lacks SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV");
   AuditSink audit;
@@ -105,6 +111,24 @@ void expect_each_call_once(int handler_flags) {
 TEST(SupervisorAttacks, SignalsLoseNoCallAndRepeatNone) { expect_each_call_once(0); }
 
 TEST(SupervisorAttacks, RestartingSignalsAreNotSeen) { expect_each_call_once(SA_RESTART); }
+
+// Without the flag a signal breaks a call that the supervisor has already taken: it is recorded,
+// and made again.
+TEST(SupervisorAttacks, WithoutWaitKillableCallsAreRepeated) {
+  const auto calls = static_cast<std::uint64_t>(test::repeated(50'000));
+  std::uint64_t refused = 0;
+  std::uint64_t told = 0;
+  for (int round = 0; round < 20 && told <= refused; ++round) {
+    const Shared<Tally> tally;
+    const Shared<std::atomic<std::uint64_t>> alarms;
+    const FakeSandbox sandbox(calls_under_alarms(calls, SA_RESTART, *tally, *alarms));
+    AuditSink audit;
+    ASSERT_TRUE(supervise(test::make_test_plan(), sandbox.handles(), audit));
+    refused = tally->refused;
+    told = recorded(audit);
+  }
+  EXPECT_GT(told, refused);
+}
 
 // SECURITY(flood): sixteen threads that do nothing but call; the clock, signals and the other calls
 // still get their turn.
