@@ -29,7 +29,7 @@ packages_for() { # PURPOSE
     bench) printf '%s\n' bubblewrap crun runc python3 redis-server redis-tools 'nginx-light|nginx' wrk sqlite3 gcc ;;
     lint) printf '%s\n' clang-tidy-19 clang-format-19 shellcheck python3 ;;
     fuzz) printf '%s\n' clang-19 libclang-rt-19-dev ;;
-    vm) printf '%s\n' qemu-system-x86 cpio squashfs-tools busybox-static kmod xz-utils e2fsprogs ;;
+    vm) printf '%s\n' qemu-system-x86 cpio squashfs-tools busybox-static kmod systemd xz-utils e2fsprogs ;;
     *)
       echo "dev: no purpose \"$1\"; there are: $all_purposes" >&2
       exit 2

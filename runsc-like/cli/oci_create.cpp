@@ -61,9 +61,7 @@ Result<oci::CreateOptions> take_options(const OciArguments& given) {
     if (!count) return fail(request_error("--preserve-fds", "is no number up to 1024"));
     options.preserved_fds = static_cast<unsigned>(*count);
   }
-  if (oci_globals().systemd_cgroup)
-    return fail(host_error("--systemd-cgroup", "cgroups by systemd are not built yet",
-                           "use the cgroupfs driver"));
+  options.systemd_cgroup = oci_globals().systemd_cgroup;
   return options;
 }
 

@@ -22,7 +22,7 @@ oci::AppliedFeatures applied_features() {
   const CgroupFeatures cgroups = probe_cgroups();
   return {.cgroup_v1 = true,
           .cgroup_v2 = true,
-          .cgroup_systemd = false,
+          .cgroup_systemd = true,
           .cgroup_systemd_user = false,
           .cgroup_rdma = cgroups.v1_mounts.contains("rdma"),
           .seccomp = true,

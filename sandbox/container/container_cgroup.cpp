@@ -158,6 +158,16 @@ Result<ContainerCgroup> make_container_cgroup(const CgroupFeatures& features,
   return made;
 }
 
+Result<ContainerCgroup> open_container_cgroup(const CgroupFeatures& features,
+                                              const std::string& path) {
+  ContainerCgroup opened;
+  opened.directories = {features.v2_mount + path};
+  opened.has_v2 = true;
+  opened.v2.reset(::open(opened.directories.front().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.v2.valid()) return fail(errno_error("open cgroup", opened.directories.front()));
+  return opened;
+}
+
 std::string cgroup_directory_of(const CgroupFeatures& features, const std::string& controller,
                                 const std::string& path) {
   const auto v1 = features.v1_mounts.find(controller);

@@ -35,6 +35,9 @@ struct ContainerCgroup {
 // used as they are.
 [[nodiscard]] Result<ContainerCgroup> make_container_cgroup(const CgroupFeatures& features,
                                                             const std::string& path);
+// One that somebody else has made, in cgroup v2.
+[[nodiscard]] Result<ContainerCgroup> open_container_cgroup(const CgroupFeatures& features,
+                                                            const std::string& path);
 // The directories that make_container_cgroup would make; touches nothing.
 [[nodiscard]] std::vector<std::string> container_cgroup_directories(const CgroupFeatures& features,
                                                                     const std::string& path);

@@ -17,6 +17,7 @@
 #include "runsc-like/oci/life/plan_devices.hpp"
 #include "runsc-like/oci/life/plan_labels.hpp"
 #include "runsc-like/oci/life/plan_resources.hpp"
+#include "runsc-like/oci/life/systemd_scope.hpp"
 #include "runsc-like/oci/life/write_file.hpp"
 #include "sandbox/container/container_cgroup.hpp"
 #include "sandbox/container/launch_container.hpp"
@@ -39,7 +40,7 @@ Result<std::string> from_here(const std::string& path) {
   return std::string(here.get()) + "/" + path;
 }
 
-// A path of cgroupfs; a slice of systemd's has colons.
+// A path of cgroupfs; systemd's has colons.
 Result<std::string> choose_cgroup_path(const Config& config, const std::string& id) {
   const std::string& asked = config.linux_.cgroups_path;
   if (asked.empty()) return std::string(kContainersCgroup) + "/" + id;
@@ -89,13 +90,26 @@ Status set_device_rules(const std::vector<DeviceRule>& asked, const CgroupFeatur
                          "mount cgroup2, or the device controller of v1"));
 }
 
-Status set_resources(const Config& config, const CgroupFeatures& features, const std::string& path,
-                     BorrowedFd v2) {
+struct MadeCgroup {
+  ContainerCgroup cgroup;
+  HeldScope scope;  // until the container's process is in it
+};
+
+Result<MadeCgroup> make_cgroup(const Config& config, const CgroupFeatures& features,
+                               const std::string& path, const std::optional<SystemdScope>& scope) {
   static const Resources kNone;
   const Resources& resources = config.linux_.resources ? *config.linux_.resources : kNone;
   YETT_TRY(const auto settings, plan_resources(resources, features));
+  MadeCgroup made;
+  if (scope) {
+    YETT_TRY(made.scope, make_systemd_scope(*scope, systemd_properties(settings)));
+    YETT_TRY(made.cgroup, open_container_cgroup(features, path));
+  } else {
+    YETT_TRY(made.cgroup, make_container_cgroup(features, path));
+  }
   YETT_CHECK(apply_cgroup_settings(features, path, settings));
-  return set_device_rules(resources.devices, features, path, v2);
+  YETT_CHECK(set_device_rules(resources.devices, features, path, made.cgroup.v2.borrow()));
+  return made;
 }
 
 // Hooks between the mounts and the entering of the root.
@@ -164,7 +178,16 @@ Status launch(CreatedContainer& container, ContainerPlan& plan, const CreateOpti
 Status build(CreatedContainer& container, const CreateOptions& options) {
   ContainerState& state = container.state;
   const CgroupFeatures features = probe_cgroups();
-  YETT_TRY(const std::string cgroup_path, choose_cgroup_path(container.config, options.id));
+  std::optional<SystemdScope> scope;
+  std::string cgroup_path;
+  if (options.systemd_cgroup) {
+    YETT_CHECK(check_systemd(features));
+    YETT_TRY(scope, parse_systemd_path(container.config.linux_.cgroups_path, options.id));
+    cgroup_path = scope->cgroup_path;
+    state.systemd_unit = scope->unit;
+  } else {
+    YETT_TRY(cgroup_path, choose_cgroup_path(container.config, options.id));
+  }
   YETT_TRY(ContainerPlan plan, plan_container(container.config, {.bundle = state.bundle,
                                                                  .cgroup_path = cgroup_path,
                                                                  .cgroups = features}));
@@ -191,10 +214,9 @@ Status build(CreatedContainer& container, const CreateOptions& options) {
   }
   // Before anything is made, so that a `delete` finds what a killed `create` made.
   YETT_CHECK(container.directory.write_state(state));
-  YETT_TRY(const ContainerCgroup cgroup, make_container_cgroup(features, cgroup_path));
-  YETT_CHECK(set_resources(container.config, features, cgroup_path, cgroup.v2.borrow()));
+  YETT_TRY(const MadeCgroup made, make_cgroup(container.config, features, cgroup_path, scope));
   if (!rdt.group.empty()) YETT_CHECK(make_rdt(rdt));
-  return launch(container, plan, options, cgroup);
+  return launch(container, plan, options, made.cgroup);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "runsc-like/oci/life/hooks.hpp"
 #include "runsc-like/oci/life/lifecycle.hpp"
 #include "runsc-like/oci/life/plan_resources.hpp"
+#include "runsc-like/oci/life/systemd_scope.hpp"
 #include "sandbox/container/container_cgroup.hpp"
 #include "sandbox/guard/cgroup_files.hpp"
 #include "sandbox/host/probe_parts.hpp"
@@ -112,6 +113,8 @@ Status update_container(const ContainerStore& store, const std::string& id,
   const CgroupFeatures features = probe_cgroups();
   YETT_CHECK(check_memory_before(resources, features, state));
   YETT_TRY(const auto settings, plan_resources(resources, features));
+  if (!state.systemd_unit.empty())
+    YETT_CHECK(set_systemd_properties(state.systemd_unit, systemd_properties(settings)));
   return apply_cgroup_settings(features, state.cgroup_path, settings);
 }
 

@@ -23,6 +23,7 @@ struct CreateOptions {
   unsigned preserved_fds = 0;
   bool pivot = true;
   bool new_keyring = true;
+  bool systemd_cgroup = false;       // the cgroup is a scope of systemd's
   bool foreground_terminal = false;  // keep the pty's master instead of sending it away
 };
 

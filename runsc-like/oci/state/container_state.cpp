@@ -69,6 +69,7 @@ std::string state_file_text(const ContainerState& state) {
   json.member("rootfs", state.root).member("created", state.created).member("owner", state.owner);
   json.member("program", state.program).member("cgroups", state.cgroups);
   json.member("cgroupV2", state.cgroup_v2).member("cgroupPath", state.cgroup_path);
+  if (!state.systemd_unit.empty()) json.member("systemdUnit", state.systemd_unit);
   if (!state.rdt_joined.empty())
     json.member("rdtMade", state.rdt_made).member("rdtJoined", state.rdt_joined);
   json.member("annotations", state.annotations);
@@ -98,6 +99,7 @@ Result<ContainerState> parse_state_file(std::string_view text, const std::string
   read(root["cgroups"], state.cgroups);
   read(root["cgroupV2"], state.cgroup_v2);
   read(root["cgroupPath"], state.cgroup_path);
+  read(root["systemdUnit"], state.systemd_unit);
   read(root["rdtMade"], state.rdt_made);
   read(root["rdtJoined"], state.rdt_joined);
   read(root["annotations"], state.annotations);
