@@ -101,9 +101,9 @@ TEST_F(IntelRdtTest, TheDefaultClassIsTheRoot) {
 }
 
 TEST_F(IntelRdtTest, LinesAreInTheSpecificationsOrder) {
-  const auto plan = plan_rdt({.l3_cache_schema = "L3:0=f\nMB:0=50",
-                              .mem_bw_schema = "MB:0=20",
-                              .schemata = {"L2:0=1", "L3:0=3"}},
+  const auto plan = plan_rdt({.schemata = {"L2:0=1", "L3:0=3"},
+                              .l3_cache_schema = "L3:0=f\nMB:0=50",
+                              .mem_bw_schema = "MB:0=20"},
                              "box", root_);
   ASSERT_TRUE(plan.has_value());
   EXPECT_EQ(plan->schemata, "L3:0=f\nMB:0=20\nL2:0=1\nL3:0=3\n");
