@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 
+#include "base/raw_terminal.hpp"
 #include "ioctl_uapi/clone.hpp"
 #include "runsc-like/sandboxes/list_sandboxes.hpp"
 
@@ -72,6 +74,9 @@ Result<ExecOutcome> exec_in_sandbox(const oci::ContainerStore& store, const std:
   if (news.event == ExecEvent::failed)
     return ExecOutcome{.exit_status = news.exit_status, .failure = news.text.data()};
   if (how_long == ExecStay::until_started) return ExecOutcome{};
+  // By us, whose terminal it is: the process that carries its bytes is of another session.
+  std::optional<RawTerminal> raw;
+  if (request.terminal) raw.emplace(BorrowedFd(STDIN_FILENO));
   // It may have ended already: then there is nobody to pass signals on to.
   const auto stand_in = open_pidfd(news.pid);
   YETT_TRY(const int status, stay(connection.borrow(), signals.borrow(),

@@ -6,9 +6,9 @@
 #include <functional>
 #include <optional>
 
+#include "base/raw_terminal.hpp"
 #include "base/unique_fd.hpp"
 #include "supervisor/loop/asio.hpp"
-#include "supervisor/loop/raw_terminal.hpp"
 #include "supervisor/loop/watched_fd.hpp"
 
 namespace yett {

@@ -2,16 +2,15 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <array>
 #include <optional>
 
+#include "base/raw_terminal.hpp"
 #include "ioctl_uapi/clone.hpp"
 
 namespace yett::oci {
@@ -25,25 +24,6 @@ sigset_t held_signals() {
   return held;
 }
 
-class RawTerminal {
- public:
-  RawTerminal() {
-    if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;
-    struct termios raw = before_;
-    ::cfmakeraw(&raw);
-    changed_ = ::tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
-  }
-  RawTerminal(const RawTerminal&) = delete;
-  RawTerminal& operator=(const RawTerminal&) = delete;
-  ~RawTerminal() {
-    if (changed_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
-  }
-
- private:
-  struct termios before_{};
-  bool changed_ = false;
-};
-
 bool copy_some(int from, int to) {
   std::array<char, 16384> piece;
   const ssize_t got = ::read(from, piece.data(), piece.size());
@@ -54,11 +34,6 @@ bool copy_some(int from, int to) {
     if (wrote > 0) done += wrote;
   }
   return got > 0;
-}
-
-void copy_window_size(int terminal) {
-  struct winsize size{};
-  if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) ::ioctl(terminal, TIOCSWINSZ, &size);
 }
 
 std::optional<int> reap(int pid) {
@@ -77,7 +52,7 @@ std::optional<int> take_signal(int signals, const ChildProcess& process, int ter
   const int number = static_cast<int>(got.ssi_signo);
   if (number == SIGCHLD) return reap(process.pid());
   if (number == SIGWINCH && terminal >= 0)
-    copy_window_size(terminal);
+    copy_window_size(BorrowedFd(STDIN_FILENO), BorrowedFd(terminal));
   else if (number != SIGWINCH && number != SIGURG && number != SIGPIPE)
     static_cast<void>(send_signal(process.pidfd(), number));
   return std::nullopt;
@@ -103,8 +78,8 @@ Result<int> stay_in_foreground(ChildProcess& process, UniqueFd terminal) {
   if (!signals.valid()) return fail(errno_error("signalfd"));
   std::optional<RawTerminal> raw;
   if (terminal.valid()) {
-    raw.emplace();
-    copy_window_size(terminal.get());
+    raw.emplace(BorrowedFd(STDIN_FILENO));
+    copy_window_size(BorrowedFd(STDIN_FILENO), terminal.borrow());
   }
   std::optional<int> status = reap(process.pid());
   int input = terminal.valid() ? STDIN_FILENO : -1;

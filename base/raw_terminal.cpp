@@ -1,4 +1,4 @@
-#include "supervisor/loop/raw_terminal.hpp"
+#include "base/raw_terminal.hpp"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
