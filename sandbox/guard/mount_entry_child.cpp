@@ -112,8 +112,8 @@ ChildResult configure_overlay(int context, OverlayLower lower, int staging, int 
   return follow_nothing(context);
 }
 
-ChildResult configure_layers(int context, const std::vector<std::string>& layers, int staging) {
-  YETT_STEP(set_layers(context, layers, staging));
+ChildResult configure_layers(int context, OverlayLower lower, int staging) {
+  YETT_STEP(set_lower(context, lower, staging));
   return follow_nothing(context);
 }
 
@@ -232,10 +232,10 @@ int make_overlay(const MountEntry& entry, OverlayLower lower, int staging, int i
   return result;
 }
 
-int make_layers(const std::vector<std::string>& layers, int staging, std::uint64_t attributes) {
+int make_layers(OverlayLower lower, int staging, std::uint64_t attributes) {
   const int context = sys_fsopen("overlay");
   if (context < 0) return context;
-  return created(context, configure_layers(context, layers, staging), attributes);
+  return created(context, configure_layers(context, lower, staging), attributes);
 }
 
 }  // namespace yett

@@ -49,9 +49,8 @@ struct OverlayLower {
 // layers the working directory is another afterwards.
 [[nodiscard]] int make_overlay(const MountEntry& entry, OverlayLower lower, int staging, int id_map,
                                unsigned uid, unsigned gid, std::uint64_t attributes);
-// The layers alone, read-only. fd or -errno.
-[[nodiscard]] int make_layers(const std::vector<std::string>& layers, int staging,
-                              std::uint64_t attributes);
+// Layers alone, as they lie over one another. fd or -errno.
+[[nodiscard]] int make_layers(OverlayLower lower, int staging, std::uint64_t attributes);
 
 // Writes `value` in decimal at the end of `buffer` (of `size`) and returns where it begins:
 // snprintf may allocate.

@@ -335,7 +335,7 @@ int attach_in_staging(int staging, const char* name, int mount) {
 int image_mount(const RootfsInputs& inputs, int staging) {
   if (inputs.image_mount >= 0) return inputs.image_mount;
   if (!inputs.plan->image_layers.empty())
-    return make_layers(inputs.plan->image_layers, staging,
+    return make_layers({.layers = &inputs.plan->image_layers}, staging,
                        mount_flags::kReadOnly | mount_flags::kNoSuid | mount_flags::kNoDev);
   const int mount =
       sys_open_tree_clone(AT_FDCWD, inputs.plan->image_path.c_str(), Subtree::only_this_mount);

@@ -149,8 +149,9 @@ TEST_F(Changes, RefusalsOfCommit) {
   EXPECT_EQ(commit({"one"}).exit_status, 1);
 }
 
-// SECURITY(commit-beneath), SECURITY(root-view): a sandbox that exchanges directories for links to the host while it is
-// looked at and copied. The canary lies where every user of the host can read it.
+// SECURITY(commit-beneath), SECURITY(root-view): a sandbox that exchanges directories for links to
+// the host while it is looked at and copied. The canary lies where every user of the host can read
+// it.
 TEST_F(Changes, LinksToTheHostAreNeverFollowed) {
   fs::create_directory(directory_ + "/host");
   std::ofstream(directory_ + "/host/canary") << "of the host\n";
