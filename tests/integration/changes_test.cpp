@@ -21,6 +21,7 @@ constexpr const char* kChanges =
 
 class Changes : public ImagesFixture {
  protected:
+  Changes() : ImagesFixture({"layered"}) {}
   void SetUp() override {
     ImagesFixture::SetUp();
     if (!IsSkipped() && !HasFatalFailure()) import_well("changeable", "app:1");

@@ -15,14 +15,20 @@ namespace yett::test {
 
 class ImagesFixture : public ::testing::Test {
  protected:
+  // Of make_archives.py; none: all.
+  explicit ImagesFixture(std::vector<std::string> groups = {}) : groups_(std::move(groups)) {}
   void SetUp() override {
     YETT_REQUIRE(::geteuid() == 0, "sandboxes need root");
     YETT_REQUIRE(::access("/bin/busybox", X_OK) == 0, "busybox is not installed");
     std::string path = "/tmp/yett-images-XXXXXX";
     ASSERT_NE(::mkdtemp(path.data()), nullptr);
     directory_ = path;
-    const RunResult made = run_program(
-        {"python3", YETT_SOURCE_DIR "/tests/integration/make_archives.py", directory_ + "/in"});
+    std::vector<std::string> make{"python3", YETT_SOURCE_DIR "/tests/integration/make_archives.py",
+                                  directory_ + "/in"};
+    make.insert(make.end(), groups_.begin(), groups_.end());
+    RunOptions patient;
+    patient.timeout *= 5;  // it compresses, on a machine that may be loaded
+    const RunResult made = run_program(make, patient);
     ASSERT_EQ(made.exit_status, 0) << made.text();
   }
   void TearDown() override {
@@ -59,6 +65,7 @@ class ImagesFixture : public ::testing::Test {
   }
 
   std::string directory_;
+  std::vector<std::string> groups_;
 };
 
 }  // namespace yett::test

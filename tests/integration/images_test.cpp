@@ -10,7 +10,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using Images = ImagesFixture;
+class Images : public ImagesFixture {
+ protected:
+  Images() : ImagesFixture({"good", "hostile", "broken"}) {}
+};
 
 TEST_F(Images, OfEachKindRunWithTheirConfiguration) {
   for (const char* file : {"layout", "oci.tar", "docker.tar"}) {

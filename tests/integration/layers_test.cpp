@@ -12,6 +12,7 @@ namespace fs = std::filesystem;
 
 class Layers : public ImagesFixture {
  protected:
+  Layers() : ImagesFixture({"good", "layered"}) {}
   // What `cd /data && find . | sort` finds in it.
   [[nodiscard]] std::string found_in(const std::string& name) const {
     const RunResult imported = images({"import", in(name), name});

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""make_archives.py DIRECTORY: images to import, good ones and hostile ones, made of busybox."""
+"""make_archives.py DIRECTORY [GROUP...]: images to import, made of busybox; all groups, or those given."""
 import hashlib
 import io
 import json
@@ -178,10 +178,9 @@ def make_broken(out):
 def main():
     out = pathlib.Path(sys.argv[1])
     os.makedirs(out, exist_ok=True)
-    make_good(out)
-    make_layered(out)
-    make_hostile(out)
-    make_broken(out)
+    groups = {"good": make_good, "layered": make_layered, "hostile": make_hostile, "broken": make_broken}
+    for name in sys.argv[2:] or groups:
+        groups[name](out)
 
 
 main()
