@@ -98,8 +98,8 @@ Status TruthFiles::fill(CgroupText cgroup) {
 
 // Of the whole tmpfs: it holds these files and no others.
 Status TruthFiles::announce_reads() {
-  UniqueFd reads(::fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK,
-                                 O_RDONLY | O_CLOEXEC | O_LARGEFILE));
+  UniqueFd reads(
+      ::fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY | O_CLOEXEC));
   if (!reads.valid() || ::fanotify_mark(reads.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
                                         FAN_ACCESS_PERM, files_[meminfo].get(), nullptr) != 0)
     return fail(host_error("announce reads of /proc/meminfo", ::strerror(errno),
