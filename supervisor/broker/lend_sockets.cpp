@@ -35,14 +35,14 @@ struct SocketArguments {
 
 int errno_of(const Error& error) { return error.sys_errno > 0 ? error.sys_errno : EIO; }
 
-CallAnswer failed(const Error& error) {
+LentAnswer failed(const Error& error) {
   if (error.kind == ErrorKind::target_gone) return {.answered = true};
   return {.error = errno_of(error)};
 }
 
 }  // namespace
 
-CallAnswer SocketLender::socket(PendingNotification& pending) {
+LentAnswer SocketLender::socket(PendingNotification& pending) {
   const SocketArguments wanted(pending.data());
   const auto made = maker_.take(wanted.kind());
   if (!made) return failed(made.error());
@@ -56,7 +56,7 @@ CallAnswer SocketLender::socket(PendingNotification& pending) {
 // What cgroup programs cannot see: a TCP socket that nobody bound, or that was bound to a port of
 // the kernel's choice, becomes a listener on it. SECURITY(lent-listen): the rules are asked about
 // the very socket that then listens, and about where it listens in the end.
-CallAnswer SocketLender::listen(const PendingNotification& pending) const {
+LentAnswer SocketLender::listen(const PendingNotification& pending) const {
   const auto copied = copy_target_fd(pending, static_cast<int>(pending.data().args[0]));
   if (!copied) return failed(copied.error());
   const auto before = read_local_endpoint(copied->borrow());

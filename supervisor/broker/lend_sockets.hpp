@@ -10,10 +10,16 @@
 
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/broker/socket_maker.hpp"
-#include "supervisor/notify/call_answer.hpp"
 #include "supervisor/notify/pending_notification.hpp"
 
 namespace yett {
+
+// What became of a call.
+struct LentAnswer {
+  bool answered = false;  // the target has its answer, or left
+  int error = 0;          // else: the errno to answer with, 0 for success
+  std::string endpoint;   // refused by a rule: what was to be listened on, "tcp://0.0.0.0:80"
+};
 
 class SocketLender {
  public:
@@ -23,8 +29,8 @@ class SocketLender {
 
   // By any thread; may wait, see SocketMaker::take and PendingNotification::answer_fd.
   // Preconditions of the first: the arguments are those of a lent socket (PolicyEngine).
-  [[nodiscard]] CallAnswer socket(PendingNotification& pending);
-  [[nodiscard]] CallAnswer listen(const PendingNotification& pending) const;
+  [[nodiscard]] LentAnswer socket(PendingNotification& pending);
+  [[nodiscard]] LentAnswer listen(const PendingNotification& pending) const;
 
  private:
   SocketMaker maker_;

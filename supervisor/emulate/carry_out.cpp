@@ -31,8 +31,6 @@ CallAnswer carry_out_emulation(const PendingNotification& pending, Emulation emu
       return {emulate_mount(pending, plan)};
     case Emulation::setxattr:
       return {emulate_setxattr(pending, plan)};
-    case Emulation::socket:  // the broker's
-    case Emulation::listen:
     case Emulation::control:  // the control room's
     case Emulation::none:
       break;

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
-#include <functional>
-#include <string>
 #include <utility>
 
 #include "supervisor/emulate/carry_out.hpp"
@@ -132,7 +130,9 @@ PumpState NotificationPump::state_of(short events) const {
 void NotificationPump::handle(PendingNotification pending) {
   const Snapshot snapshot = make_snapshot(pending.data());
   const Verdict verdict = engine_.decide(snapshot);
-  if (verdict.kind == VerdictKind::emulate)
+  if (verdict.kind == VerdictKind::broker)
+    lend(std::move(pending), snapshot, verdict.lent);
+  else if (verdict.kind == VerdictKind::emulate)
     carry_out(std::move(pending), snapshot, verdict);
   else
     refuse(std::move(pending), snapshot, verdict);
@@ -167,33 +167,15 @@ void NotificationPump::carry_out(PendingNotification pending, const Snapshot& sn
     overtaken_ = watch_->overtaken() || !held;
     if (!held) return;
   }
-  if (answer.answered) return;
   if (!answer.logged.empty()) record_logged(pending, answer.logged);
-  if (!answer.endpoint.empty()) return refuse_endpoint(std::move(pending), snapshot, answer);
   answer_with(std::move(pending), snapshot, answer);
 }
 
-void NotificationPump::refuse_endpoint(PendingNotification pending, const Snapshot& snapshot,
-                                       const CallAnswer& answer) {
-  const std::uint64_t token =
-      (alike_token(snapshot, answer.error) ^ std::hash<std::string>{}(answer.endpoint)) | 1;
-  if (!audit_->repeat(token)) {
-    AuditRecord refused = record_of(pending, snapshot, answer.error);
-    refused.object = answer.endpoint;
-    refused.rule = "network.listen";
-    if (!answer.endpoint.ends_with(":0"))
-      refused.mend = "network.listen += [\"" + answer.endpoint + "\"]";
-    audit_->record(std::move(refused), token);
-  }
-  violated_ = plan_->violation == ViolationAction::kill;
-  static_cast<void>(pending.answer_error(answer.error));
-}
-
-CallAnswer NotificationPump::perform(PendingNotification& pending, Emulation emulation) {
-  if (lender_ && emulation == Emulation::socket) return lender_->socket(pending);
-  if (lender_ && emulation == Emulation::listen) return lender_->listen(pending);
-  if (emulation == Emulation::control) return control_.answer(pending);
-  return carry_out_emulation(pending, emulation, *plan_, sysinfo_);
+CallAnswer NotificationPump::perform(const PendingNotification& pending,
+                                     Emulation emulation) const {
+  return emulation == Emulation::control
+             ? control_.answer(pending)
+             : carry_out_emulation(pending, emulation, *plan_, sysinfo_);
 }
 
 void NotificationPump::refuse_slow(PendingNotification pending) {
@@ -213,21 +195,17 @@ void NotificationPump::answer_with(PendingNotification pending, const Snapshot& 
 
 void NotificationPump::record(const PendingNotification& pending, const Snapshot& snapshot,
                               int error, std::uint64_t token) {
-  audit_->record(record_of(pending, snapshot, error), token);
-}
-
-AuditRecord NotificationPump::record_of(const PendingNotification& pending,
-                                        const Snapshot& snapshot, int error) const {
-  return AuditRecord{.sandbox = plan_->sandbox,
-                     .pid = static_cast<std::int32_t>(pending.thread_id()),
-                     .comm = read_comm(pending),
-                     .plane = plane_name(Plane::supervisor),
-                     .call = engine_.call_name(snapshot.call),
-                     .object = PolicyEngine::object_text(snapshot),
-                     .rule = engine_.rule_text(snapshot),
-                     .verdict = VerdictKind::deny,
-                     .error = error,
-                     .mend = engine_.mend_text(snapshot)};
+  audit_->record(AuditRecord{.sandbox = plan_->sandbox,
+                             .pid = static_cast<std::int32_t>(pending.thread_id()),
+                             .comm = read_comm(pending),
+                             .plane = plane_name(Plane::supervisor),
+                             .call = engine_.call_name(snapshot.call),
+                             .object = PolicyEngine::object_text(snapshot),
+                             .rule = engine_.rule_text(snapshot),
+                             .verdict = VerdictKind::deny,
+                             .error = error,
+                             .mend = engine_.mend_text(snapshot)},
+                 token);
 }
 
 // SECURITY(own-words): what a program says is marked as its own, and said of no plane's decision.

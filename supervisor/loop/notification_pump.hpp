@@ -87,14 +87,16 @@ class NotificationPump {
   [[nodiscard]] bool is_stream();
   void handle(PendingNotification pending);
   void refuse(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
+  // lent_calls.cpp
+  void lend(PendingNotification pending, const Snapshot& snapshot, LentCall call);
+  [[nodiscard]] LentAnswer lend_now(PendingNotification& pending, LentCall call);
+  void answer_lent(PendingNotification pending, const Snapshot& snapshot, const LentAnswer& answer);
+  void record_lent(const PendingNotification& pending, const Snapshot& snapshot,
+                   const LentAnswer& answer);
   void carry_out(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
   void answer_with(PendingNotification pending, const Snapshot& snapshot, const CallAnswer& answer);
-  // Sockets are the broker's, commands on /dev/yett the control room's, the rest is emulated.
-  [[nodiscard]] CallAnswer perform(PendingNotification& pending, Emulation emulation);
-  void refuse_endpoint(PendingNotification pending, const Snapshot& snapshot,
-                       const CallAnswer& answer);
-  [[nodiscard]] AuditRecord record_of(const PendingNotification& pending, const Snapshot& snapshot,
-                                      int error) const;
+  // Commands on /dev/yett are the control room's, the rest is emulated.
+  [[nodiscard]] CallAnswer perform(const PendingNotification& pending, Emulation emulation) const;
   void record(const PendingNotification& pending, const Snapshot& snapshot, int error,
               std::uint64_t token);
   void record_logged(const PendingNotification& pending, std::string words);

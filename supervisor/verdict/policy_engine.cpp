@@ -56,9 +56,9 @@ bool is_lent(std::uint32_t call, const std::array<std::uint64_t, 6>& arguments) 
   return call == SYS_socket && action_for(socket, arguments) == SyscallAction::allow;
 }
 
-Emulation lent_call(const Snapshot& snapshot, const BrokerPlan& plan) {
-  if (!plan.sockets || !is_lent(snapshot.call, snapshot.arguments)) return Emulation::none;
-  return snapshot.call == SYS_socket ? Emulation::socket : Emulation::listen;
+LentCall lent_call(const Snapshot& snapshot, const BrokerPlan& plan) {
+  if (!plan.sockets || !is_lent(snapshot.call, snapshot.arguments)) return LentCall::none;
+  return snapshot.call == SYS_socket ? LentCall::socket : LentCall::listen;
 }
 
 // A command of yett/uapi.h. Which file it is made on, the one who carries it out looks at.
@@ -100,8 +100,9 @@ Verdict PolicyEngine::decide(const Snapshot& snapshot) const {
                        .rule = rule};
       return deny(rule->refuse_errno, rule);
     case SyscallAction::notify: {
-      Emulation emulation = emulation_of(snapshot.call, emulation_);
-      if (emulation == Emulation::none) emulation = lent_call(snapshot, *broker_);
+      if (const LentCall lent = lent_call(snapshot, *broker_); lent != LentCall::none)
+        return Verdict{.kind = VerdictKind::broker, .error = 0, .lent = lent, .rule = rule};
+      const Emulation emulation = emulation_of(snapshot.call, emulation_);
       if (emulation == Emulation::none) return deny(rule->refuse_errno, rule);
       return Verdict{
           .kind = VerdictKind::emulate, .error = 0, .emulation = emulation, .rule = rule};

@@ -23,8 +23,6 @@ enum class Emulation {
   sysinfo,
   setrlimit,
   prlimit64,
-  socket,
-  listen,
   getaffinity,
   uname,
   setscheduler,
@@ -36,12 +34,16 @@ enum class Emulation {
   control
 };
 
+// Calls that are answered with sockets of another network.
+enum class LentCall { none, socket, listen };
+
 // There is no "continue" here: a call whose meaning lies in memory that the target can rewrite is
 // never let through after a look. SECURITY(no-continue)
 struct Verdict {
-  VerdictKind kind = VerdictKind::deny;  // deny or emulate
+  VerdictKind kind = VerdictKind::deny;  // deny, emulate or broker
   int error = 1;                         // deny: the errno, positive
   Emulation emulation = Emulation::none;
+  LentCall lent = LentCall::none;
   const SyscallRule* rule = nullptr;  // the plan's; null: no rule names this call
 };
 
