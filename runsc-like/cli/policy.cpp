@@ -11,9 +11,11 @@
 #include "base/text.hpp"
 #include "runsc-like/cli/command_line.hpp"
 #include "runsc-like/cli/input_file.hpp"
+#include "runsc-like/cli/policy_record.hpp"
 #include "runsc-like/cli/print_error.hpp"
 #include "sandbox/plan/syscall_rows.hpp"
 #include "sandbox/policy/parse_policy.hpp"
+#include "sandbox/policy/policy_diff.hpp"
 #include "supervisor/session/foreground.hpp"
 
 namespace yett {
@@ -25,11 +27,22 @@ constexpr CommandHelp kHelp{
     .description =
         "check  reads FILE and tells every mistake in it, with its place and the nearest valid "
         "name\n"
-        "plan   shows where each rule goes on this host, why nobody can race it, and what it costs",
+        "plan   shows where each rule goes on this host, why nobody can race it, and what it "
+        "costs\n"
+        "diff   what NEW allows and OLD does not, and the other way round; status 1 when they "
+        "differ\n"
+        "record runs COMMAND traced and writes its policy with what would let the refused calls "
+        "pass;\n       what a refusal kept from happening is seen by recording again with that "
+        "policy",
     .usage =
         "yett policy check FILE\n"
-        "       yett policy plan FILE|plugin|container|rvisor|none [--calls]",
-    .examples = "Examples:\n  yett policy check app.toml\n  yett policy plan plugin --calls"};
+        "       yett policy plan FILE|plugin|container|rvisor|none [--calls]\n"
+        "       yett policy diff OLD NEW\n"
+        "       yett policy record [-o FILE] [OPTIONS OF run] -- COMMAND",
+    .examples =
+        "Examples:\n  yett policy check app.toml\n  yett policy plan plugin --calls\n"
+        "  yett policy diff plugin app.toml\n"
+        "  yett policy record -o app.toml -- ./app; yett run --policy app.toml -- ./app"};
 
 bool is_builtin(std::string_view name) {
   return std::ranges::count(builtin_policy_names(), name) != 0;
@@ -138,6 +151,29 @@ int plan(const std::string& name, Calls calls) {
   return 0;
 }
 
+const char* direction_name(Direction direction) {
+  switch (direction) {
+    case Direction::wider:
+      return "wider";
+    case Direction::narrower:
+      return "narrower";
+    case Direction::other:
+      break;
+  }
+  return "other";
+}
+
+int diff(const std::string& old_name, const std::string& new_name) {
+  const auto old_policy = load(old_name);
+  if (!old_policy) return print_policy_error(old_policy.error());
+  const auto new_policy = load(new_name);
+  if (!new_policy) return print_policy_error(new_policy.error());
+  const auto differences = diff_policies(*old_policy, *new_policy);
+  for (const PolicyDifference& each : differences)
+    std::printf("%-8s  %s\n", direction_name(each.direction), each.text.c_str());
+  return differences.empty() ? 0 : 1;
+}
+
 int usage(int status) {
   bool calls = false;
   const std::array options{
@@ -154,6 +190,8 @@ int run_policy(int argc, char** argv) {
   if (words[0] == "--help" || words[0] == "-h") return usage(0);
   if (words[0] == "check" && words.size() == 2) return check(words[1]);
   if (words[0] == "plan" && words.size() == 2) return plan(words[1], Calls::summed);
+  if (words[0] == "diff" && words.size() == 3) return diff(words[1], words[2]);
+  if (words[0] == "record") return run_policy_record(argc - 1, argv + 1);
   if (words[0] == "plan" && words.size() == 3 && words[2] == "--calls")
     return plan(words[1], Calls::listed);
   std::fprintf(stderr, "yett policy: cannot read '%s'\n",

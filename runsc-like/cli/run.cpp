@@ -34,8 +34,13 @@ int run_sandbox(int argc, char** argv) {
   if (!input) return print_error("run", input.error(), kRunFailure);
   if (options->dry_run) return print_plan(*input);
   if (recorded) return run_recorded(*options, *input);
-  return tell_run_report(
-      *options, run_session(input->request, input->policy, {.audit_file = options->audit_file}));
+  return tell_run_report(*options,
+                         run_session(input->request, input->policy,
+                                     {.audit_file = options->audit_file,
+                                      .stack = options->stack ? TraceStack::yes : TraceStack::no,
+                                      .on_started = {},
+                                      .exec_socket = {},
+                                      .in_attendant = {}}));
 }
 
 }  // namespace yett

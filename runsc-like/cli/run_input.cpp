@@ -44,7 +44,9 @@ Result<Policy> load_policy(const std::string& name) {
   if (name.find('/') == std::string::npos && !name.ends_with(".toml"))
     return make_builtin_policy(name);
   YETT_TRY(const std::string text, read_input_file(name, kMaxPolicyFile));
-  return parse_policy(text, name);
+  YETT_TRY(Policy policy, parse_policy(text, name));
+  YETT_TRY(policy.file, real_path(name, "--policy"));
+  return policy;
 }
 
 // ---- image --------------------------------------------------------------------------------------
@@ -397,6 +399,7 @@ Result<RunInput> make_run_input(const RunOptions& options) {
   RunInput input;
   input.request.host_working_directory = current_directory();
   input.request.require = options.require;
+  input.request.trace = options.trace;
   YETT_CHECK(take_mode(options.mode, input.request));
   YETT_TRY(input.policy, load_policy(options.policy));
   YETT_CHECK(take_network(options.network, input.policy.network));

@@ -99,6 +99,10 @@ std::vector<Option> options_into(RunOptions& into) {
        "Reports"},
       {0, "report", "FILE", "a JSON report is written to it at the end", &into.report_file,
        "Reports"},
+      {0, "trace", "", "record what mounts, Landlock and limits refuse, too (slow; uses ptrace)",
+       &into.trace, "Reports"},
+      {0, "stack", "", "with --trace: where in the program each refused call was made", &into.stack,
+       "Reports"},
       {0, "dry-run", "", "print the plan as JSON and start nothing", &into.dry_run, "Reports"},
   };
 }
@@ -124,6 +128,9 @@ std::optional<std::string> check_background(const RunOptions& options) {
   if (options.detach && options.terminal)
     return "-d with -t: nobody would sit at that terminal; leave one out, and use yett exec -t";
   if (options.detach && options.dry_run) return "-d with --dry-run: a plan is printed in front";
+  if (options.trace && (options.detach || !options.name.empty()))
+    return "--trace: only in front and without a name; yett exec would start what is not traced";
+  if (options.stack && !options.trace) return "--stack: add --trace";
   if (!options.detach && options.wait) return "--wait: without -d it is waited for anyway";
   if (!options.detach && !options.log.empty())
     return "--log: without -d its output is yours; add -d, or write > FILE";

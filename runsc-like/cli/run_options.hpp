@@ -45,6 +45,8 @@ struct RunOptions {
   bool interactive = false;
   bool terminal = false;
   bool dry_run = false;
+  bool trace = false;
+  bool stack = false;
   bool detach = false;
   bool remove_at_end = false;
   bool wait = false;

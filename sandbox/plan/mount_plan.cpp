@@ -186,12 +186,17 @@ void add_exec_rules(const Policy& policy, std::vector<MountEntry>& entries) {
   for (const char* libraries :
        {"/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/local/lib"})
     add_remount(libraries, entries);
-  for (const PathRule& rule : policy.files.exec) add_remount(rule.path, entries);
+  for (const PathRule& rule : policy.files.exec) {
+    add_remount(rule.path, entries);
+    entries.back().asked_by = rule_name(rule.source, "exec", rule.path);
+  }
 }
 
 void add_deny_rules(const Policy& policy, std::vector<MountEntry>& entries) {
-  for (const PathRule& rule : policy.files.deny)
+  for (const PathRule& rule : policy.files.deny) {
     entries.push_back({.kind = MountKind::mask, .target = rule.path});
+    entries.back().asked_by = rule_name(rule.source, "deny", rule.path);
+  }
 }
 
 Status add_image(const PlanInputs& inputs, std::vector<MountEntry>& entries) {
@@ -239,6 +244,7 @@ Result<std::vector<MountEntry>> make_mounts(const PlanInputs& inputs) {
     // A rule about a place that the image already makes takes that place.
     std::erase_if(entries,
                   [&](const MountEntry& entry) { return entry.target == place.entry.target; });
+    place.entry.asked_by = std::move(place.asked_by);
     entries.push_back(std::move(place.entry));
   }
   add_exec_rules(inputs.policy, entries);

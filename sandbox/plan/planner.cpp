@@ -79,6 +79,7 @@ SandboxPlan start_plan(const PlanInputs& inputs) {
       request.name.empty() ? fmt::format("yett-{}", inputs.context.identity_seed) : request.name;
   plan.mode = Mode::full;
   plan.policy_name = inputs.policy.name;
+  plan.policy_file = inputs.policy.file;
   plan.policy_hash = hash_policy(inputs.policy);
   plan.image_kind = request.image_kind;
   plan.image_path = request.image_path;
@@ -89,6 +90,7 @@ SandboxPlan start_plan(const PlanInputs& inputs) {
   plan.wall = inputs.policy.limits.wall;
   plan.supervisor_loss = inputs.policy.supervisor_loss;
   plan.violation = inputs.policy.violation;
+  plan.traced = request.trace;
   return plan;
 }
 

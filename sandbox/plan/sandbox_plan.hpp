@@ -90,6 +90,7 @@ struct MountEntry {
   std::uint32_t file_mode = 0755;
   bool owned_by_user = false;  // tmpfs, directory, file: belongs to the sandbox's user
   std::string content;         // file
+  std::string asked_by;        // "p.toml:3:9: files.read /srv", "-v /a:/b"; empty: the image's own
 };
 
 // ---- identity -----------------------------------------------------------------------------------
@@ -223,6 +224,7 @@ struct SandboxPlan {
   std::string sandbox;  // name, also the hostname's default
   Mode mode = Mode::full;
   std::string policy_name;
+  std::string policy_file;  // absolute; empty: built-in
   std::string policy_hash;  // sha256 of the canonical policy, hex
   ImageKind image_kind = ImageKind::host;
   std::string image_path;
@@ -243,6 +245,7 @@ struct SandboxPlan {
   std::optional<std::chrono::milliseconds> wall;
   SupervisorLoss supervisor_loss = SupervisorLoss::kill;
   ViolationAction violation = ViolationAction::deny;
+  bool traced = false;  // system calls are recorded by the tracer, not by who answers them
   std::vector<PlacedRule> rules;
   std::vector<std::string>
       backends;  // planes and back ends in force: "filter", "bpf-lsm", "cgroup-bpf", "landlock-6"

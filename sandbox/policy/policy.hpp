@@ -106,6 +106,7 @@ enum class Hardening { normal, stacked };
 
 struct Policy {
   std::string name;  // "plugin", or the file's
+  std::string file;  // absolute, where it was read from one that is still there; else empty
   FilePolicy files;
   NetworkPolicy network;
   SyscallPolicy syscalls;

@@ -51,6 +51,7 @@ struct SandboxRequest {
   std::vector<std::string>
       require;  // --require=bpf-lsm,landlock,...: end the launch where one is missing
   Mode mode = Mode::automatic;
+  bool trace = false;  // every call's end is looked at
 };
 
 }  // namespace yett

@@ -61,14 +61,22 @@ std::string json_string(std::string_view text) {
   return out + '"';
 }
 
+std::string json_list(const std::vector<std::string>& items) {
+  std::string text = "[";
+  for (const std::string& item : items) text += (text.size() > 1 ? "," : "") + json_string(item);
+  return text + "]";
+}
+
 std::string to_json(const AuditRecord& record) {
   return fmt::format(
       R"({{"time":"{}","sandbox":{},"pid":{},"comm":{},"plane":{},"call":{},"object":{},)"
-      R"("rule":{},"verdict":"{}","errno":{},"mend":{},"repeated":{}}})",
+      R"("rule":{},"verdict":"{}","errno":{},"mend":{},"repeated":{},"id":{},"policy":{},"arguments":{},"resolved":{},"stack":{}}})",
       format_time(record.time_ns), json_string(record.sandbox), record.pid,
       json_string(record.comm), json_string(record.plane), json_string(record.call),
       json_string(record.object), json_string(record.rule), verdict_name(record.verdict),
-      json_string(errno_name(record.error)), json_string(record.mend), record.repeated);
+      json_string(errno_name(record.error)), json_string(record.mend), record.repeated,
+      json_string(record.id), json_string(record.policy), json_string(record.arguments),
+      json_string(record.resolved), json_list(record.stack));
 }
 
 }  // namespace yett

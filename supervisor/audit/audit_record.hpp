@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace yett {
 
@@ -23,7 +24,16 @@ struct AuditRecord {
   int error = 0;               // errno given, 0: none
   std::string mend;            // smallest policy change that would have allowed it
   std::uint64_t repeated = 1;  // alike records folded into this one
+  // For `yett explain`. The sink gives the first two.
+  std::string id;                  // "NAME.3": the sandbox's third refusal of its kind
+  std::string policy;              // the policy's file, absolute, or a built-in's name
+  std::string arguments;           // call_text(); empty: a kernel plane's record
+  std::string resolved;            // what the object is: which mount, layer, namespace
+  std::vector<std::string> stack;  // addresses of the caller, innermost first; trace runs
 };
+
+// "\"a\",\"b\"" in brackets.
+[[nodiscard]] std::string json_list(const std::vector<std::string>& items);
 
 // "EPERM"; "errno 4095" for a number that Linux does not name; empty for 0.
 [[nodiscard]] std::string errno_name(int error_number);

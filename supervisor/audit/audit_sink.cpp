@@ -35,12 +35,6 @@ std::string fold_key(const AuditRecord& record) {
                      record.rule, record.error, static_cast<int>(record.verdict));
 }
 
-std::string json_list(const std::vector<std::string>& items) {
-  std::string text = "[";
-  for (const std::string& item : items) text += (text.size() > 1 ? "," : "") + json_string(item);
-  return text + "]";
-}
-
 }  // namespace
 
 Result<UniqueFd> open_audit_file(const std::string& path) {
@@ -59,15 +53,17 @@ AuditSink& AuditSink::operator=(AuditSink&& other) noexcept {
 }
 
 Status AuditSink::write_header(const AuditHeader& header) {
+  policy_ = header.policy_file.empty() ? header.policy_name : header.policy_file;
+  const std::string line = fmt::format(
+      R"({{"time":"{}","sandbox":{},"event":"start","policy":{},)"
+      R"("policy_hash":{},"mode":{},"kernel":{},"backends":{},"reduced":{}}})",
+      format_time(clock_ns(CLOCK_REALTIME)), json_string(header.sandbox),
+      json_string(header.policy_name), json_string(header.policy_hash), json_string(header.mode),
+      json_string(header.kernel), json_list(header.backends), json_list(header.reduced));
+  kept_.push_back(line);
   if (!file_.valid()) return {};
   const std::uint64_t lost_before = lost_;
-  write_line(fmt::format(R"({{"time":"{}","sandbox":{},"event":"start","policy":{},)"
-                         R"("policy_hash":{},"mode":{},"kernel":{},"backends":{},"reduced":{}}})",
-                         format_time(clock_ns(CLOCK_REALTIME)), json_string(header.sandbox),
-                         json_string(header.policy_name), json_string(header.policy_hash),
-                         json_string(header.mode), json_string(header.kernel),
-                         json_list(header.backends), json_list(header.reduced)),
-             1);
+  write_line(line, 1);
   if (lost_ != lost_before) return fail(errno_error("write audit log", header.sandbox));
   return {};
 }
@@ -76,12 +72,25 @@ void AuditSink::record(AuditRecord record, std::uint64_t token) {
   const std::scoped_lock held(*lock_);
   begin_second_when_due();
   if (record.time_ns == 0) record.time_ns = clock_ns(CLOCK_REALTIME);
+  record.policy = policy_;
   bool first = false;
   Fold& fold = fold_for(record, first);
   if (token != 0 && by_token_.size() < kMaxDistinctPerSecond) by_token_[token] = &fold;
   if (!first) return count_again(fold, record.repeated);
   if (fold.refusal != nullptr) fold.refusal->count += record.repeated;
-  if (file_.valid()) write_line(to_json(fold.record), fold.record.repeated);
+  name_and_keep(fold);
+}
+
+// Alike refusals of later seconds are told again, and are the same one: they keep its number.
+void AuditSink::name_and_keep(Fold& fold) {
+  const auto [number, fresh] = numbers_.try_emplace(fold_key(fold.record), numbers_.size() + 1);
+  if (numbers_.size() > kMaxKept)
+    numbers_.erase(number);
+  else
+    fold.record.id = fmt::format("{}.{}", fold.record.sandbox, number->second);
+  const std::string line = to_json(fold.record);
+  if (fresh && !fold.record.id.empty()) kept_.push_back(line);
+  if (file_.valid()) write_line(line, fold.record.repeated);
 }
 
 bool AuditSink::repeat(std::uint64_t token) {

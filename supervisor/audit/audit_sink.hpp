@@ -22,6 +22,7 @@ namespace yett {
 struct AuditHeader {
   std::string sandbox;
   std::string policy_name;
+  std::string policy_file;  // absolute; empty: built-in
   std::string policy_hash;
   std::string mode;
   std::string kernel;
@@ -41,6 +42,9 @@ class AuditSink {
  public:
   // Distinct lines in one second; what is beyond is folded into one line per rule, without object.
   static constexpr std::size_t kMaxDistinctPerSecond = 256;
+
+  // Refusals that have an id; those beyond are counted and written without one.
+  static constexpr std::size_t kMaxKept = 256;
 
   // No file: counts only.
   AuditSink() = default;
@@ -65,6 +69,8 @@ class AuditSink {
 
   // Refusals (deny, kill) by call and rule.
   [[nodiscard]] const std::map<std::string, RefusalCount>& refusals() const { return refusals_; }
+  // The header and each refusal that has an id, once: lines for whoever explains them later.
+  [[nodiscard]] const std::vector<std::string>& kept() const { return kept_; }
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
 
  private:
@@ -74,6 +80,7 @@ class AuditSink {
     RefusalCount* refusal = nullptr;  // null: not a refusal
   };
 
+  void name_and_keep(Fold& fold);
   void flush_locked();
   void begin_second_when_due();
   Fold& fold_for(const AuditRecord& record, bool& first);
@@ -84,9 +91,12 @@ class AuditSink {
   std::unique_ptr<std::mutex> lock_ = std::make_unique<std::mutex>();  // null: moved from
   UniqueFd file_;
   std::map<std::string, RefusalCount> refusals_;
-  std::map<std::string, Fold> folds_;        // of this second
-  std::map<std::uint64_t, Fold*> by_token_;  // into folds_
-  std::int64_t second_began_ns_ = 0;         // CLOCK_MONOTONIC_COARSE
+  std::string policy_;
+  std::vector<std::string> kept_;
+  std::map<std::string, std::uint64_t> numbers_;  // by fold key
+  std::map<std::string, Fold> folds_;             // of this second
+  std::map<std::uint64_t, Fold*> by_token_;       // into folds_
+  std::int64_t second_began_ns_ = 0;              // CLOCK_MONOTONIC_COARSE
   std::uint64_t folded_ = 0;
   std::uint64_t lost_ = 0;
   bool torn_line_ = false;

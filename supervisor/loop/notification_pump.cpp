@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "supervisor/emulate/carry_out.hpp"
+#include "supervisor/explain/call_text.hpp"
 #include "supervisor/notify/target_process.hpp"
 
 namespace yett {
@@ -195,6 +196,8 @@ void NotificationPump::answer_with(PendingNotification pending, const Snapshot& 
 
 void NotificationPump::record(const PendingNotification& pending, const Snapshot& snapshot,
                               int error, std::uint64_t token) {
+  // A call that ends the sandbox has no end of its own for the tracer to see.
+  if (plan_->traced && plan_->violation != ViolationAction::kill) return;
   audit_->record(AuditRecord{.sandbox = plan_->sandbox,
                              .pid = static_cast<std::int32_t>(pending.thread_id()),
                              .comm = read_comm(pending),
@@ -204,7 +207,8 @@ void NotificationPump::record(const PendingNotification& pending, const Snapshot
                              .rule = engine_.rule_text(snapshot),
                              .verdict = VerdictKind::deny,
                              .error = error,
-                             .mend = engine_.mend_text(snapshot)},
+                             .mend = engine_.mend_text(snapshot),
+                             .arguments = call_text(engine_.call_name(snapshot.call), snapshot)},
                  token);
 }
 

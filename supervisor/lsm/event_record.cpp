@@ -7,6 +7,8 @@
 #include <array>
 #include <cstring>
 
+#include "sandbox/policy/policy_change.hpp"
+
 namespace yett {
 namespace {
 
@@ -76,15 +78,15 @@ const char* rule_text(const yett_event& event) {
 std::string mend_text(const yett_event& event, const std::string& object) {
   switch (event.reason) {
     case YETT_REASON_NOT_BELOW:
-      return fmt::format("files.{} += [\"{}\"]", is_file_change(event.hook) ? "write" : "exec",
-                         object);
+      return changes_text({add_to("files", is_file_change(event.hook) ? "write" : "exec", object)});
     case YETT_REASON_WRITTEN:
-      return "exec.written_files = true";
+      return changes_text({set_value("exec", "written_files", "true")});
     case YETT_REASON_MEMORY_FILE:
-      return "exec.memfd = true";
+      return changes_text({set_value("exec", "memfd", "true")});
     case YETT_REASON_NO_ENDPOINT:
-      return event.protocol == 0 ? std::string()
-                                 : fmt::format("{} += [\"{}\"]", rule_text(event), object);
+      if (event.protocol == 0) return {};
+      return changes_text(
+          {add_to("network", is_incoming(event.hook) ? "listen" : "connect", object)});
     default:
       return {};
   }
@@ -110,6 +112,7 @@ AuditRecord make_event_record(const yett_event& event, const std::string& sandbo
   record.verdict = VerdictKind::deny;
   record.error = -event.error;
   record.mend = mend_text(event, record.object);
+  if (is_about_endpoint(event)) record.resolved = "an address of the host's network namespace";
   return record;
 }
 

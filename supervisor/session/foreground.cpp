@@ -25,6 +25,7 @@
 #include "supervisor/session/attendant.hpp"
 #include "supervisor/session/find_app.hpp"
 #include "supervisor/session/launch_status.hpp"
+#include "supervisor/session/refusal_store.hpp"
 #include "supervisor/truth/truth_files.hpp"
 
 namespace yett {
@@ -115,6 +116,7 @@ Result<AuditSink> open_audit(const std::string& path) {
 AuditHeader header_of(const SandboxPlan& plan, const KernelFeatures& features) {
   return AuditHeader{.sandbox = plan.sandbox,
                      .policy_name = plan.policy_name,
+                     .policy_file = plan.policy_file,
                      .policy_hash = plan.policy_hash,
                      .mode = plan.mode == Mode::full       ? "full"
                              : plan.mode == Mode::rootless ? "rootless"
@@ -148,6 +150,7 @@ struct Parts {
   std::shared_ptr<SocketLender> lender;
   std::optional<NameService> names;
   ChildProcess attendant;
+  Tracer tracer;
 };
 
 AuditRecord refused_name(const std::string& sandbox, const std::string& name) {
@@ -285,7 +288,7 @@ LaunchFailure ours(Error error) { return LaunchFailure{.error = std::move(error)
 
 // From the plan to a running program. The parent compiles the filter while the child mounts.
 LaunchResult<RunningSandbox> launch(const SandboxPlan& plan, const LaunchInputs& inputs,
-                                    Parts& parts, Clock& clock) {
+                                    Parts& parts, TraceStack stack, Clock& clock) {
   auto started = begin_sandbox(plan, inputs);
   if (!started) return std::unexpected(std::move(started).error());
   clock.note("child begun");
@@ -303,6 +306,11 @@ LaunchResult<RunningSandbox> launch(const SandboxPlan& plan, const LaunchInputs&
   clock.note("mounted, user namespace mapped");
   if (Status labelled = label(plan, *waiting, parts); !labelled)
     return std::unexpected(ours(std::move(labelled).error()));
+  if (plan.traced) {
+    auto tracer = Tracer::start(waiting->init.pid(), plan, parts.audit, stack);
+    if (!tracer) return std::unexpected(ours(std::move(tracer).error()));
+    parts.tracer = *std::move(tracer);
+  }
   auto running = release_sandbox(std::move(*waiting), plan);
   if (running) clock.note("program executed");
   return running;
@@ -360,7 +368,8 @@ std::shared_ptr<SandboxManager> make_manager(const SandboxPlan& plan,
 
 // Watches it to its end, and takes it apart.
 SessionReport see_through(SessionReport report, RunningSandbox running,
-                          const SessionOptions& options, Parts& parts, Clock& clock) {
+                          const SessionOptions& options, Parts& parts,
+                          const std::string& runtime_directory, Clock& clock) {
   SandboxHandles handles = handles_of(running, parts);
   handles.manager = make_manager(report.plan, options);
   auto outcome = supervise(report.plan, handles, parts.audit);
@@ -370,7 +379,10 @@ SessionReport see_through(SessionReport report, RunningSandbox running,
   if (outcome) report.outcome = *outcome;
   add_usage(report, parts);
   destroy(std::move(running), parts);
+  parts.tracer = Tracer();
   parts.audit.flush();
+  report.refusal_lines = parts.audit.kept();
+  static_cast<void>(keep_refusals(runtime_directory, report.refusal_lines));  // best effort
   report.refusals = parts.audit.refusals();
   report.refusal_table = format_refusals(parts.audit);
   report.lost_records = parts.audit.lost() + (parts.planes ? parts.planes->lost_events() : 0);
@@ -417,13 +429,14 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   clock.note("image, cgroup, kernel planes");
   LaunchInputs inputs = launch_inputs(parts, *host);
   inputs.network = network ? &*network : nullptr;
-  auto running = launch(report.plan, inputs, parts, clock);
+  auto running = launch(report.plan, inputs, parts, options.stack, clock);
   if (!running) return launch_failed(std::move(report), std::move(running).error(), request);
   if (Status told = tell_started(options, report, *running, parts); !told) {
     destroy(std::move(*running), parts);
     return failed_report(std::move(report), std::move(told).error(), kLaunchFailureStatus);
   }
-  return see_through(std::move(report), std::move(*running), options, parts, clock);
+  return see_through(std::move(report), std::move(*running), options, parts, host->runtime_directory,
+                     clock);
 }
 
 }  // namespace yett

@@ -14,6 +14,7 @@
 #include "sandbox/request/sandbox_request.hpp"
 #include "supervisor/control/stand_in.hpp"
 #include "supervisor/session/session_report.hpp"
+#include "supervisor/trace/tracer.hpp"
 
 namespace yett {
 
@@ -27,7 +28,8 @@ struct StartedSession {
 };
 
 struct SessionOptions {
-  std::string audit_file;  // JSON lines are appended; empty: none
+  std::string audit_file;             // JSON lines are appended; empty: none
+  TraceStack stack = TraceStack::no;  // of a request with `trace`
   // Called once, before anything of the program's is answered; an error ends the sandbox.
   std::function<Status(const StartedSession&)> on_started;
   // Listens for more programs (exec_protocol.hpp); invalid: none are taken. Runs in the process

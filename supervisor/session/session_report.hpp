@@ -26,7 +26,8 @@ struct SessionReport {
   std::optional<Error> failure;  // the launch failed: no program ran
   std::vector<TimedStep> steps;
   std::map<std::string, RefusalCount> refusals;
-  std::string refusal_table;  // for a terminal; empty: nothing was refused
+  std::vector<std::string> refusal_lines;  // AuditSink::kept()
+  std::string refusal_table;               // for a terminal; empty: nothing was refused
   std::uint64_t lost_records = 0;
   std::uint64_t peak_memory_bytes =
       0;  // of the cgroup where there is one, else of the largest process

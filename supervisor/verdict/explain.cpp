@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "sandbox/policy/policy_change.hpp"
 #include "supervisor/verdict/verdict.hpp"
 
 namespace yett {
@@ -38,7 +39,7 @@ const TellingArgument* find_telling(std::uint32_t call) {
 }
 
 std::string quoted_list(const char* key, std::string_view name) {
-  return std::string("[syscalls] ") + key + " = [\"" + std::string(name) + "\"]";
+  return changes_text({add_to("syscalls", key, std::string(name))});
 }
 
 // What would have allowed a change of limits that the emulation refused.
@@ -82,8 +83,7 @@ std::string PolicyEngine::mend_text(const Snapshot& snapshot) const {
   // The call is allowed; no policy grants these arguments of it.
   if (rule->reachable()) return {};
   if (rule->source.line == 0) return quoted_list("allow", rule->name);
-  return "remove \"" + std::string(rule->name) + "\" from [syscalls] deny (" + rule->source.text() +
-         ")";
+  return changes_text({remove_from("syscalls", "deny", std::string(rule->name))});
 }
 
 std::string PolicyEngine::object_text(const Snapshot& snapshot) {

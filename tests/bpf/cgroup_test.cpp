@@ -172,7 +172,7 @@ TEST_F(CgroupBpf, ARefusalIsToldWithItsMend) {
   EXPECT_EQ(records[0].plane, "cgroup-bpf");
   EXPECT_EQ(records[0].call, "connect");
   EXPECT_EQ(records[0].object, "tcp://127.0.0.1:4002");
-  EXPECT_EQ(records[0].mend, "network.connect += [\"tcp://127.0.0.1:4002\"]");
+  EXPECT_EQ(records[0].mend, "[network] connect += [\"tcp://127.0.0.1:4002\"]");
   EXPECT_EQ(records[0].error, EPERM);
 }
 

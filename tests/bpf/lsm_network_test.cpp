@@ -126,7 +126,7 @@ TEST_F(LsmNetwork, ARefusedConnectionIsToldWithItsMend) {
   ASSERT_EQ(run.records.size(), 1U);
   EXPECT_EQ(run.records[0].call, "connect");
   EXPECT_EQ(run.records[0].object, "tcp://127.0.0.1:4002");
-  EXPECT_EQ(run.records[0].mend, "network.connect += [\"tcp://127.0.0.1:4002\"]");
+  EXPECT_EQ(run.records[0].mend, "[network] connect += [\"tcp://127.0.0.1:4002\"]");
   EXPECT_EQ(run.records[0].error, EACCES);
 }
 

@@ -97,7 +97,7 @@ TEST(Supervise, AnswersRefusalsAndRecordsThem) {
   const RefusalCount& ptrace = audit.refusals().at("ptrace test table: ptrace");
   EXPECT_EQ(ptrace.count, 1U);
   EXPECT_EQ(ptrace.example.object, "request 16");
-  EXPECT_EQ(ptrace.example.mend, "[syscalls] allow = [\"ptrace\"]");
+  EXPECT_EQ(ptrace.example.mend, "[syscalls] allow += [\"ptrace\"]");
   EXPECT_GT(ptrace.example.pid, 0);
 }
 

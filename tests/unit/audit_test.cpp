@@ -64,7 +64,8 @@ TEST(AuditRecord, HasEveryKeyInOrder) {
             R"({"time":"2023-11-14T22:13:20.000000001Z","sandbox":"box","pid":42,"comm":"sh",)"
             R"("plane":"supervisor","call":"ptrace","object":"request 16",)"
             R"("rule":"plugin table: ptrace","verdict":"deny","errno":"EPERM",)"
-            R"("mend":"[syscalls] allow = [\"ptrace\"]","repeated":1})");
+            R"("mend":"[syscalls] allow = [\"ptrace\"]","repeated":1,)"
+            R"("id":"","policy":"","arguments":"","resolved":"","stack":[]})");
 }
 
 TEST(AuditRecord, NamesErrnos) {

@@ -35,7 +35,7 @@ TEST(EventRecord, AFileIsNamedWithItsMend) {
   EXPECT_EQ(record.call, "file_open");
   EXPECT_EQ(record.object, "/etc/passwd");
   EXPECT_EQ(record.rule, "files.write");
-  EXPECT_EQ(record.mend, "files.write += [\"/etc/passwd\"]");
+  EXPECT_EQ(record.mend, "[files] write += [\"/etc/passwd\"]");
   EXPECT_EQ(record.error, 13);
   EXPECT_EQ(record.verdict, VerdictKind::deny);
 }
@@ -61,7 +61,7 @@ TEST(EventRecord, AnEndpointIsWrittenAsARuleWouldBe) {
   bind.protocol = 17;
   bind.port = 53;
   EXPECT_EQ(make_event_record(bind, "box", "bpf-lsm", 0).mend,
-            "network.listen += [\"udp://0.0.0.0:53\"]");
+            "[network] listen += [\"udp://0.0.0.0:53\"]");
 }
 
 TEST(EventRecord, EveryHookHasAName) {

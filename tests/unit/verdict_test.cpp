@@ -130,14 +130,14 @@ TEST_F(VerdictTest, ComparesAsTheFilterDoes) {
 TEST_F(VerdictTest, ExplainsItself) {
   const PolicyEngine engine(plan_);
   EXPECT_EQ(engine.rule_text(call(SYS_ptrace)), "plugin table: ptrace");
-  EXPECT_EQ(engine.mend_text(call(SYS_ptrace)), "[syscalls] allow = [\"ptrace\"]");
+  EXPECT_EQ(engine.mend_text(call(SYS_ptrace)), "[syscalls] allow += [\"ptrace\"]");
   EXPECT_EQ(engine.rule_text(call(SYS_mount)), "my.toml:4:9: mount");
-  EXPECT_EQ(engine.mend_text(call(SYS_mount)),
-            "remove \"mount\" from [syscalls] deny (my.toml:4:9)");
+  EXPECT_EQ(engine.mend_text(call(SYS_mount)), "[syscalls] deny -= [\"mount\"]");
   EXPECT_EQ(engine.mend_text(call(SYS_setrlimit, {7})), "[limits] open_files = N");
   EXPECT_EQ(engine.mend_text(call(SYS_setrlimit, {4})), "");
   plan_.emulation = {};
-  EXPECT_EQ(PolicyEngine(plan_).mend_text(call(SYS_sysinfo)), "[syscalls] emulate = [\"sysinfo\"]");
+  EXPECT_EQ(PolicyEngine(plan_).mend_text(call(SYS_sysinfo)),
+            "[syscalls] emulate += [\"sysinfo\"]");
   EXPECT_EQ(engine.rule_text(call(9999)), "filter: calls without a rule");
   EXPECT_EQ(engine.mend_text(call(SYS_socket, {2, 2})), "");  // no policy grants raw sockets
   EXPECT_EQ(engine.mend_text(call(9999)), "");
