@@ -435,8 +435,8 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
     destroy(std::move(*running), parts);
     return failed_report(std::move(report), std::move(told).error(), kLaunchFailureStatus);
   }
-  return see_through(std::move(report), std::move(*running), options, parts, host->runtime_directory,
-                     clock);
+  return see_through(std::move(report), std::move(*running), options, parts,
+                     host->runtime_directory, clock);
 }
 
 }  // namespace yett
