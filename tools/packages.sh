@@ -23,7 +23,7 @@ packages_for() { # PURPOSE
       printf '%s\n' erofs-utils squashfs-tools squashfs-tools-ng bubblewrap redis-server \
         redis-tools 'nginx-light|nginx' wrk sqlite3 busybox-static git gcc libc6-dev python3 nodejs \
         strace iproute2 procps util-linux mount podman conmon docker.io docker-compose containerd tini \
-        autoconf automake libtool uuid-dev
+        autoconf automake libtool uuid-dev 'openjdk-17-jre-headless|openjdk-21-jre-headless|default-jre-headless'
       ;;
     demo) printf '%s\n' python3 squashfs-tools bubblewrap 'runc|crun' ;;
     bench) printf '%s\n' bubblewrap crun runc python3 redis-server redis-tools 'nginx-light|nginx' wrk sqlite3 gcc ;;

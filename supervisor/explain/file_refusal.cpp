@@ -60,6 +60,9 @@ const char* kind_text(MountKind kind) {
       return "a made-up file";
     case MountKind::mask:
       return "a mask: what lies there has no name inside";
+    case MountKind::truth_tree:
+    case MountKind::truth:
+      return "a file that tells the sandbox's own limits";
     case MountKind::remount:
     case MountKind::bind:
     case MountKind::symlink:

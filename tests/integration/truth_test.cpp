@@ -113,7 +113,7 @@ TEST_F(ToldLimits, NodeSizesItself) {
 
 // A quarter of the memory is a virtual machine's heap.
 TEST_F(ToldLimits, AJavaVirtualMachineSizesItself) {
-  if (!has("/usr/bin/java")) GTEST_SKIP() << "no Java here";
+  YETT_REQUIRE(has("/usr/bin/java"), "no Java here");
   const char* script =
       "java -XX:+PrintFlagsFinal -version 2> /dev/null | awk '$2 == \"MaxHeapSize\" { print $4 }'";
   std::vector<std::string> flags = kSmall;
