@@ -10,23 +10,15 @@
 #include "sandbox/plan/planner.hpp"
 #include "sandbox/policy/parse_policy.hpp"
 #include "supervisor/explain/explanation.hpp"
+#include "tests/unit/full_features.hpp"
 
 namespace yett {
 namespace {
 
-KernelFeatures all_features() {
-  KernelFeatures features;
-  features.landlock_abi = 6;
-  features.idmapped_mounts.usable = true;
-  features.memfd_noexec_sysctl.usable = true;
-  features.seccomp_wait_killable.usable = true;
-  return features;
-}
-
 SandboxPlan plan_of(const char* policy) {
   const SandboxRequest request{.command = {"true"}, .trace = true};
   const PlanContext context{.identity_seed = 1, .host_root_entries = {"usr", "bin -> usr/bin"}};
-  auto plan = make_plan(request, *parse_policy(policy, "p.toml"), all_features(), context);
+  auto plan = make_plan(request, *parse_policy(policy, "p.toml"), test::make_features(), context);
   EXPECT_TRUE(plan) << plan.error().message();
   return *std::move(plan);
 }
@@ -96,7 +88,7 @@ TEST(Attribution, NetworksAndLimits) {
             "namespaces | p.toml: network.mode = none | [network] mode = \"host\"; [network] "
             "connect += [\"tcp://192.0.2.1:443\"]");
   EXPECT_EQ(told("[limits]\nopen_files = 64\n", failed(SYS_openat, EMFILE)),
-            "rlimit | p.toml:2:1: limits.open_files = 64 | [limits] open_files = 128");
+            "rlimit | p.toml:2:14: limits.open_files = 64 | [limits] open_files = 128");
 }
 
 TEST(Explanation, EscapesWhatATargetChose) {

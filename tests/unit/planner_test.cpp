@@ -8,29 +8,15 @@
 #include "sandbox/plan/planner.hpp"
 #include "sandbox/plan/syscall_rows.hpp"
 #include "sandbox/policy/parse_policy.hpp"
+#include "tests/unit/full_features.hpp"
 
 namespace yett {
 namespace {
 
-KernelFeatures make_features() {
-  KernelFeatures features;
-  features.is_root = true;
-  features.landlock_abi = 6;
-  for (Feature* feature :
-       {&features.seccomp_notify, &features.seccomp_wait_killable, &features.cgroup_bpf,
-        &features.overlay, &features.idmapped_mounts, &features.memfd_noexec_sysctl})
-    feature->usable = true;
-  features.bpf_lsm.detail = "EPERM from BPF_PROG_LOAD";
-  features.cgroup.layout = CgroupLayout::hybrid;
-  features.cgroup.v2_mount = "/sys/fs/cgroup/unified";
-  features.cgroup.v1_mounts = {{"memory", "/m"}, {"pids", "/p"}, {"cpu", "/c"}};
-  return features;
-}
-
 struct Case {
   std::string policy;
   SandboxRequest request{.command = {"true"}};
-  KernelFeatures features = make_features();
+  KernelFeatures features = test::make_features();
   std::vector<std::string> keeps_owners = {};
 
   [[nodiscard]] Result<SandboxPlan> plan() const {

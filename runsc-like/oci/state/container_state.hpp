@@ -42,7 +42,7 @@ struct ContainerState {
   std::vector<std::string> cgroups;     // directories, v2 first where there is one
   bool cgroup_v2 = false;               // the first directory is of v2
   std::string cgroup_path;              // of all of them, below each hierarchy's mount
-  std::string systemd_unit;          // whose cgroup it is; empty: our own
+  std::string systemd_unit;             // whose cgroup it is; empty: our own
   std::vector<std::string> rdt_made;    // directories of resctrl, for `delete` to remove in order
   std::vector<std::string> rdt_joined;  // those that each process is put in
   std::map<std::string, std::string> annotations;
