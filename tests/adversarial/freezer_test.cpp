@@ -114,7 +114,9 @@ TEST(Freezer, WithoutWaitKillableCallsAreRepeated) {
   const TestCgroup cgroup("thaw");
   YETT_REQUIRE(cgroup.works(), "needs cgroup v2");
   Frozen frozen;
-  for (int i = 0; i < 5 && frozen.recorded <= frozen.refused; ++i)
+  // Some machines hardly ever freeze it while it waits.
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (frozen.recorded <= frozen.refused && std::chrono::steady_clock::now() < until)
     frozen = freeze_often(cgroup, test::repeated(1000), 0);
   EXPECT_GT(frozen.recorded, frozen.refused);
 }
