@@ -68,7 +68,7 @@ std::string advice_for(const AuditRecord& record, std::string_view plane) {
 }
 
 void add_planes(const Explanation& explanation, Page& page) {
-  page.title(fmt::format("Why the {} holds it, and no other plane", explanation.plane));
+  page.title("Why this plane, and no other");
   for (const PlaneReason& reason : explanation.planes) page.row(reason.plane, reason.reason);
 }
 

@@ -77,7 +77,7 @@ std::optional<Refusal> explain_network(const SandboxPlan& plan, const ObservedCa
       .rule = fmt::format("{}: network.mode = none", plan.policy_name),
       .object = endpoint,
       .resolved = "the sandbox's own network namespace: a loopback and no more",
-      .change = {set_value("network", "mode", "\"host\""), add_to("network", key, endpoint)}};
+      .change = {add_to("network", key, endpoint)}};
 }
 
 std::optional<Refusal> explain_limit(const SandboxPlan& plan, const ObservedCall& call) {

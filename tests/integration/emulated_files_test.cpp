@@ -147,12 +147,13 @@ TEST_F(EmulatedFiles, AttributesAreKeptWhereTheyMeanNothing) {
 // SECURITY(own-threads): process 1 is another one.
 TEST_F(EmulatedFiles, PrioritiesComeBackToWhereTheyBegan) {
   const char* script =
-      "call('setpriority', 0, 0, 10)\n"
-      "call('setpriority', 0, 0, 0)\n"
-      "call('setpriority', 0, 0, -1)\n"
-      "call('setpriority', 0, os.getpid(), 5)\n"
-      "call('setpriority', 0, 1, 5)\n"
-      "print(os.getpriority(0, 0))\n"
+      "first = os.getpriority(0, 0)\n"
+      "call('setpriority', 0, 0, first + 8)\n"
+      "call('setpriority', 0, 0, first)\n"
+      "call('setpriority', 0, 0, first - 1)\n"
+      "call('setpriority', 0, os.getpid(), first + 5)\n"
+      "call('setpriority', 0, 1, first + 5)\n"
+      "print(os.getpriority(0, 0) - first)\n"
       "none = ctypes.c_int(0); ten = ctypes.c_int(10)\n"
       "call('sched_setscheduler', 0, 5, ctypes.byref(none))\n"
       "call('sched_setscheduler', 0, 0, ctypes.byref(none))\n"

@@ -84,9 +84,9 @@ TEST(Attribution, TheFilterIsEvaluatedAgainOnTheRegisters) {
 TEST(Attribution, NetworksAndLimits) {
   ObservedCall connect = failed(SYS_connect, ENETUNREACH);
   connect.endpoint = "tcp://192.0.2.1:443";
-  EXPECT_EQ(told("", connect),
-            "namespaces | p.toml: network.mode = none | [network] mode = \"host\"; [network] "
-            "connect += [\"tcp://192.0.2.1:443\"]");
+  EXPECT_EQ(
+      told("", connect),
+      "namespaces | p.toml: network.mode = none | [network] connect += [\"tcp://192.0.2.1:443\"]");
   EXPECT_EQ(told("[limits]\nopen_files = 64\n", failed(SYS_openat, EMFILE)),
             "rlimit | p.toml:2:14: limits.open_files = 64 | [limits] open_files = 128");
 }
