@@ -129,13 +129,13 @@ TEST(AuditSink, BoundsDistinctLines) {
     ASSERT_EQ(sink.refusals().size(), 1U);
     EXPECT_EQ(sink.refusals().begin()->second.count, 20'000U);
   }
-  // A slow machine takes more seconds over it: each begun one may have its lines, and what is
-  // folded in the last is told at the end.
+  // A slow machine takes more seconds over it: each begun one may have its lines, and the last one
+  // perhaps so few that none is folded.
   const auto seconds =
       std::chrono::ceil<std::chrono::seconds>(std::chrono::steady_clock::now() - began);
   EXPECT_LE(log.lines().size(),
             (static_cast<std::size_t>(seconds.count()) + 2) * AuditSink::kMaxDistinctPerSecond);
-  EXPECT_THAT(log.lines().back(), HasSubstr("(many others)"));
+  EXPECT_THAT(log.lines(), testing::Contains(HasSubstr("(many others)")));
 }
 
 TEST(AuditSink, CountsWhatAFullDiskLost) {
