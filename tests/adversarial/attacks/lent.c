@@ -314,6 +314,7 @@ static long unix_sockets(void) {
       connect(client, (struct sockaddr*)&where, sizeof where) != 0)
     return -1;
   const int accepted = accept(server, NULL, NULL);
+  unlink(where.sun_path);
   return accepted >= 0 && write(client, "x", 1) == 1 ? 0 : -1;
 }
 
