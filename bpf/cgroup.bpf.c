@@ -65,13 +65,28 @@ static __always_inline struct yett_event* reserve_event(void) {
   return bpf_ringbuf_reserve(&yett_cgroup_events, sizeof(struct yett_event), 0);
 }
 
-static __always_inline void begin_event(struct yett_event* event,
-                                        const struct yett_cgroup_policy* policy, __u16 hook,
-                                        __u16 reason) {
+static __always_inline void take_back_loss(void) {
   __u32 zero = 0;
   struct yett_counts* counts = bpf_map_lookup_elem(&yett_cgroup_counts, &zero);
   if (counts) __sync_fetch_and_add(&counts->lost_events, -1);
+}
+
+static __always_inline void begin_event(struct yett_event* event,
+                                        const struct yett_cgroup_policy* policy, __u16 hook,
+                                        __u16 reason) {
+  take_back_loss();
   fill_event(event, policy->policy, hook, reason);
+}
+
+static __always_inline void begin_packet_event(struct yett_event* event,
+                                               const struct yett_cgroup_policy* policy) {
+  take_back_loss();
+  __builtin_memset(event, 0, sizeof(*event));
+  event->time_ns = bpf_ktime_get_ns();
+  event->policy = policy->policy;
+  event->hook = YETT_HOOK_PACKET;
+  event->reason = YETT_REASON_PACKET_OPTIONS;
+  event->error = -EPERM;
 }
 
 /* NULL: the entry was never written. SECURITY(cgroup_not_armed): then everything is refused. */
@@ -169,6 +184,49 @@ int yett_sock_create(struct bpf_sock* context) {
     begin_event(event, policy, YETT_HOOK_SOCKET, YETT_REASON_NO_ENDPOINT);
     event->family = context->family;
     event->detail = context->type;
+    bpf_ringbuf_submit(event, 0);
+  }
+  return REFUSE;
+}
+
+/* The headers of a packet as far as they matter here. */
+struct packet_start {
+  __u8 version_and_length;
+  __u8 unused[5];
+  __u8 next_header; /* IPv6 */
+  __u8 unused_too[2];
+  __u8 protocol; /* IPv4 */
+};
+#define IPV6_HEADER_BYTES 40
+
+static __always_inline bool is_transport(__u8 protocol) {
+  return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
+/* Nothing stands between the address that the packet goes to and its transport header. A packet of
+ * more than 64 KiB, which is cut later, says its length in between (BIG TCP, until Linux 6.19). */
+static __always_inline bool is_plain_packet(struct __sk_buff* packet) {
+  struct packet_start start;
+  if (bpf_skb_load_bytes(packet, 0, &start, sizeof(start))) return 0;
+  if (start.version_and_length == 0x45) return is_transport(start.protocol);
+  if (start.version_and_length >> 4 != 6) return 0;
+  if (start.next_header != IPPROTO_HOPOPTS) return is_transport(start.next_header);
+  __u8 jumbo[2]; /* the next header, and how many times 8 bytes come after the first 8 */
+  return !bpf_skb_load_bytes(packet, IPV6_HEADER_BYTES, jumbo, sizeof(jumbo)) &&
+         jumbo[0] == IPPROTO_TCP && jumbo[1] == 0;
+}
+
+/* SECURITY(source-routes): the hooks above decide on where a packet ends; by its options or routing
+ * header it would first go elsewhere, as control data of sendmsg or an option of the socket can ask
+ * for. Sent by whoever sends: there is no current process to tell of. */
+SEC("cgroup_skb/egress")
+int yett_egress(struct __sk_buff* packet) {
+  const struct yett_cgroup_policy* policy = find_policy();
+  if (!policy) return REFUSE;
+  if (!(policy->flags & YETT_CGROUP_NETWORK) || is_plain_packet(packet)) return ALLOW;
+  struct yett_event* event = reserve_event();
+  if (event) {
+    begin_packet_event(event, policy);
     bpf_ringbuf_submit(event, 0);
   }
   return REFUSE;

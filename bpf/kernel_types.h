@@ -105,6 +105,8 @@ struct socket {
 struct msghdr {
   void* msg_name;
   int msg_namelen;
+  void* msg_control;
+  unsigned long msg_controllen;
 };
 
 /* Only ever named by pointer. */
@@ -135,6 +137,13 @@ struct socket_address {
   };
 };
 
+/* One control message; a fixed interface too. */
+struct control_header {
+  __u64 length;
+  __s32 level;
+  __s32 type;
+};
+
 /* Kernel constants that are macros, hence in no BTF. All are old and stable. */
 #define FMODE_WRITE 0x2
 #define MNT_READONLY 0x40
@@ -161,7 +170,13 @@ struct socket_address {
 #define HUGETLBFS_MAGIC 0x958458f6
 #define TIOCSTI 0x5412
 #define TIOCLINUX 0x541C
+#define IPPROTO_IP 0
+#define IPPROTO_HOPOPTS 0
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
+#define IPPROTO_IPV6 41
+#define IP_RETOPTS 7
+#define IPV6_2292RTHDR 5
+#define IPV6_RTHDR 57
 
 #endif

@@ -148,11 +148,51 @@ int BPF_PROG(yett_socket_listen, struct socket* socket, int backlog, int ret) {
   return check_endpoint(&subject, has_rules, family, &endpoint, YETT_HOOK_LISTEN);
 }
 
+static __always_inline bool is_route(const struct control_header* header) {
+  if (header->level == IPPROTO_IP) return header->type == IP_RETOPTS;
+  return header->level == IPPROTO_IPV6 &&
+         (header->type == IPV6_RTHDR || header->type == IPV6_2292RTHDR);
+}
+
+/* Whether the kernel's copy of the control data has a route in it, or more than is read here. */
+static __always_inline bool may_hold_route(const void* control, __u64 length) {
+  struct control_header header;
+  __u64 at = 0;
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < 32; i++) {
+    if (at + sizeof(header) > length) return 0;
+    if (bpf_probe_read_kernel(&header, sizeof(header), control + at)) return 1;
+    if (is_route(&header)) return 1;
+    /* What the kernel takes for the end of all, or for broken. */
+    if (header.length < sizeof(header) || header.length > length - at) return 0;
+    at += (header.length + 7) & ~7ULL;
+  }
+  return 1;
+}
+
+/* SECURITY(source-routes): a datagram's control data may name another address than the one that is
+ * decided on. Where cgroup programs are attached they see the packet itself. */
+static __always_inline int check_control(struct socket* socket, struct msghdr* message) {
+  __u64 length = message->msg_controllen;
+  struct sock* sock = socket->sk;
+  if (!length || !sock || !is_inet(sock->__sk_common.skc_family) || socket->type == SOCK_STREAM)
+    return 0;
+  struct subject subject;
+  if (!find_subject(&subject)) return 0;
+  if (subject.policy && !(subject.policy->flags & YETT_RESTRICT_CONNECT)) return 0;
+  if (!may_hold_route(BPF_CORE_READ(message, msg_control), length)) return 0;
+  struct refusal refusal = {
+      .hook = YETT_HOOK_SEND, .reason = YETT_REASON_PACKET_OPTIONS, .error = -EACCES};
+  return refuse(&subject, refusal);
+}
+
 /* Addressed datagrams, and TCP fast open, which connects without the connect hook. */
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(yett_socket_sendmsg, struct socket* socket, struct msghdr* message, int size,
              int ret) {
   if (ret) return ret;
+  const int refused = check_control(socket, message);
+  if (refused) return refused;
   const void* address = message->msg_name;
   if (!address) return 0;
   return check_address(socket, address, message->msg_namelen, YETT_CONNECT, YETT_HOOK_SEND);

@@ -40,20 +40,22 @@ enum yett_hook {
   YETT_HOOK_QUOTA,
   YETT_HOOK_TERMINAL,
   YETT_HOOK_DEVICE,
+  YETT_HOOK_PACKET,
   YETT_HOOK_COUNT
 };
 
 /* Why. */
 enum yett_reason {
-  YETT_REASON_GROUP = 1,     /* the whole group of hooks is refused */
-  YETT_REASON_NO_POLICY,     /* the label has no valid entry */
-  YETT_REASON_NOT_BELOW,     /* no root with the right above the object */
-  YETT_REASON_TOO_DEEP,      /* more levels than a walk may take */
-  YETT_REASON_WRITTEN,       /* the sandbox wrote it, or could have */
-  YETT_REASON_MEMORY_FILE,   /* memfd or the like */
-  YETT_REASON_NO_ENDPOINT,   /* no rule for this address and port */
-  YETT_REASON_OUTSIDE,       /* the other task is not of this sandbox */
-  YETT_REASON_OUT_OF_MEMORY, /* could not be remembered, so not allowed */
+  YETT_REASON_GROUP = 1,      /* the whole group of hooks is refused */
+  YETT_REASON_NO_POLICY,      /* the label has no valid entry */
+  YETT_REASON_NOT_BELOW,      /* no root with the right above the object */
+  YETT_REASON_TOO_DEEP,       /* more levels than a walk may take */
+  YETT_REASON_WRITTEN,        /* the sandbox wrote it, or could have */
+  YETT_REASON_MEMORY_FILE,    /* memfd or the like */
+  YETT_REASON_NO_ENDPOINT,    /* no rule for this address and port */
+  YETT_REASON_OUTSIDE,        /* the other task is not of this sandbox */
+  YETT_REASON_OUT_OF_MEMORY,  /* could not be remembered, so not allowed */
+  YETT_REASON_PACKET_OPTIONS, /* could lead elsewhere than to the address that was decided on */
 };
 
 #define YETT_EVENT_OBJECT_BYTES 192
@@ -62,7 +64,7 @@ struct yett_event {
   __u64 time_ns; /* CLOCK_MONOTONIC */
   __u32 policy;
   __u32 generation;
-  __u32 pid;    /* thread group, in the initial pid namespace */
+  __u32 pid;    /* thread group, in the initial pid namespace; 0: a packet, which is nobody's */
   __s32 error;  /* negative errno that was given */
   __u16 hook;   /* yett_hook */
   __u16 reason; /* yett_reason */

@@ -18,7 +18,7 @@ constexpr std::array<const char*, YETT_HOOK_COUNT> kHookNames{
     "socket",   "connect",   "bind",         "listen",        "sendmsg",   "ptrace",
     "kill",     "mount",     "chroot",       "userns_create", "bpf",       "perf_event",
     "io_uring", "key",       "module",       "syslog",        "settime",   "quotactl",
-    "terminal", "device"};
+    "terminal", "device",    "packet"};
 
 bool is_file_change(std::uint16_t hook) {
   return hook >= YETT_HOOK_FILE_OPEN && hook <= YETT_HOOK_CHANGE_OWNER_OR_MODE;
@@ -44,6 +44,7 @@ bool is_about_endpoint(const yett_event& event) {
 }
 
 std::string object_text(const yett_event& event) {
+  if (event.reason == YETT_REASON_PACKET_OPTIONS) return "IP options or an extension header";
   if (is_about_endpoint(event)) return endpoint_text(event);
   if (event.hook == YETT_HOOK_SOCKET) return fmt::format("family {}", event.detail);
   if (event.hook == YETT_HOOK_SIGNAL) return fmt::format("signal {}", event.detail);
@@ -70,6 +71,8 @@ const char* rule_text(const yett_event& event) {
       return "kernel.outside";
     case YETT_REASON_OUT_OF_MEMORY:
       return "kernel.memory";
+    case YETT_REASON_PACKET_OPTIONS:
+      return "network.packet_options";
     default:
       return is_about_endpoint(event) ? "network.mode" : "kernel.refused";
   }

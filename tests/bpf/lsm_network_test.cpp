@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tests/bpf/control_data.hpp"
 #include "tests/bpf/labelled_task.hpp"
 
 namespace yett::test {
@@ -137,6 +138,32 @@ TEST_F(LsmNetwork, AddressedSendsFollowTheRules) {
   }
   EXPECT_EQ(under_rules([] { return fast_open(kOpenPort); }), 0);
   EXPECT_EQ(under_rules([] { return fast_open(kShutPort); }), EACCES);
+}
+
+// SECURITY: source-routes.
+TEST_F(LsmNetwork, ControlDataNamesNoOtherAddress) {
+  const auto with_options = [](int family, bool by_connect) {
+    return [=] {
+      return send_with_control(family, kOpenPort, IPPROTO_IP, IP_RETOPTS, kNoOperations,
+                               by_connect);
+    };
+  };
+  for (const int family : {AF_INET, AF_INET6})
+    for (const bool by_connect : {false, true}) {
+      EXPECT_EQ(under_rules(with_options(family, by_connect)), EACCES) << family;
+      EXPECT_EQ(run_unlabelled(with_options(family, by_connect)), 0) << family;
+    }
+  // The kernel may refuse this by itself, with another errno.
+  EXPECT_EQ(under_rules([] {
+              return send_with_control(AF_INET6, kOpenPort, IPPROTO_IPV6, IPV6_RTHDR,
+                                       segment_route());
+            }),
+            EACCES);
+  const OptionBytes lifetime{64, 0, 0, 0};
+  EXPECT_EQ(under_rules([&] {
+              return send_with_control(AF_INET, kOpenPort, IPPROTO_IP, IP_TTL, lifetime);
+            }),
+            0);
 }
 
 TEST_F(LsmNetwork, ListeningFollowsTheRules) {
