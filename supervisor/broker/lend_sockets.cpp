@@ -56,23 +56,31 @@ LentAnswer SocketLender::socket(PendingNotification& pending) {
 // What cgroup programs cannot see: a TCP socket that nobody bound, or that was bound to a port of
 // the kernel's choice, becomes a listener on it. SECURITY(lent-listen): the rules are asked about
 // the very socket that then listens, and about where it listens in the end.
-LentAnswer SocketLender::listen(const PendingNotification& pending) const {
+LentAnswer SocketLender::listen_at_rule(BorrowedFd socket, const LocalEndpoint& before,
+                                        int backlog) const {
+  const auto is_allowed = [&](const LocalEndpoint& local) {
+    return std::ranges::any_of(listen_,
+                               [&](const EndpointRule& rule) { return covers(rule, local); });
+  };
+  if (!is_allowed(before)) return {.error = EPERM, .endpoint = before.text()};
+  if (::listen(socket.get(), backlog) != 0) return {.error = errno};
+  const auto after = read_local_endpoint(socket);
+  if (after && is_allowed(*after)) return {};
+  ::shutdown(socket.get(), SHUT_RD);  // of a listener: it listens no more
+  return {.error = EPERM, .endpoint = before.text()};
+}
+
+// SECURITY(lent-identity): clients of a UNIX socket are shown who called listen, which must not be
+// root: the one who makes sockets does, and is nobody but the sandbox's own user.
+LentAnswer SocketLender::listen(const PendingNotification& pending) {
   const auto copied = copy_target_fd(pending, static_cast<int>(pending.data().args[0]));
   if (!copied) return failed(copied.error());
   const auto before = read_local_endpoint(copied->borrow());
   if (!before) return {.error = errno_of(before.error())};
-  const auto is_allowed = [&](const LocalEndpoint& local) {
-    return !local.is_internet || std::ranges::any_of(listen_, [&](const EndpointRule& rule) {
-      return covers(rule, local);
-    });
-  };
-  if (!is_allowed(*before)) return {.error = EPERM, .endpoint = before->text()};
-  if (::listen(copied->get(), static_cast<int>(pending.data().args[1])) != 0)
-    return {.error = errno};
-  const auto after = read_local_endpoint(copied->borrow());
-  if (after && is_allowed(*after)) return {};
-  ::shutdown(copied->get(), SHUT_RD);  // of a listener: it listens no more
-  return {.error = EPERM, .endpoint = before->text()};
+  const int backlog = static_cast<int>(pending.data().args[1]);
+  if (before->is_internet) return listen_at_rule(copied->borrow(), *before, backlog);
+  const Status listened = maker_.listen(copied->borrow(), backlog);
+  return listened ? LentAnswer{} : failed(listened.error());
 }
 
 Result<std::shared_ptr<SocketLender>> start_lender(const SandboxPlan& plan, BorrowedFd cgroup) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sandbox/plan/sandbox_plan.hpp"
+#include "supervisor/broker/endpoint.hpp"
 #include "supervisor/broker/socket_maker.hpp"
 #include "supervisor/notify/pending_notification.hpp"
 
@@ -30,9 +31,12 @@ class SocketLender {
   // By any thread; may wait, see SocketMaker::take and PendingNotification::answer_fd.
   // Preconditions of the first: the arguments are those of a lent socket (PolicyEngine).
   [[nodiscard]] LentAnswer socket(PendingNotification& pending);
-  [[nodiscard]] LentAnswer listen(const PendingNotification& pending) const;
+  [[nodiscard]] LentAnswer listen(const PendingNotification& pending);
 
  private:
+  [[nodiscard]] LentAnswer listen_at_rule(BorrowedFd socket, const LocalEndpoint& before,
+                                          int backlog) const;
+
   SocketMaker maker_;
   std::vector<EndpointRule> listen_;
 };

@@ -49,11 +49,10 @@ Result<SocketMaker> SocketMaker::start(const IdentityPlan& identity, BorrowedFd 
   return SocketMaker(ChildProcess(forked.pid, std::move(forked.pidfd)), std::move(ours));
 }
 
-Status SocketMaker::ask(SocketKind kind) {
-  Shelf& shelf = shelves_[index_of(kind)];
+Status SocketMaker::ask(const SocketRequest& request, std::span<const int> fds) {
+  Shelf& shelf = shelves_[index_of(request.kind)];
   if (shelf.asked) return {};
-  const SocketRequest request{.kind = kind};
-  const ChildResult sent = send_with_fds(replies_.get(), &request, sizeof request, {});
+  const ChildResult sent = send_with_fds(replies_.get(), &request, sizeof request, fds);
   if (sent != kDone) return fail(no_maker("the process that makes them is gone"));
   shelf.asked = true;
   return {};
@@ -88,6 +87,28 @@ Status SocketMaker::wait_for_reply(std::chrono::steady_clock::time_point until) 
   }
 }
 
+Status SocketMaker::receive_until_answered(SocketKind kind,
+                                           std::chrono::steady_clock::time_point until) {
+  while (shelves_[index_of(kind)].asked) {
+    YETT_CHECK(wait_for_reply(until));
+    YETT_TRY([[maybe_unused]] const bool came, receive_one());
+  }
+  return {};
+}
+
+Status SocketMaker::listen(BorrowedFd socket, int backlog) {
+  constexpr SocketKind kKind = SocketKind::listening;
+  const std::scoped_lock held(lock_);
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  YETT_CHECK(receive_until_answered(kKind, until));  // of one that nobody waits for any more
+  const int passed = socket.get();
+  YETT_CHECK(ask({.kind = kKind, .backlog = backlog}, std::span(&passed, 1)));
+  YETT_CHECK(receive_until_answered(kKind, until));
+  const int error = shelves_[index_of(kKind)].error;
+  if (error != 0) return fail(errno_error(error, "listen"));
+  return {};
+}
+
 Result<UniqueFd> SocketMaker::take(SocketKind kind) {
   const std::scoped_lock held(lock_);
   Shelf& shelf = shelves_[index_of(kind)];
@@ -97,13 +118,13 @@ Result<UniqueFd> SocketMaker::take(SocketKind kind) {
   }
   while (!shelf.spare.valid()) {
     shelf.error = 0;
-    YETT_CHECK(ask(kind));
+    YETT_CHECK(ask({.kind = kind}));
     YETT_CHECK(wait_for_reply(until));
     YETT_TRY(const bool came, receive_one());
     if (came && shelf.error != 0) return fail(errno_error(shelf.error, "socket"));
   }
   UniqueFd socket = std::move(shelf.spare);
-  static_cast<void>(ask(kind));  // the next one's; a failure shows when it is wanted
+  static_cast<void>(ask({.kind = kind}));  // the next one's; a failure shows when it is wanted
   return socket;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <mutex>
+#include <span>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -27,12 +28,19 @@ class SocketMaker {
   // for such a socket; sys_errno EIO, the process is gone or too slow.
   [[nodiscard]] Result<UniqueFd> take(SocketKind kind);
 
+  // listen(2) at `socket`, of any family, under the sandbox's own ids instead of ours. Waits and
+  // fails as `take` does.
+  [[nodiscard]] Status listen(BorrowedFd socket, int backlog);
+
   static constexpr std::chrono::seconds kPatience{4};
 
  private:
   SocketMaker(ChildProcess process, UniqueFd replies);
-  [[nodiscard]] Status ask(SocketKind kind);
+  // Once until the reply has come.
+  [[nodiscard]] Status ask(const SocketRequest& request, std::span<const int> fds = {});
   [[nodiscard]] Result<bool> receive_one();
+  [[nodiscard]] Status receive_until_answered(SocketKind kind,
+                                              std::chrono::steady_clock::time_point until);
   [[nodiscard]] Status wait_for_reply(std::chrono::steady_clock::time_point until) const;
 
   struct Shelf {

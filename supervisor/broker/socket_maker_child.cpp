@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 #include <span>
 
 #include "ioctl_uapi/receive_fds.hpp"
@@ -47,19 +48,47 @@ int make_socket(SocketKind kind) {
       return ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
     case SocketKind::ipv6_datagram:
       return ::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
+    case SocketKind::listening:
+      break;
   }
   errno = EINVAL;
   return -1;
 }
 
-bool serve(const SocketRequest& request) {
-  SocketReply reply{.kind = request.kind};
-  const int made = make_socket(request.kind);
-  if (made < 0) reply.error = errno;
-  const ChildResult sent =
+// For want of memory, or because the sandbox's user has too many descriptors on their way. Both are
+// the sandbox's to bring about, and pass.
+bool is_shortage(ChildResult result) {
+  return result == ENOMEM || result == ENOBUFS || result == ETOOMANYREFS;
+}
+
+// A reply is waited for: one without a socket is better than none, and a late one too.
+bool send_reply(SocketReply& reply, int made) {
+  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 10'000'000};
+  ChildResult sent =
       send_with_fds(kRequests, &reply, sizeof reply, std::span(&made, made < 0 ? 0 : 1));
-  if (made >= 0) ::close(made);
+  while (is_shortage(sent)) {
+    if (made < 0) ::nanosleep(&kPause, nullptr);
+    made = -1;
+    if (reply.error == 0) reply.error = ENOBUFS;
+    sent = send_with_fds(kRequests, &reply, sizeof reply, {});
+  }
   return sent == kDone;
+}
+
+bool serve(const SocketRequest& request, int passed) {
+  SocketReply reply{.kind = request.kind};
+  int made = -1;
+  if (request.kind == SocketKind::listening) {
+    if (::listen(passed, request.backlog) != 0) reply.error = errno;
+  } else {
+    made = make_socket(request.kind);
+    if (made < 0) reply.error = errno;
+  }
+  // Before the reply: who is told shall find nothing here that keeps the socket open.
+  if (passed >= 0) ::close(passed);
+  const bool sent = send_reply(reply, made);
+  if (made >= 0) ::close(made);
+  return sent;
 }
 
 }  // namespace
@@ -68,9 +97,11 @@ void run_socket_maker_child(const SocketMakerInputs& inputs) {
   if (!give_up_everything(inputs)) ::_exit(1);
   for (;;) {
     SocketRequest request;
-    const ChildResult received = receive_frame(kRequests, &request, sizeof request);
+    int passed = -1;
+    const ChildResult received =
+        receive_frame(kRequests, &request, sizeof request, std::span(&passed, 1));
     if (received == EINTR) continue;
-    if (received != kDone || !serve(request)) ::_exit(0);
+    if (received != kDone || !serve(request, passed)) ::_exit(0);
   }
 }
 

@@ -11,14 +11,23 @@
 
 namespace yett {
 
-// What is asked for: streams are TCP, datagrams UDP.
-enum class SocketKind : std::uint32_t { ipv4_stream, ipv4_datagram, ipv6_stream, ipv6_datagram };
-inline constexpr std::size_t kSocketKinds = 4;
+// What is asked for: streams are TCP, datagrams UDP. `listening` makes none, but listens at the
+// socket that comes with the request: a UNIX socket keeps who called listen, and shows it to its
+// clients.
+enum class SocketKind : std::uint32_t {
+  ipv4_stream,
+  ipv4_datagram,
+  ipv6_stream,
+  ipv6_datagram,
+  listening
+};
+inline constexpr std::size_t kSocketKinds = 5;
 
 struct SocketRequest {
   SocketKind kind = SocketKind::ipv4_stream;
+  std::int32_t backlog = 0;  // of `listening`
 };
-// In the order of the requests. The socket comes with it, unless `error` (errno) is set.
+// In the order of the requests. What was made comes with it, unless `error` (errno) is set.
 struct SocketReply {
   SocketKind kind = SocketKind::ipv4_stream;
   std::int32_t error = 0;

@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -43,25 +45,40 @@ constexpr std::array kAsNatively{"blocking",
                                  "mapped",
                                  "udp_connected",
                                  "udp_sendto",
-                                 "unix_sockets"};
+                                 "unix_sockets",
+                                 "shown_to_clients",
+                                 "listen_not_bound"};
 
-constexpr std::array kElsewhere{"other_port",           "other_port_nonblocking",
-                                "other_address",        "any_address",
-                                "other_ipv6",           "other_mapped",
-                                "other_after_allowed",  "other_udp",
-                                "other_sendto",         "other_sendmsg",
-                                "other_sendmmsg",       "other_from_connected",
-                                "other_sendto_mapped",  "other_fast_open",
-                                "other_fast_open_many", "other_fast_open_connect",
-                                "source_route",         "bind_any",
-                                "bind_some_port",       "bind_udp",
-                                "listen_unbound",       "listen_after_connect"};
+constexpr std::array kElsewhere{"other_port",
+                                "other_port_nonblocking",
+                                "other_address",
+                                "any_address",
+                                "other_ipv6",
+                                "other_mapped",
+                                "other_after_allowed",
+                                "other_udp",
+                                "other_sendto",
+                                "other_sendmsg",
+                                "other_sendmmsg",
+                                "other_from_connected",
+                                "other_sendto_mapped",
+                                "other_fast_open",
+                                "other_fast_open_many",
+                                "other_fast_open_connect",
+                                "source_route",
+                                "packet_options",
+                                "bind_any",
+                                "bind_some_port",
+                                "bind_udp",
+                                "listen_unbound",
+                                "listen_after_connect"};
 
 // Those that the cgroup's programs alone refuse: they succeed where these are not attached.
-constexpr std::array kHeldByPrograms{"other_port",   "other_address",   "other_ipv6",
-                                     "other_udp",    "other_sendto",    "other_sendmsg",
-                                     "other_mapped", "other_fast_open", "other_from_connected",
-                                     "bind_any",     "bind_udp",        "listen_unbound"};
+constexpr std::array kHeldByPrograms{"other_port",    "other_address",   "other_ipv6",
+                                     "other_udp",     "other_sendto",    "other_sendmsg",
+                                     "other_mapped",  "other_fast_open", "other_from_connected",
+                                     "bind_any",      "bind_udp",        "listen_unbound",
+                                     "packet_options"};
 
 constexpr std::array kOtherKinds{"raw",    "ping",  "multipath",         "netlink",
                                  "packet", "vsock", "raw_with_high_bits"};
@@ -211,6 +228,14 @@ class Lent : public HostUnchanged {
     for (const std::string& port : ports()) flags.insert(flags.end(), {"-e", port});
     return flags;
   }
+  // The command line of a sandbox in which `attempt` serves.
+  [[nodiscard]] std::vector<std::string> serving(const std::string& attempt,
+                                                 const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> line{"run"};
+    for (const auto& part : {flags(), more}) line.insert(line.end(), part.begin(), part.end());
+    line.insert(line.end(), {"-v", kAttackVolume, "--", "/attacks/lent", attempt});
+    return yett_command(line);
+  }
   [[nodiscard]] std::string audit() const { return work() + "/audit"; }
 
   template <typename Names>
@@ -306,17 +331,33 @@ TEST_F(Lent, RewrittenAddressesReachNothingElse) {
   EXPECT_NE(other_.received(), 0);
 }
 
+// SECURITY(lent-identity): a client on the host that asks whether the server is root's.
+TEST_F(Lent, AUnixListenerShowsTheSandboxsUser) {
+  const std::string volume = work() + "/data";
+  ASSERT_EQ(::mkdir(volume.c_str(), 0777), 0);
+  ASSERT_EQ(::chmod(volume.c_str(), 0777), 0);
+  RunningProgram running(serving("serve_unix", {"-v", volume + ":/data"}), {});
+  ASSERT_TRUE(running.wait_for_output("listening", std::chrono::seconds(30)));
+  const UniqueFd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  ASSERT_LT(volume.size() + 8, sizeof at.sun_path);
+  std::strcpy(at.sun_path, (volume + "/socket").c_str());
+  ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+  ucred shown{};
+  socklen_t size = sizeof shown;
+  ASSERT_EQ(::getsockopt(client.get(), SOL_SOCKET, SO_PEERCRED, &shown, &size), 0);
+  EXPECT_NE(shown.uid, 0U);
+  EXPECT_NE(shown.gid, 0U);
+  EXPECT_NE(shown.pid, running.pid());
+  std::array<char, 6> served{};
+  EXPECT_EQ(::recv(client.get(), served.data(), served.size(), MSG_WAITALL), 6);
+  expect_result(results_of(running.wait()), "serve_unix", "ok", "with rules");
+}
+
 // SECURITY(lent-listen)
 TEST_F(Lent, ListensWhereARuleSays) {
-  RunningProgram running(
-      [&] {
-        std::vector<std::string> line{"run"};
-        const auto all = flags();
-        line.insert(line.end(), all.begin(), all.end());
-        line.insert(line.end(), {"-v", kAttackVolume, "--", "/attacks/lent", "serve_one"});
-        return yett_command(line);
-      }(),
-      {});
+  RunningProgram running(serving("serve_one"), {});
   listen_.release();
   ASSERT_TRUE(running.wait_for_output("listening", std::chrono::seconds(30)));
   const UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

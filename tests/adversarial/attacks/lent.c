@@ -262,14 +262,13 @@ static long other_fast_open_connect(void) {
   if (connect4(made, "127.0.0.1", "OTHER") != 0) return -1;
   return send(made, "x", 1, MSG_NOSIGNAL);
 }
-static long source_route(void) {
+struct ip_options {
+  struct cmsghdr header;
+  unsigned char options[16];
+};
+static long send_with_options(struct ip_options control) {
   struct sockaddr_in to = at("127.0.0.1", "OPEN");
   struct iovec vector = {"x", 1};
-  struct {
-    struct cmsghdr header;
-    unsigned char options[16];
-  } control = {{CMSG_LEN(11), IPPROTO_IP, IP_RETOPTS},
-               {131, 7, 4, 127, 0, 0, 2, 1, 1, 1, 1}}; /* loose, by 127.0.0.2 */
   const struct msghdr message = {.msg_name = &to,
                                  .msg_namelen = sizeof to,
                                  .msg_iov = &vector,
@@ -277,6 +276,16 @@ static long source_route(void) {
                                  .msg_control = &control,
                                  .msg_controllen = sizeof control};
   return sendmsg(datagram(), &message, 0);
+}
+static long source_route(void) {
+  const struct ip_options by_127_0_0_2 = {{CMSG_LEN(11), IPPROTO_IP, IP_RETOPTS},
+                                          {131, 7, 4, 127, 0, 0, 2, 1, 1, 1, 1}};
+  return send_with_options(by_127_0_0_2);
+}
+// No operations: some kernels keep source routes to root, and these to nobody.
+static long packet_options(void) {
+  const struct ip_options nothing = {{CMSG_LEN(4), IPPROTO_IP, IP_RETOPTS}, {1, 1, 1, 1}};
+  return send_with_options(nothing);
 }
 static long bind_at(int made, const char* address, const char* port) {
   const struct sockaddr_in where = at(address, port);
@@ -318,7 +327,33 @@ static long unix_sockets(void) {
   return accepted >= 0 && write(client, "x", 1) == 1 ? 0 : -1;
 }
 
+// Clients are shown the server's user.
+static long shown_to_clients(void) {
+  struct sockaddr_un where = {.sun_family = AF_UNIX, .sun_path = "/tmp/shown.socket"};
+  const int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+  unlink(where.sun_path);
+  if (bind(server, (struct sockaddr*)&where, sizeof where) != 0 || listen(server, 1) != 0 ||
+      connect(client, (struct sockaddr*)&where, sizeof where) != 0)
+    return -1;
+  struct ucred shown;
+  socklen_t size = sizeof shown;
+  if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &shown, &size) != 0) return -1;
+  return expect(shown.uid == getuid() && shown.gid == getgid());
+}
+static long listen_not_bound(void) { return listen(socket(AF_UNIX, SOCK_STREAM, 0), 1); }
+
 // ---- listening ----
+
+static long serve_unix(void) {
+  struct sockaddr_un where = {.sun_family = AF_UNIX, .sun_path = "/data/socket"};
+  const int server = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (bind(server, (struct sockaddr*)&where, sizeof where) != 0 || listen(server, 8) != 0)
+    return -1;
+  puts("server listening");
+  fflush(stdout);
+  const int accepted = accept(server, NULL, NULL);
+  return accepted >= 0 && write(accepted, "served", 6) == 6 ? 0 : -1;
+}
 
 static long serve_one(void) {
   const int server = stream(0), on = 1;
@@ -441,6 +476,7 @@ static const struct attempt kAttempts[] = {
     ATTEMPT(other_fast_open_many),
     ATTEMPT(other_fast_open_connect),
     ATTEMPT(source_route),
+    ATTEMPT(packet_options),
     ATTEMPT(bind_any),
     ATTEMPT(bind_some_port),
     ATTEMPT(bind_udp),
@@ -454,7 +490,10 @@ static const struct attempt kAttempts[] = {
     ATTEMPT(vsock),
     ATTEMPT(raw_with_high_bits),
     ATTEMPT(unix_sockets),
+    ATTEMPT(shown_to_clients),
+    ATTEMPT(listen_not_bound),
     ATTEMPT(serve_one),
+    ATTEMPT(serve_unix),
 };
 
 int main(int argc, char** argv) {
