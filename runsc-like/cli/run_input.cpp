@@ -370,6 +370,12 @@ Status take_published(const std::vector<std::string>& published, NetworkPolicy& 
       return fail(request_error("--publish " + text, "ports are not translated",
                                 "have the program listen at " + before + ", and write " + before));
     if (is_port) where.resize(where.size() - std::min(where.size(), before.size() + 1));
+    // An empty variable before the colon must not mean every address, nor "*" every port.
+    if (where.empty() && text.starts_with(':'))
+      return fail(request_error("--publish " + text, "the address is empty",
+                                "write the port alone for every address"));
+    if (port == "*")
+      return fail(request_error("--publish " + text, "wanted [ADDRESS:]PORT", "as 8080"));
     const bool is_ipv6 = where.find(':') != std::string::npos && !where.starts_with('[');
     if (is_ipv6) where = "[" + where + "]";
     auto rule = parse_endpoint("tcp://" + (where.empty() ? "*" : where) + ":" + port);

@@ -30,9 +30,11 @@ std::string dotted(std::uint32_t address) {
                      address & 255);
 }
 
-EndpointRule name_server_rule(std::uint32_t address, EndpointScheme scheme) {
+// UDP alone: by TCP another of the host's services may listen there, which was told to listen
+// everywhere.
+EndpointRule name_server_rule(std::uint32_t address) {
   constexpr std::uint16_t kPort = 53;
-  EndpointRule rule{.scheme = scheme,
+  EndpointRule rule{.scheme = EndpointScheme::udp,
                     .host = dotted(address),
                     .prefix_length = 32,
                     .is_literal = true,
@@ -40,7 +42,7 @@ EndpointRule name_server_rule(std::uint32_t address, EndpointScheme scheme) {
                     .port_last = kPort};
   for (std::size_t i = 0; i < 4; ++i)
     rule.address[i] = static_cast<std::uint8_t>(address >> (24 - 8 * i));
-  rule.text = fmt::format("{}://{}:53", scheme == EndpointScheme::tcp ? "tcp" : "udp", rule.host);
+  rule.text = fmt::format("udp://{}:53", rule.host);
   return rule;
 }
 
@@ -92,8 +94,7 @@ void plan_name_server(const PlanInputs& inputs, SandboxPlan& plan,
                       std::vector<EndpointRule>& connect) {
   if (plan.broker.names.empty()) return;
   plan.broker.name_server = name_server_of(inputs);
-  for (const EndpointScheme scheme : {EndpointScheme::udp, EndpointScheme::tcp})
-    connect.push_back(name_server_rule(plan.broker.name_server, scheme));
+  connect.push_back(name_server_rule(plan.broker.name_server));
 }
 
 void add_name_servers(const PlanInputs& inputs, std::vector<MountEntry>& entries) {

@@ -159,8 +159,7 @@ AuditRecord refused_name(const std::string& sandbox, const std::string& name) {
                      .call = "look up",
                      .object = name,
                      .rule = "network.connect",
-                     .error = ENOENT,
-                     .mend = "network.connect += [\"tcp://" + name + ":PORT\"]"};
+                     .error = ENOENT};  // no mend: the port that is wanted is not known
 }
 
 Status start_names(const SandboxPlan& plan, Parts& parts) {

@@ -258,6 +258,9 @@ TEST(PlanNetwork, LocalhostIsTwoAddressesOtherNamesAreLookedUp) {
   EXPECT_FALSE(plan.broker.sockets);
   EXPECT_EQ(plan.broker.names.size(), 1U);
   EXPECT_EQ(plan.broker.name_server >> 22, 0x7F400000U >> 22);
+  // By TCP another service of the host may listen there.
+  ASSERT_EQ(plan.cgroup_bpf.connect.size(), 1U);
+  EXPECT_EQ(plan.cgroup_bpf.connect[0].scheme, EndpointScheme::udp);
   named.features.cgroup_bpf.usable = false;
   EXPECT_EQ(named.error(),
             "p.toml:3:10: network.connect tcp://example.com:80: host names need cgroup-BPF, which "
