@@ -4,8 +4,9 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
-#include <optional>
+#include <span>
 #include <string>
 
 namespace yett {
@@ -60,22 +61,39 @@ NameServer server_at(const DnsAddress& address) {
   return server;
 }
 
+bool is_unspecified(const DnsAddress& address) {
+  return std::ranges::all_of(address.bytes, [](std::uint8_t byte) { return byte == 0; });
+}
+
+void add_once(const DnsAddress& address, std::optional<std::vector<DnsAddress>>& found) {
+  if (!found) found.emplace();
+  if (!is_unspecified(address) && std::ranges::find(*found, address) == found->end())
+    found->push_back(address);
+}
+
 bool is_ipv4_of_the_world(const std::uint8_t* bytes) {
   const bool link_local = bytes[0] == 169 && bytes[1] == 254;
   return bytes[0] != 0 && bytes[0] != 127 && bytes[0] < 224 && !link_local;
 }
 
+// Of addresses that lead to an IPv4 address by a gateway: NAT64's (RFC 6052) and 6to4's (RFC 3056).
+const std::uint8_t* embedded_ipv4(const std::array<std::uint8_t, 16>& bytes) {
+  constexpr std::array<std::uint8_t, 12> kNat64{0, 0x64, 0xff, 0x9b};
+  if (std::ranges::equal(kNat64, std::span(bytes).first<12>())) return &bytes[12];
+  return bytes[0] == 0x20 && bytes[1] == 0x02 ? &bytes[2] : nullptr;
+}
+
 }  // namespace
 
-std::vector<DnsAddress> find_in_hosts(std::string_view hosts, std::string_view name) {
-  std::vector<DnsAddress> found;
+std::optional<std::vector<DnsAddress>> find_in_hosts(std::string_view hosts,
+                                                     std::string_view name) {
+  std::optional<std::vector<DnsAddress>> found;
   while (!hosts.empty()) {
     std::string_view line = take_line(hosts);
     const auto address = parse_address(take_word(line));
     if (!address) continue;
     for (std::string_view word = take_word(line); !word.empty(); word = take_word(line))
-      if (normal_dns_name(word) == name && std::ranges::find(found, *address) == found.end())
-        found.push_back(*address);
+      if (normal_dns_name(word) == name) add_once(*address, found);
   }
   return found;
 }
@@ -96,6 +114,8 @@ bool may_come_from_dns(const DnsAddress& address) {
   if (!address.is_ipv6) return is_ipv4_of_the_world(bytes.data());
   in6_addr ipv6{};
   std::memcpy(&ipv6, bytes.data(), sizeof ipv6);
+  const std::uint8_t* embedded = embedded_ipv4(bytes);
+  if (embedded != nullptr && !is_ipv4_of_the_world(embedded)) return false;
   return !IN6_IS_ADDR_UNSPECIFIED(&ipv6) && !IN6_IS_ADDR_LOOPBACK(&ipv6) &&
          !IN6_IS_ADDR_LINKLOCAL(&ipv6) && !IN6_IS_ADDR_MULTICAST(&ipv6) &&
          !IN6_IS_ADDR_V4MAPPED(&ipv6) && !IN6_IS_ADDR_V4COMPAT(&ipv6);

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -13,8 +14,10 @@ namespace yett {
 // Seconds for which an address of /etc/hosts is told: that file may be changed at any time.
 inline constexpr std::uint32_t kHostsTtl = 60;
 
-// Nothing in it about `name` (lower case): empty.
-[[nodiscard]] std::vector<DnsAddress> find_in_hosts(std::string_view hosts, std::string_view name);
+// Nothing: `name` (lower case) is not in it. An address of 0.0.0.0 or :: is none, but blocks the
+// name: connecting there would reach the host's own loopback.
+[[nodiscard]] std::optional<std::vector<DnsAddress>> find_in_hosts(std::string_view hosts,
+                                                                   std::string_view name);
 
 struct NameServer {
   sockaddr_storage address{};

@@ -24,10 +24,10 @@ bool NameBindings::is_known(std::string_view name) const {
   return std::ranges::any_of(names_, [&](const EndpointRule& rule) { return is_for(rule, name); });
 }
 
-std::vector<DnsAddress> NameBindings::bind(std::string_view name,
-                                           const std::vector<DnsAddress>& addresses,
-                                           Clock::time_point now) {
-  std::vector<DnsAddress> bound;
+NameBindings::Bound NameBindings::bind(std::string_view name,
+                                       const std::vector<DnsAddress>& addresses,
+                                       Clock::time_point now) {
+  Bound bound;
   for (const DnsAddress& address : addresses) {
     const auto lifetime =
         std::clamp(std::chrono::seconds(address.ttl), kShortest, std::chrono::seconds(kLongest));
@@ -35,13 +35,14 @@ std::vector<DnsAddress> NameBindings::bind(std::string_view name,
       return binding.name == name && binding.address.is_ipv6 == address.is_ipv6 &&
              binding.address.bytes == address.bytes;
     });
-    if (known != bindings_.end())
-      known->until = std::max(known->until, now + lifetime + kGrace);
-    else if (bindings_.size() < kMost)
+    if (known == bindings_.end() && bindings_.size() >= kMost) continue;
+    if (known == bindings_.end()) {
       bindings_.push_back({std::string(name), address, now + lifetime + kGrace});
-    else
-      continue;
-    bound.push_back(address);
+      bound.changes_rules = true;
+    } else {
+      known->until = std::max(known->until, now + lifetime + kGrace);
+    }
+    bound.addresses.push_back(address);
   }
   return bound;
 }

@@ -29,10 +29,12 @@ class NameBindings {
 
   // `name` in lower case.
   [[nodiscard]] bool is_known(std::string_view name) const;
-  // Those that have room; the rest is not to be told.
-  [[nodiscard]] std::vector<DnsAddress> bind(std::string_view name,
-                                             const std::vector<DnsAddress>& addresses,
-                                             Clock::time_point now);
+  struct Bound {
+    std::vector<DnsAddress> addresses;  // those that have room; the rest is not to be told
+    bool changes_rules = false;         // one of them was not bound to the name before
+  };
+  Bound bind(std::string_view name, const std::vector<DnsAddress>& addresses,
+             Clock::time_point now);
   // False: none had to go.
   bool expire(Clock::time_point now);
   [[nodiscard]] std::optional<Clock::time_point> next_expiry() const;

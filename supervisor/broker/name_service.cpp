@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "sandbox/host/read_file.hpp"
+#include "supervisor/broker/host_route.hpp"
 
 namespace yett {
 namespace {
@@ -76,7 +77,8 @@ void NameService::work() {
   const auto now = Clock::now();
   std::erase_if(lookups_,
                 [&](const auto& lookup) { return on_reply(*lookup) || on_clock(*lookup, now); });
-  if (bindings_.expire(now)) static_cast<void>(hooks_.allow(bindings_.rules()));
+  const bool expired = bindings_.expire(now);
+  if (expired || (retry_ && *retry_ <= now)) static_cast<void>(allow_bound());
   set_clock();
 }
 
@@ -88,8 +90,19 @@ void NameService::answer_questions() {
     const ssize_t size = ::recvfrom(server_.get(), buffer.data(), buffer.size(), 0,
                                     reinterpret_cast<sockaddr*>(&client.address), &client.size);
     if (size < 0) return;
+    if (!take_question()) continue;
     on_question(std::span(buffer).first(static_cast<std::size_t>(size)), client);
   }
+}
+
+// SECURITY(call-budget)
+bool NameService::take_question() {
+  const auto now = Clock::now();
+  if (now - second_ >= std::chrono::seconds(1)) {
+    second_ = now;
+    questions_left_ = kMostQuestions;
+  }
+  return questions_left_ > 0 && questions_left_-- > 0;
 }
 
 // SECURITY(names-of-rules): no other name is looked up, so a question carries nothing out.
@@ -101,9 +114,21 @@ void NameService::on_question(DnsBytes message, const Client& client) {
     return tell(*asked, client, {.code = DnsCode::no_such_name});
   }
   if (asked->type != kDnsA && asked->type != kDnsAaaa) return tell(*asked, client, {});
-  const auto listed = find_in_hosts(read_file("/etc/hosts").value_or(""), asked->name);
-  if (!listed.empty()) return tell_addresses(*asked, client, listed);
-  start_lookup(*asked, client);
+  if (!answer_by_hosts(*asked, client)) start_lookup(*asked, client);
+}
+
+// What the host's own file says of a name, also that it has no address, is not asked of strangers;
+// nor is it where the file cannot be read.
+bool NameService::answer_by_hosts(const DnsQuery& asked, const Client& client) {
+  errno = 0;
+  const std::optional<std::string> hosts = read_file("/etc/hosts");
+  if (!hosts && errno != ENOENT) {
+    tell(asked, client, {.code = DnsCode::server_failure});
+    return true;
+  }
+  const auto listed = find_in_hosts(hosts.value_or(""), asked.name);
+  if (listed) tell_addresses(asked, client, *listed);
+  return listed.has_value();
 }
 
 void NameService::start_lookup(const DnsQuery& asked, const Client& client) {
@@ -141,7 +166,7 @@ bool NameService::try_next_server(Lookup& lookup) {
 
 bool NameService::on_reply(Lookup& lookup) {
   std::array<std::uint8_t, kLargestDnsMessage> buffer;
-  for (;;) {
+  for (int i = 0; i < kBatch; ++i) {
     const ssize_t size = ::recv(lookup.socket.get(), buffer.data(), buffer.size(), 0);
     if (size < 0) {
       // ECONNREFUSED: nobody is there, which no waiting mends.
@@ -152,13 +177,16 @@ bool NameService::on_reply(Lookup& lookup) {
         parse_dns_answer(std::span(buffer).first(static_cast<std::size_t>(size)), lookup.query);
     if (!answer) continue;
     std::vector<DnsAddress> addresses = answer->addresses;
-    std::erase_if(addresses, [](const DnsAddress& each) { return !may_come_from_dns(each); });
+    std::erase_if(addresses, [](const DnsAddress& each) {
+      return !may_come_from_dns(each) || is_of_this_host(each);
+    });
     if (answer->code != DnsCode::no_error)
       tell(lookup.asked, lookup.client, {.code = answer->code});
     else
       tell_addresses(lookup.asked, lookup.client, std::move(addresses));
     return true;
   }
+  return false;
 }
 
 bool NameService::on_clock(Lookup& lookup, Clock::time_point now) {
@@ -171,11 +199,29 @@ bool NameService::on_clock(Lookup& lookup, Clock::time_point now) {
 void NameService::tell_addresses(const DnsQuery& asked, const Client& client,
                                  std::vector<DnsAddress> addresses) {
   addresses = of_family(std::move(addresses), asked.type);
-  const std::vector<DnsAddress> bound = bindings_.bind(asked.name, addresses, Clock::now());
-  const bool none_left = bound.empty() && !addresses.empty();
-  if (none_left || (!bound.empty() && !hooks_.allow(bindings_.rules())))
+  if (!addresses.empty() && !bind(asked.name, addresses))
     return tell(asked, client, {.code = DnsCode::server_failure});
-  tell(asked, client, {.addresses = bound});
+  tell(asked, client, {.addresses = addresses});
+}
+
+// An answer that cannot be allowed (one address with too many ports, say) is taken back, so that it
+// keeps nothing else from being allowed, or from being taken away.
+bool NameService::bind(const std::string& name, std::vector<DnsAddress>& addresses) {
+  NameBindings before = bindings_;
+  NameBindings::Bound bound = bindings_.bind(name, addresses, Clock::now());
+  addresses = std::move(bound.addresses);
+  if (addresses.empty()) return false;
+  if ((!bound.changes_rules && !retry_) || allow_bound()) return true;
+  bindings_ = std::move(before);
+  static_cast<void>(allow_bound());
+  return false;
+}
+
+bool NameService::allow_bound() {
+  const bool allowed = hooks_.allow(bindings_.rules()).has_value();
+  retry_.reset();
+  if (!allowed) retry_ = Clock::now() + std::chrono::seconds(1);
+  return allowed;
 }
 
 void NameService::tell(const DnsQuery& asked, const Client& client, const DnsAnswer& answer) {
@@ -186,6 +232,7 @@ void NameService::tell(const DnsQuery& asked, const Client& client, const DnsAns
 
 void NameService::set_clock() {
   std::optional<Clock::time_point> next = bindings_.next_expiry();
+  if (retry_ && (!next || *retry_ < *next)) next = retry_;
   for (const auto& lookup : lookups_)
     if (!next || lookup->until < *next) next = lookup->until;
   itimerspec timer{};

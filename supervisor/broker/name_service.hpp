@@ -8,7 +8,7 @@
 
 #include <functional>
 #include <memory>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +25,9 @@ class NameService {
  public:
   // Look-ups under way; a question more is answered with "server failure".
   static constexpr std::size_t kMostLookups = 32;
+  // A second; more are not answered. They cost the supervisor's time, which no limit of the sandbox
+  // counts.
+  static constexpr int kMostQuestions = 500;
   static constexpr std::chrono::milliseconds kTryTime{1500};
   static constexpr int kTries = 4;  // over all name servers, in turn
 
@@ -62,7 +65,9 @@ class NameService {
   NameService(const BrokerPlan& plan, Hooks hooks);
   [[nodiscard]] Status listen_at(std::uint32_t address);
   void answer_questions();
+  [[nodiscard]] bool take_question();
   void on_question(DnsBytes message, const Client& client);
+  [[nodiscard]] bool answer_by_hosts(const DnsQuery& asked, const Client& client);
   void start_lookup(const DnsQuery& asked, const Client& client);
   // False: no server is left to try.
   [[nodiscard]] bool try_next_server(Lookup& lookup);
@@ -72,6 +77,9 @@ class NameService {
   void tell(const DnsQuery& asked, const Client& client, const DnsAnswer& answer);
   void tell_addresses(const DnsQuery& asked, const Client& client,
                       std::vector<DnsAddress> addresses);
+  // False: nothing is bound of them, and what was bound before holds.
+  [[nodiscard]] bool bind(const std::string& name, std::vector<DnsAddress>& addresses);
+  [[nodiscard]] bool allow_bound();
   void set_clock();
 
   Hooks hooks_;
@@ -80,6 +88,9 @@ class NameService {
   UniqueFd server_;
   UniqueFd clock_;
   std::vector<std::unique_ptr<Lookup>> lookups_;
+  std::optional<Clock::time_point> retry_;  // what is allowed is not what is bound
+  int questions_left_ = kMostQuestions;     // of this second
+  Clock::time_point second_{};
 };
 
 }  // namespace yett

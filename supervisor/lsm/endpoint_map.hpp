@@ -8,8 +8,9 @@
 
 namespace yett {
 
-// Writes `table` into the map, and then removes those of `held` that are not in it; `held` is what
-// stands there afterwards. A rule that is in both never fails to hold in between.
+// Removes those of `held` from the map that are not in `table`, and then writes the table; `held`
+// is what stands there afterwards. A rule that is in both never fails to hold in between. Errors:
+// of the map; what had to go is gone nonetheless where that could be done, and the rest is written.
 [[nodiscard]] Status write_endpoints(int map, const char* name,
                                      const std::vector<EndpointEntry>& table,
                                      std::vector<yett_endpoint_key>& held);

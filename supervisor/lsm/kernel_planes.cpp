@@ -114,9 +114,12 @@ Status KernelPlanes::label_more(BorrowedFd pidfd) {
 }
 
 Status KernelPlanes::set_more_connect(const std::vector<EndpointRule>& more) {
-  if (state_ && state_->lsm) YETT_CHECK(state_->lsm->set_more_connect(more));
-  if (state_ && state_->cgroup) YETT_CHECK(state_->cgroup->set_more_connect(more));
-  return {};
+  // Both, whatever becomes of the first: what has to go shall go everywhere.
+  Status by_lsm;
+  Status by_cgroup;
+  if (state_ && state_->lsm) by_lsm = state_->lsm->set_more_connect(more);
+  if (state_ && state_->cgroup) by_cgroup = state_->cgroup->set_more_connect(more);
+  return by_lsm ? by_cgroup : by_lsm;
 }
 
 BorrowedFd KernelPlanes::events() const {

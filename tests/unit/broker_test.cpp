@@ -3,6 +3,7 @@
 
 #include "sandbox/policy/parse_policy.hpp"
 #include "supervisor/broker/dns_message.hpp"
+#include "supervisor/broker/host_route.hpp"
 #include "supervisor/broker/host_tables.hpp"
 #include "supervisor/broker/name_bindings.hpp"
 
@@ -107,11 +108,20 @@ TEST(DnsHosts, NamesAndAliasesInAnyCase) {
   constexpr std::string_view kHosts =
       "# comment\n127.0.0.1\tlocalhost\n"
       "192.0.2.5  db.example Db2.Example. # 9.9.9.9 other\n::1 db.example\nbroken db.example\n";
-  EXPECT_EQ(find_in_hosts(kHosts, "db.example").size(), 2U);
+  EXPECT_EQ(find_in_hosts(kHosts, "db.example")->size(), 2U);
   EXPECT_EQ(find_in_hosts(kHosts, "db2.example"),
             std::vector<DnsAddress>{ipv4(192, 0, 2, 5, kHostsTtl)});
-  EXPECT_TRUE(find_in_hosts(kHosts, "other").empty());
-  EXPECT_TRUE(find_in_hosts(kHosts, "").empty());
+  EXPECT_FALSE(find_in_hosts(kHosts, "other"));
+  EXPECT_FALSE(find_in_hosts(kHosts, ""));
+}
+
+// SECURITY(names-bound): 0.0.0.0 is the host's loopback to connect(2).
+TEST(DnsHosts, ABlockedNameHasNoAddressAndIsNotAskedFor) {
+  constexpr std::string_view kHosts = "0.0.0.0 ads.example\n:: ads.example\n192.0.2.5 x.example\n";
+  const auto blocked = find_in_hosts(kHosts, "ads.example");
+  ASSERT_TRUE(blocked);
+  EXPECT_TRUE(blocked->empty());
+  EXPECT_EQ(find_in_hosts(kHosts, "x.example")->size(), 1U);
 }
 
 TEST(DnsHosts, NameServers) {
@@ -140,6 +150,22 @@ TEST(DnsHosts, WhatANameServerMaySay) {
   EXPECT_FALSE(may_come_from_dns(ipv6));
   ipv6.bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1};
   EXPECT_FALSE(may_come_from_dns(ipv6));
+  // By a gateway: NAT64 and 6to4.
+  ipv6.bytes = {0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 127, 0, 0, 1};
+  EXPECT_FALSE(may_come_from_dns(ipv6));
+  ipv6.bytes[12] = 192;
+  EXPECT_TRUE(may_come_from_dns(ipv6));
+  ipv6.bytes = {0x20, 2, 169, 254, 169, 254};
+  EXPECT_FALSE(may_come_from_dns(ipv6));
+  ipv6.bytes = {0x20, 2, 192, 0, 2, 1};
+  EXPECT_TRUE(may_come_from_dns(ipv6));
+}
+
+TEST(DnsHosts, TheHostsOwnAddressesAreKnown) {
+  EXPECT_TRUE(is_of_this_host(ipv4(127, 0, 0, 1)));
+  EXPECT_TRUE(is_of_this_host(ipv4(127, 99, 0, 1)));
+  EXPECT_FALSE(is_of_this_host(ipv4(192, 0, 2, 1)));  // for documentation: nobody's
+  EXPECT_FALSE(is_of_this_host({.is_ipv6 = true, .bytes = {0x20, 1, 0x0d, 0xb8, 1}}));
 }
 
 // ---- bindings -----------------------------------------------------------------------------------
@@ -151,7 +177,10 @@ TEST(DnsBindings, AnAddressHoldsWhileItIsFresh) {
   EXPECT_FALSE(bindings.is_known("example.com"));
   EXPECT_TRUE(bindings.rules().empty());
   const NameBindings::Clock::time_point start{};
-  EXPECT_EQ(bindings.bind("api.example.com", {ipv4(192, 0, 2, 1, 100)}, start).size(), 1U);
+  const auto bound = bindings.bind("api.example.com", {ipv4(192, 0, 2, 1, 100)}, start);
+  EXPECT_EQ(bound.addresses.size(), 1U);
+  EXPECT_TRUE(bound.changes_rules);
+  EXPECT_FALSE(bindings.bind("api.example.com", {ipv4(192, 0, 2, 1, 100)}, start).changes_rules);
   const auto rules = bindings.rules();
   ASSERT_EQ(rules.size(), 2U);  // both of its rules, and not the other name's
   EXPECT_TRUE(rules[0].is_literal);
@@ -177,7 +206,7 @@ TEST(DnsBindings, AreBounded) {
   std::vector<DnsAddress> many;
   for (std::size_t i = 0; i < NameBindings::kMost + 10; ++i)
     many.push_back(ipv4(10, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)));
-  EXPECT_EQ(bindings.bind("a.example", many, start).size(), NameBindings::kMost);
+  EXPECT_EQ(bindings.bind("a.example", many, start).addresses.size(), NameBindings::kMost);
   EXPECT_EQ(bindings.rules().size(), NameBindings::kMost);
 }
 

@@ -1,0 +1,90 @@
+// Rules in a kernel map and their later versions: what has to go goes, whatever else fails.
+#include <bpf/bpf.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "base/unique_fd.hpp"
+#include "supervisor/lsm/endpoint_map.hpp"
+#include "tests/support/require.hpp"
+
+namespace yett::test {
+namespace {
+
+EndpointEntry entry(std::uint8_t last, std::uint32_t count = 1, unsigned bits = 128) {
+  EndpointEntry made{};
+  made.first.prefix_length = YETT_ENDPOINT_FIXED_BITS + bits;
+  made.first.policy = 1;
+  made.first.direction = YETT_CONNECT;
+  made.first.protocol = IPPROTO_TCP;
+  if (bits == 128) made.first.address[15] = last;
+  made.second.count = count;
+  return made;
+}
+
+class EndpointMap : public ::testing::Test {
+ protected:
+  static constexpr std::uint32_t kRoom = 4;
+
+  void SetUp() override {
+    YETT_REQUIRE(::geteuid() == 0, "needs root");
+    bpf_map_create_opts options{};
+    options.sz = sizeof options;
+    options.map_flags = BPF_F_NO_PREALLOC;
+    map_.reset(bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "test", sizeof(yett_endpoint_key),
+                              sizeof(yett_endpoint_value), kRoom, &options));
+    ASSERT_TRUE(map_.valid()) << std::strerror(errno);
+  }
+  [[nodiscard]] bool write(const std::vector<EndpointEntry>& table) {
+    return write_endpoints(map_.get(), "test", table, held_).has_value();
+  }
+  // How many port ranges are allowed at an address; -1: nothing stands there.
+  [[nodiscard]] int found(std::uint8_t last) const {
+    yett_endpoint_value value{};
+    const yett_endpoint_key key = entry(last).first;
+    if (bpf_map_lookup_elem(map_.get(), &key, &value) != 0) return -1;
+    return static_cast<int>(value.count);
+  }
+
+  UniqueFd map_;
+  std::vector<yett_endpoint_key> held_;
+};
+
+TEST_F(EndpointMap, HoldsWhatIsInTheTableAndNothingElse) {
+  EXPECT_TRUE(write({entry(1), entry(2)}));
+  EXPECT_TRUE(write({entry(2, 3), entry(3)}));
+  EXPECT_EQ(found(1), -1);
+  EXPECT_EQ(found(2), 3);
+  EXPECT_EQ(found(3), 1);
+  EXPECT_EQ(held_.size(), 2U);
+}
+
+// SECURITY: names-bound.
+TEST_F(EndpointMap, WhatHasToGoGoesThoughTheRestFindsNoRoom) {
+  EXPECT_TRUE(write({entry(1), entry(2)}));
+  EXPECT_FALSE(write({entry(2), entry(3), entry(4), entry(5), entry(6), entry(7)}));
+  EXPECT_EQ(found(1), -1);
+  EXPECT_EQ(held_.size(), kRoom);
+  EXPECT_TRUE(write({}));
+  for (std::uint8_t last = 1; last < 8; ++last) EXPECT_EQ(found(last), -1);
+}
+
+// A full map may refuse the new version of an entry, too: the old one must not stay.
+TEST_F(EndpointMap, AnAddressWithFewerPortsNeverKeepsTheOthers) {
+  EXPECT_TRUE(write({entry(1, 2), entry(2, 2), entry(3, 2), entry(4, 2)}));
+  static_cast<void>(write({entry(1, 1), entry(2, 1), entry(3, 1), entry(4, 1), entry(5, 1)}));
+  for (std::uint8_t last = 1; last < 5; ++last) EXPECT_LT(found(last), 2);
+}
+
+// SECURITY: names-bound. The same where nothing can be written at all.
+TEST_F(EndpointMap, WhatCannotBeWrittenIsToldAndKept) {
+  EXPECT_TRUE(write({entry(1), entry(0, 1, 0)}));
+  map_.reset();
+  EXPECT_FALSE(write({entry(2)}));
+  EXPECT_EQ(held_.size(), 2U);  // for the next try
+}
+
+}  // namespace
+}  // namespace yett::test
