@@ -2,11 +2,13 @@
 """Real clients, unmodified, in sandboxes without a network whose rules name one host.
 
 Everything runs in a network and a mount namespace of this test's own, with an /etc/hosts in which
-`shop.test` is 127.0.0.1, and a name server for `api.test` (192.0.2.7, on the loopback device here).
-What the policies allow is served for real; beside it stands what they do not allow.
+`shop.test` is 127.0.0.1, and a name server for `api.test` (192.0.2.7, another host: a network
+namespace behind a pair of devices) and `rebind.test` (192.0.2.1, this host itself). What the
+policies allow is served for real; beside it stands what they do not allow.
 
     lent_clients.py BUILD_DIRECTORY        exit status 77: it cannot run here
 """
+import ctypes
 import http.server
 import os
 import shutil
@@ -19,13 +21,14 @@ import threading
 import time
 
 WEB, OTHER_WEB, REDIS, PUBLISHED = 8081, 8082, 6379, 8083
-API, OTHER_API = "192.0.2.7", "192.0.2.8"
+API, OTHER_API, THIS_HOST = "192.0.2.7", "192.0.2.8", "192.0.2.1"
 BODY = b"from the real server\n"
 
 CONFIG = """extends = "plugin"
 [network]
 mode = "none"
-connect = ["tcp://shop.test:8081", "tcp://shop.test:6379", "tcp://api.test:8081"]
+connect = ["tcp://shop.test:8081", "tcp://shop.test:6379", "tcp://api.test:8081",
+           "tcp://rebind.test:8081"]
 [limits]
 pids = 128
 """
@@ -47,8 +50,6 @@ def enter_namespaces():
 
 def set_up_host(directory):
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    for address in (API, OTHER_API):
-        subprocess.run(["ip", "address", "add", address + "/32", "dev", "lo"], check=True)
     for name, text in (("hosts", "127.0.0.1 localhost\n127.0.0.1 shop.test\n"),
                        ("resolv.conf", "nameserver 127.0.0.9\n")):
         path = os.path.join(directory, name)
@@ -56,6 +57,38 @@ def set_up_host(directory):
             file.write(text)
         target = os.path.realpath("/etc/" + name)
         subprocess.run(["mount", "--bind", path, target], check=True)
+
+
+def ip(*line):
+    subprocess.run(["ip", *line], check=True)
+
+
+def start_other_host(directory):
+    """API and OTHER_API, in a process of their own that ends with this one."""
+    said, heard = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(heard[1])
+        if ctypes.CDLL(None).unshare(0x40000000) != 0:  # CLONE_NEWNET
+            os._exit(1)
+        os.write(said[1], b"x")
+        os.read(heard[0], 1)
+        for address in (API, OTHER_API):
+            ip("address", "add", address + "/24", "dev", "lent1")
+        ip("link", "set", "lent1", "up")
+        for port in (WEB, OTHER_WEB):
+            serve_web(port, directory)
+        os.write(said[1], b"x")
+        os.read(heard[0], 1)
+        os._exit(0)
+    os.close(heard[0])
+    os.read(said[0], 1)
+    ip("link", "add", "lent0", "type", "veth", "peer", "name", "lent1", "netns", str(pid))
+    ip("address", "add", THIS_HOST + "/24", "dev", "lent0")
+    ip("link", "set", "lent0", "up")
+    os.write(heard[1], b"x")
+    os.read(said[0], 1)
+    return heard[1]
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -78,14 +111,14 @@ def serve_web(port, directory):
 
 
 def serve_names():
-    """A name server of strangers: api.test is API; rebind.test would be the host itself."""
+    """A name server of strangers: api.test is API; rebind.test is the host itself."""
     served = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     served.bind(("127.0.0.9", 53))
 
     def run():
         while True:
             question, client = served.recvfrom(512)
-            address = socket.inet_aton(API)
+            address = socket.inet_aton(THIS_HOST if b"\6rebind" in question else API)
             wants_ipv4 = question[-4:-2] == b"\0\1"
             header = question[:2] + struct.pack(">HHHHH", 0x8180, 1, 1 if wants_ipv4 else 0, 0, 0)
             record = struct.pack(">HHHIH", 0xC00C, 1, 1, 5, 4) + address if wants_ipv4 else b""
@@ -137,7 +170,7 @@ def check(title, ran, holds):
     print(("ok    " if holds else "WRONG ") + title, flush=True)
     if not holds:
         failures.append(title)
-        print(ran.stdout.decode(errors="replace")[-2000:])
+        print(ran.stdout.decode(errors="replace")[-2000:] if ran else "")
 
 
 def reaches(yett, directory, title, *command, text=BODY):
@@ -177,6 +210,11 @@ def run_refused(yett, directory):
     is_refused(yett, directory, "another port of a name's address", "sh", "-c",
                f"curl -sS http://api.test:{WEB}/ > /dev/null; curl -sS http://{API}:{OTHER_WEB}/")
     before = len(asked)
+    is_refused(yett, directory, "a name that is turned to this host", *curl,
+               f"http://rebind.test:{WEB}/")
+    check("which serves there", None, any(b"\6rebind" in each for each in asked[before:]) and
+          socket.create_connection((THIS_HOST, WEB)) is not None)
+    before = len(asked)
     is_refused(yett, directory, "another name", *curl, "http://other.test:8081/")
     ran = sandboxed(yett, directory, ["true"])
     check("another name is not looked up", ran,
@@ -215,6 +253,7 @@ def main():
         with open(os.path.join(directory, "policy.toml"), "w") as file:
             file.write(CONFIG)
         make_repository(directory)
+        other_host = start_other_host(directory)
         serve_names()
         for port in (WEB, OTHER_WEB):
             serve_web(port, directory)
@@ -222,6 +261,7 @@ def main():
         run_clients(yett, directory)
         run_refused(yett, directory)
         run_published(yett, directory)
+        os.close(other_host)
         if redis:
             redis.kill()
             redis.wait()
