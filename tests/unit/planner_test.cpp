@@ -215,7 +215,7 @@ TEST(PlanNetwork, NoneWithRulesIsLentSockets) {
   EXPECT_EQ(rule_named(plan, "listen")->action, SyscallAction::notify);
   EXPECT_EQ(rule_named(plan, "connect")->action, SyscallAction::allow);
   EXPECT_EQ(plan.broker.names.size(), 1U);
-  EXPECT_EQ(plan.cgroup_bpf.connect.size(), 3U);  // the network, and the name server twice
+  EXPECT_EQ(plan.cgroup_bpf.connect.size(), 2U);  // the network, and the name server
   EXPECT_TRUE(mount_at(plan, "/etc/resolv.conf")->content.starts_with("nameserver 127."));
   test.features.cgroup_bpf.usable = false;
   EXPECT_TRUE(test.error().starts_with("p.toml:2:33: network.connect tcp://api.example.com:443"));
