@@ -102,7 +102,9 @@ bool NameService::take_question() {
     second_ = now;
     questions_left_ = kMostQuestions;
   }
-  return questions_left_ > 0 && questions_left_-- > 0;
+  if (questions_left_ == 0) return false;
+  --questions_left_;
+  return true;
 }
 
 // SECURITY(names-of-rules): no other name is looked up, so a question carries nothing out.
