@@ -365,8 +365,7 @@ static long serve_one(void) {
   return accepted >= 0 && write(accepted, "served", 6) == 6 ? 0 : -1;
 }
 
-// ---- rewritten addresses: argv is "flip TRIES"; a second thread turns the port between the two
-// ----
+// ---- rewritten addresses: argv is "flip TRIES"; a second thread turns the port ----
 
 static struct sockaddr_in flipped;
 static atomic_int flipping = 1;
