@@ -72,12 +72,11 @@ std::optional<Refusal> explain_network(const SandboxPlan& plan, const ObservedCa
   const bool unreachable = call.error == ENETUNREACH || call.error == EADDRNOTAVAIL;
   if (plan.namespaces.network != NetworkNamespace::fresh || !unreachable || is_loopback(endpoint))
     return std::nullopt;
-  return Refusal{
-      .plane = Plane::namespaces,
-      .rule = fmt::format("{}: network.mode = none", plan.policy_name),
-      .object = endpoint,
-      .resolved = "the sandbox's own network namespace: a loopback and no more",
-      .change = {add_to("network", key, endpoint)}};
+  return Refusal{.plane = Plane::namespaces,
+                 .rule = fmt::format("{}: network.mode = none", plan.policy_name),
+                 .object = endpoint,
+                 .resolved = "the sandbox's own network namespace: a loopback and no more",
+                 .change = {add_to("network", key, endpoint)}};
 }
 
 std::optional<Refusal> explain_limit(const SandboxPlan& plan, const ObservedCall& call) {
