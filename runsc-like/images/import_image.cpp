@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "base/time_text.hpp"
 #include "ioctl_uapi/overlay_layers.hpp"
+#include "runsc-like/images/beneath.hpp"
 #include "runsc-like/images/digest.hpp"
 #include "runsc-like/images/overlay_form.hpp"
 #include "runsc-like/oci/config/field.hpp"
@@ -25,10 +26,10 @@ using oci::JsonValue;
 
 constexpr std::size_t kMostJson = std::size_t{4} << 20;
 
-// A file below a directory that a stranger filled: no link leads anywhere.
+// SECURITY(image-files-beneath): in a directory that a stranger filled no link leads anywhere, not
+// in the middle of a path either.
 Result<UniqueFd> open_file(BorrowedFd directory, const std::string& path) {
-  UniqueFd file(
-      ::openat(directory.get(), path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  UniqueFd file = open_beneath(directory, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   struct stat status{};
   if (!file.valid() || ::fstat(file.get(), &status) != 0) return fail(errno_error("open", path));
   if (!S_ISREG(status.st_mode)) return fail(request_error(path, "is no regular file"));

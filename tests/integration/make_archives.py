@@ -156,6 +156,33 @@ def make_hostile(out):
         rootfs() + [(entry("etc/motd", tarfile.SYMTYPE, "/tmp/yett-escaped"), None), at("etc/motd")]))
 
 
+def make_linked(out):
+    """Images whose own files lie behind links to what only root may read; and one that has such a link, but
+    no need of it."""
+    secret = out / "secret"
+    secret.mkdir(0o700)
+    (secret / "backup.tar").write_bytes(tar(rootfs() + [(entry("etc/canary"), b"the host's\n")]))
+    (secret / "config.json").write_text(json.dumps({"config": {"Cmd": ["/bin/echo", "the host's"]}}))
+    good = [(entry("config.json"), json.dumps(CONFIG).encode()), directory("one"),
+            (entry("one/layer.tar"), tar(rootfs()))]
+
+    def docker(name, links, config, layer):
+        manifest = json.dumps([{"Config": config, "Layers": [layer]}]).encode()
+        linked = [(entry(place, tarfile.SYMTYPE, target), None) for place, target in links.items()]
+        (out / ("linked-%s.tar" % name)).write_bytes(tar(good + linked + [(entry("manifest.json"), manifest)]))
+
+    docker("layer", {"x": str(secret)}, "config.json", "x/backup.tar")
+    docker("layer-itself", {"x": str(secret / "backup.tar")}, "config.json", "x")
+    docker("layer-upwards", {"x": "../" * 20 + str(secret).lstrip("/")}, "config.json", "x/backup.tar")
+    docker("config", {"x": str(secret)}, "x/config.json", "one/layer.tar")
+    docker("by-proc", {"x": "/proc/self/root"}, "config.json", "x%s/backup.tar" % secret)
+    docker("none", {"x": str(secret)}, "config.json", "one/layer.tar")
+    layout = Layout(out / "linked-blobs")
+    layout.finish([layout.blob(tar(rootfs()))])
+    (out / "linked-blobs/blobs").rename(secret / "blobs")
+    (out / "linked-blobs/blobs").symlink_to(secret / "blobs")
+
+
 def make_broken(out):
     layout = Layout(out / "broken-digest")
     layout.finish([layout.blob(tar(rootfs()), "0" * 64)])
@@ -178,7 +205,8 @@ def make_broken(out):
 def main():
     out = pathlib.Path(sys.argv[1])
     os.makedirs(out, exist_ok=True)
-    groups = {"good": make_good, "layered": make_layered, "hostile": make_hostile, "broken": make_broken}
+    groups = {"good": make_good, "layered": make_layered, "hostile": make_hostile, "linked": make_linked,
+              "broken": make_broken}
     for name in sys.argv[2:] or groups:
         groups[name](out)
 
