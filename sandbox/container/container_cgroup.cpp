@@ -219,6 +219,15 @@ std::vector<int> cgroup_processes(const std::vector<std::string>& directories) {
   return processes;
 }
 
+bool holds_processes(const std::vector<std::string>& directories) {
+  return std::ranges::any_of(directories, [](const std::string& directory) {
+    if (!is_there(directory)) return false;
+    const std::string events = read_cgroup_file(directory, "cgroup.events");
+    if (events.empty()) return nested_hold_processes(directory);  // v1 does not tell for all below
+    return events.find("populated 0") == std::string::npos;
+  });
+}
+
 Status remove_container_cgroup(const std::vector<std::string>& directories, bool has_v2) {
   Status result;
   bool first = true;

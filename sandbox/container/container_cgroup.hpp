@@ -52,6 +52,8 @@ struct ContainerCgroup {
 // Of all hierarchies the first that can; waits until every task stands still.
 [[nodiscard]] Status freeze_cgroup(const std::vector<std::string>& directories, bool frozen);
 [[nodiscard]] std::vector<int> cgroup_processes(const std::vector<std::string>& directories);
+// Also below them; what cannot be looked at does.
+[[nodiscard]] bool holds_processes(const std::vector<std::string>& directories);
 // Kills what is inside, waits for it (5 s at most) and removes the directories. Idempotent.
 [[nodiscard]] Status remove_container_cgroup(const std::vector<std::string>& directories,
                                              bool has_v2);

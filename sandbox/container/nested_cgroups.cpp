@@ -6,12 +6,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/unique_fd.hpp"
 
@@ -24,16 +28,34 @@ UniqueFd open_below(int parent, const char* name) {
   return UniqueFd(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
 
-// Empty: there is none.
-std::string first_child(int directory) {
+std::vector<std::string> first_children(int directory, std::size_t most) {
   const int copy = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(copy < 0 ? nullptr : ::fdopendir(copy),
                                                     ::closedir);
-  while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
+  std::vector<std::string> names;
+  while (const dirent* entry =
+             entries && names.size() < most ? ::readdir(entries.get()) : nullptr) {
     const std::string_view name = entry->d_name;
-    if (entry->d_type == DT_DIR && name != "." && name != "..") return std::string(name);
+    if (entry->d_type == DT_DIR && name != "." && name != "..") names.emplace_back(name);
   }
-  return {};
+  return names;
+}
+
+// Empty: there is none.
+std::string first_child(int directory) {
+  const std::vector<std::string> names = first_children(directory, 1);
+  return names.empty() ? "" : names.front();
+}
+
+bool hold_processes(const UniqueFd& directory) {
+  if (!directory.valid()) return errno != ENOENT;
+  const UniqueFd file(::openat(directory.get(), "cgroup.procs", O_RDONLY | O_CLOEXEC));
+  char byte = 0;
+  if (!file.valid() || ::read(file.get(), &byte, 1) != 0) return true;
+  return std::ranges::any_of(first_children(directory.get(), SIZE_MAX),
+                             [&](const std::string& child) {
+                               return hold_processes(open_below(directory.get(), child.c_str()));
+                             });
 }
 
 void kill_members(int directory) {
@@ -86,6 +108,10 @@ class Descent {
 };
 
 }  // namespace
+
+bool nested_hold_processes(const std::string& directory) {
+  return hold_processes(open_below(AT_FDCWD, directory.c_str()));
+}
 
 Status remove_nested_cgroups(const std::string& directory) {
   UniqueFd top = open_below(AT_FDCWD, directory.c_str());

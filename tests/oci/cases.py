@@ -677,6 +677,33 @@ def case_container_cgroup_path(box):
     assert done.status != 0 or not box.is_yett(), done
 
 
+def case_container_cgroup_own(box):
+    """What others have in a cgroup stays as it was, whatever becomes of the container. One that is empty is used."""
+    # SECURITY: container-cgroup-own
+    if not box.is_yett():
+        box.cannot_run("runc 1.1 warns and crun joins; runc refuses it since 1.2")
+    name = f"yett.oci/case-{os.getpid()}-others"
+    bundle = box.bundle("exec sleep 1000", lambda config: config["linux"].update(cgroupsPath="/" + name))
+    root = pathlib.Path("/sys/fs/cgroup")
+    v2_alone = (root / "cgroup.controllers").exists()
+    for hierarchy in [root] if v2_alone else [root / "unified", root / "pids", root / "memory"]:
+        for below in ("", "/nested"):
+            place = pathlib.Path(f"{hierarchy}/{name}{below}")
+            place.mkdir(parents=True, exist_ok=True)
+            other = subprocess.Popen(["sleep", "1000"])
+            try:
+                (place / "cgroup.procs").write_text(str(other.pid))
+                container = box.new_id()
+                done = box.quiet("create", "--bundle", bundle, container)
+                assert done.status != 0 and "/linux/cgroupsPath" in done.out and "is in use" in done.out, (place, done)
+                assert other.poll() is None and str(other.pid) in (place / "cgroup.procs").read_text().split(), place
+            finally:
+                other.kill()
+                other.wait()
+    container = box.start(bundle)
+    assert f"/{name}\n" in pathlib.Path(f"/proc/{box.state(container)['pid']}/cgroup").read_text()
+
+
 def case_container_device_rules(box):
     # SECURITY: container-device-rules
     script = "mknod /tmp/mem c 1 1; head -c1 /tmp/mem > /dev/null && echo opened; head -c1 /dev/zero > /dev/null && echo zero"

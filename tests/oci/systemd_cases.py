@@ -114,3 +114,27 @@ def case_systemd_scope_of_a_failed_create_is_gone(box):
         refusal = box.quiet("create", "--bundle", box.bundle(HELD, lambda config: config["linux"].update(
             cgroupsPath="/plain/path")), box.new_id())
         assert refusal.status != 0 and "/linux/cgroupsPath" in refusal.out, refusal
+
+
+def case_systemd_scope_of_others_is_left_alone(box):
+    # SECURITY: container-cgroup-own
+    with own_systemd(box):
+        systemd = Systemd(box)
+
+        def named(config):
+            config["linux"]["cgroupsPath"] = "machine.slice:yett:taken"
+        bundle = box.bundle(HELD, named)
+        first = box.start(bundle)
+        pid = box.state(first)["pid"]
+        second = box.new_id()
+        refusal = box.quiet("create", "--bundle", bundle, second)
+        assert refusal.status != 0 and "/linux/cgroupsPath" in refusal.out and "is in use" in refusal.out, refusal
+        assert box.state(first)["status"] == "running"
+        place = "/sys/fs/cgroup/machine.slice/yett-taken.scope"
+        assert systemd.there("cat", f"{place}/cgroup.procs") == f"{pid}\n"
+        assert box.run("delete", "--force", first).status == 0
+        for _ in range(100):
+            if systemd.shows("yett-taken.scope", "ActiveState") == {"ActiveState": "inactive"}:
+                break
+            time.sleep(0.1)
+        assert box.quiet("create", "--bundle", bundle, second).status == 0

@@ -112,6 +112,16 @@ Result<MadeCgroup> make_cgroup(const Config& config, const CgroupFeatures& featu
   return made;
 }
 
+// SECURITY(container-cgroup-own): a container that cannot be made takes its cgroup away with all
+// that is in it, so nobody else may be in it. A scope is systemd's, which makes none that is there.
+Status check_cgroup_is_free(const CgroupFeatures& features, const std::string& path,
+                            const std::optional<SystemdScope>& scope) {
+  const bool scope_is_there = scope && ::access((features.v2_mount + path).c_str(), F_OK) == 0;
+  if (!scope_is_there && !holds_processes(container_cgroup_directories(features, path))) return {};
+  return fail(request_error("/linux/cgroupsPath", "the cgroup " + path + " is in use",
+                            "name another, or end what is in it"));
+}
+
 // Hooks between the mounts and the entering of the root.
 Status run_create_hooks(const CreatedContainer& container, const ContainerPlan& plan) {
   const Hooks& hooks = container.config.hooks;
@@ -201,6 +211,7 @@ Status build(CreatedContainer& container, const CreateOptions& options) {
   plan.pivot = options.pivot;
   plan.process.new_keyring = options.new_keyring;
   plan.process.preserved_fds = options.preserved_fds;
+  YETT_CHECK(check_cgroup_is_free(features, cgroup_path, scope));
   state.root = plan.root;
   state.cgroup_path = cgroup_path;
   state.cgroups = container_cgroup_directories(features, cgroup_path);

@@ -229,7 +229,7 @@ Result<HeldScope> make_systemd_scope(const SystemdScope& scope,
 
 Status set_systemd_properties(const std::string& unit, const std::vector<std::string>& properties) {
   if (properties.empty()) return {};
-  std::vector<std::string> words{"systemctl", "set-property", "--runtime", unit};
+  std::vector<std::string> words{"systemctl", "set-property", "--runtime", "--", unit};
   words.insert(words.end(), properties.begin(), properties.end());
   YETT_TRY(const ToolOutcome done, run_tool(words, kMend, [](std::string_view) {}));
   if (done.exit_status == 0) return {};
