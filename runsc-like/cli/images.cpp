@@ -76,6 +76,7 @@ Status prune(const OciArguments& given) {
   for (const std::string& layer : pruned.still_used)
     std::fprintf(stderr, "yett: images: %s: kept: a sandbox uses it\n",
                  layer.substr(0, 12).c_str());
+  if (pruned.failure) return fail(*pruned.failure);
   return {};
 }
 

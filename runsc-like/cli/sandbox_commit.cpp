@@ -102,7 +102,8 @@ Result<StoredImage> make_image(const ImageStore& store, const ListedSandbox& san
       static_cast<void>(oci::pause_container(oci_store(), sandbox.state.id, oci::Pause::thaw));
   });
   YETT_TRY(const WrittenLayer layer, copy_changes(sandbox.state.id, base, root, bounds));
-  YETT_CHECK(store.add_layer(root, layer.digest, layer.unpacked.bytes));
+  YETT_CHECK(store.add_layers(
+      {{.directory = root, .digest = layer.digest, .bytes = layer.unpacked.bytes}}));
   StoredImage image{.name = {},
                     .layers = std::move(base.layers),
                     .tree = {},

@@ -13,7 +13,7 @@
 #include "base/text.hpp"
 #include "runsc-like/cli/oci_command.hpp"
 #include "runsc-like/images/image_store.hpp"
-#include "runsc-like/images/unpack.hpp"
+#include "runsc-like/images/remove_tree.hpp"
 #include "sandbox/plan/planner.hpp"
 
 namespace yett {

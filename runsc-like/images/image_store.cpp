@@ -11,7 +11,7 @@
 
 #include "base/text.hpp"
 #include "ioctl_uapi/overlay_layers.hpp"
-#include "runsc-like/images/unpack.hpp"
+#include "runsc-like/images/remove_tree.hpp"
 #include "runsc-like/oci/config/field.hpp"
 #include "runsc-like/oci/config/json_document.hpp"
 #include "runsc-like/oci/state/json_writer.hpp"
@@ -107,7 +107,8 @@ Status write_text(const std::string& path, const std::string& text) {
   const UniqueFd file(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.valid() ||
-      ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+      ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      ::fsync(file.get()) != 0)
     return fail(errno_error("write", path));
   return {};
 }
@@ -175,16 +176,27 @@ bool ImageStore::has_layer(const std::string& digest) const {
   return ::access(layer_path(digest).c_str(), F_OK) == 0;
 }
 
-// Whole or not there: it is one when its root has been moved to its place.
-Status ImageStore::add_layer(const std::string& directory, const std::string& digest,
-                             std::uint64_t bytes) const {
-  if (has_layer(digest)) return {};
-  const std::string home = root_ + "/layers/" + digest;
+// Whole or not there: it is one when its root has been moved to its place. After a power cut, too:
+// a layer of empty files would be used for ever.
+Status ImageStore::add_layers(const std::vector<NewLayer>& layers) const {
+  const auto is_new = [this](const NewLayer& layer) { return !has_layer(layer.digest); };
+  if (std::ranges::none_of(layers, is_new)) return {};
+  const UniqueFd root(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (::syncfs(root.get()) != 0) return fail(errno_error("sync", root_));
+  for (const NewLayer& layer : layers)
+    if (is_new(layer)) YETT_CHECK(add_layer(layer));
+  return {};
+}
+
+Status ImageStore::add_layer(const NewLayer& layer) const {
+  const std::string home = root_ + "/layers/" + layer.digest;
   YETT_CHECK(make_directory(home));
-  YETT_CHECK(write_text(home + "/bytes", std::to_string(bytes)));
-  if (::chmod(directory.c_str(), 0755) != 0) return fail(errno_error("chmod", directory));
-  const std::string place = layer_path(digest);
-  if (::rename(directory.c_str(), place.c_str()) != 0) return fail(errno_error("rename", place));
+  YETT_CHECK(write_text(home + "/bytes", std::to_string(layer.bytes)));
+  if (::chmod(layer.directory.c_str(), 0755) != 0)
+    return fail(errno_error("chmod", layer.directory));
+  const std::string place = layer_path(layer.digest);
+  if (::rename(layer.directory.c_str(), place.c_str()) != 0)
+    return fail(errno_error("rename", place));
   return {};
 }
 
@@ -251,9 +263,18 @@ Status ImageStore::remove_name(const ImageName& name) const {
   return {};
 }
 
+// Half a layer has no layer's name: what cannot be removed whole is as if its import had died.
+Status ImageStore::put_away(const std::string& directory, const std::string& name) const {
+  const std::string fresh = kWorkPrefix + std::to_string(::getpid()) + "." + name;
+  const std::string from = directory + "/" + name;
+  if (::rename(from.c_str(), (root_ + "/" + fresh).c_str()) != 0)
+    return fail(errno_error("rename", from));
+  return remove_below(root_, fresh);
+}
+
 // SECURITY(images-in-use): a layer that a sandbox lies over is not taken from under it.
-Status ImageStore::prune_unnamed(const std::string& kind, const std::set<std::string>& named,
-                                 Pruned& pruned) const {
+void ImageStore::prune_unnamed(const std::string& kind, const std::set<std::string>& named,
+                               Pruned& pruned) const {
   const std::string directory = root_ + "/" + kind;
   for (const std::string& digest : entries_of(directory)) {
     if (named.contains(digest)) continue;
@@ -264,10 +285,11 @@ Status ImageStore::prune_unnamed(const std::string& kind, const std::set<std::st
       pruned.still_used.push_back(digest);
       continue;
     }
-    YETT_CHECK(remove_below(directory, digest));
-    pruned.layers.push_back(digest);
+    if (const Status removed = put_away(directory, digest); removed)
+      pruned.layers.push_back(digest);
+    else if (!pruned.failure)
+      pruned.failure = removed.error();
   }
-  return {};
 }
 
 Result<ImageStore::Pruned> ImageStore::prune() const {
@@ -282,10 +304,12 @@ Result<ImageStore::Pruned> ImageStore::prune() const {
     trees.insert(image.tree);
   }
   Pruned pruned;
-  YETT_CHECK(prune_unnamed("layers", layers, pruned));
-  YETT_CHECK(prune_unnamed("trees", trees, pruned));
+  prune_unnamed("layers", layers, pruned);
+  prune_unnamed("trees", trees, pruned);
   for (const std::string& name : entries_of(root_))
-    if (is_abandoned(name)) YETT_CHECK(remove_below(root_, name));
+    if (is_abandoned(name))
+      if (Status removed = remove_below(root_, name); !removed && !pruned.failure)
+        pruned.failure = std::move(removed).error();
   return pruned;
 }
 

@@ -12,6 +12,8 @@
 // A sandbox holds a shared flock on each of its layers for as long as it runs.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -49,6 +51,12 @@ struct UsedImage {
   std::vector<UniqueFd> in_use;     // keep them for as long as the layers are used
 };
 
+struct NewLayer {
+  std::string directory;
+  std::string digest;
+  std::uint64_t bytes = 0;
+};
+
 class ImageStore {
  public:
   explicit ImageStore(std::string root) : root_(std::move(root)) {}
@@ -59,9 +67,9 @@ class ImageStore {
   // An empty directory of the store's; it is the caller's to remove.
   [[nodiscard]] Result<std::string> make_work_directory() const;
   [[nodiscard]] bool has_layer(const std::string& digest) const;
-  // Moves `directory` to be the root of a layer. One that is there already stays.
-  [[nodiscard]] Status add_layer(const std::string& directory, const std::string& digest,
-                                 std::uint64_t bytes) const;
+  // Moves each directory to be the root of a layer, once all is on the disk. A layer that is there
+  // already stays.
+  [[nodiscard]] Status add_layers(const std::vector<NewLayer>& layers) const;
   [[nodiscard]] std::uint64_t layer_bytes(const std::string& digest) const;
   [[nodiscard]] std::string layer_path(const std::string& digest) const {
     return root_ + "/layers/" + digest + "/root";
@@ -79,14 +87,18 @@ class ImageStore {
   struct Pruned {
     std::vector<std::string> layers;
     std::vector<std::string> still_used;
+    std::optional<Error> failure;  // the first; all others were tried nevertheless
   };
-  // Removes layers that no name and no sandbox has, and what imports that died have left.
+  // Removes layers that no name and no sandbox has, and what imports that died have left. Error: a
+  // name that cannot be read; nothing was removed.
   [[nodiscard]] Result<Pruned> prune() const;
 
  private:
+  [[nodiscard]] Status add_layer(const NewLayer& layer) const;
+  [[nodiscard]] Status put_away(const std::string& directory, const std::string& name) const;
   // Of those in ROOT/`kind` that are not `named`.
-  [[nodiscard]] Status prune_unnamed(const std::string& kind, const std::set<std::string>& named,
-                                     Pruned& pruned) const;
+  void prune_unnamed(const std::string& kind, const std::set<std::string>& named,
+                     Pruned& pruned) const;
   std::string root_;
 };
 

@@ -15,7 +15,8 @@ struct ImportedImage {
   std::uint64_t left_out = 0;  // devices, pipes and sockets
 };
 
-// Nothing is left of an import that fails. Every blob is what its digest says, or it is refused.
+// Nothing is left of an import that fails. Every blob that is read is what its digest says, or it
+// is refused; a layer that the store has is not read again.
 [[nodiscard]] Result<ImportedImage> import_image(const ImageStore& store, const std::string& path,
                                                  const ImageName& name, UnpackBounds bounds);
 

@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "runsc-like/images/beneath.hpp"
 #include "runsc-like/images/overlay_form.hpp"
+#include "runsc-like/images/remove_tree.hpp"
 
 namespace yett {
 namespace {
@@ -17,7 +18,9 @@ namespace {
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
 constexpr std::size_t kLongestPath = 4000;
+constexpr std::size_t kDeepest = 256;
 constexpr mode_t kKeptMode = 01777;
+constexpr const char* kOperation = "unpack";
 
 Error refused(const std::string& path, const char* why) {
   return request_error(escape_for_terminal(path.substr(0, 200)), why,
@@ -36,6 +39,8 @@ Result<std::vector<std::string>> parts_of(const std::string& path) {
     if (part == "..") return fail(refused(path, "leads upwards"));
     if (!part.empty() && part != ".") parts.push_back(std::move(part));
   }
+  // SECURITY(unpack-depth): no deeper than every tool can take away again.
+  if (parts.size() > kDeepest) return fail(refused(path, "lies more than 256 directories deep"));
   return parts;
 }
 
@@ -63,8 +68,8 @@ struct Place {
   std::string name;  // empty: the root itself
 };
 
-// The parent directories are made where they are missing.
-Result<Place> find_place(BorrowedFd root, const std::string& path) {
+// The parent directories are made where they are missing, and count as entries.
+Result<Place> find_place(BorrowedFd root, const std::string& path, UnpackBounds& bounds) {
   YETT_TRY(const std::vector<std::string> parts, parts_of(path));
   std::string way;
   for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
@@ -75,6 +80,7 @@ Result<Place> find_place(BorrowedFd root, const std::string& path) {
     const Found found = directory.valid() ? look_at(directory.borrow(), parts[i]) : Found::other;
     if (found == Found::other)
       return fail(refused(path, "lies below something that is no directory"));
+    YETT_CHECK(take_entry(bounds, 0, kOperation));
     YETT_CHECK(need_directory(directory.borrow(), parts[i], found));
   }
   Place place{.parent = open_beneath(root, way, O_RDONLY | O_DIRECTORY),
@@ -89,9 +95,8 @@ class Unpacker {
       : archive_(archive), root_(root), bounds_(bounds) {}
 
   Status take(const ArchiveEntry& entry, Whiteouts whiteouts) {
-    if (bounds_.entries == 0) return fail(too_much("entries"));
-    --bounds_.entries;
-    const auto found = find_place(root_, entry.path);
+    YETT_CHECK(take_entry(bounds_, entry.link.size(), kOperation));
+    const auto found = find_place(root_, entry.path, bounds_);
     if (!found) return fail(found.error());
     const Place& place = *found;
     if (whiteouts == Whiteouts::overlay && place.name.starts_with(kWhiteout))
@@ -115,13 +120,6 @@ class Unpacker {
   [[nodiscard]] const Unpacked& unpacked() const { return unpacked_; }
 
  private:
-  static Error too_much(const char* what) {
-    return Error{.kind = ErrorKind::exhausted,
-                 .subject = "unpack",
-                 .detail = std::string("the image has more ") + what + " than are allowed",
-                 .mend = "raise --max-size if you trust it"};
-  }
-
   // A layer's file that hides what the layers below have; what the layer itself has there stays.
   static Status white_out(const Place& place) {
     if (place.name == kOpaque) return hide_below(place.parent.borrow());
@@ -167,8 +165,7 @@ class Unpacker {
     for (;;) {
       YETT_TRY(const std::size_t got, archive_.read(bytes));
       if (got == 0) return {};
-      if (got > bounds_.bytes) return fail(too_much("bytes"));  // SECURITY(unpack-bounds)
-      bounds_.bytes -= got;
+      YETT_CHECK(take_bytes(bounds_, got, kOperation));
       unpacked_.bytes += got;
       if (::write(file.get(), bytes.data(), got) != static_cast<ssize_t>(got))
         return fail(errno_error("write", path));
@@ -184,8 +181,8 @@ class Unpacker {
   }
 
   // To a file that the image has, and by no way that leads out of it.
-  Status make_hard_link(const Place& place, const ArchiveEntry& entry) const {
-    YETT_TRY(const Place target, find_place(root_, entry.link));
+  Status make_hard_link(const Place& place, const ArchiveEntry& entry) {
+    YETT_TRY(const Place target, find_place(root_, entry.link, bounds_));
     struct stat status{};
     if (target.name.empty() ||
         ::fstatat(target.parent.get(), target.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
@@ -212,18 +209,29 @@ class Unpacker {
   Unpacked unpacked_;
 };
 
+Error too_much(const char* operation, const char* what, std::string mend) {
+  return Error{.kind = ErrorKind::exhausted,
+               .subject = operation,
+               .detail = std::string("there are more ") + what + " than are allowed",
+               .mend = std::move(mend)};
+}
+
 }  // namespace
 
-Status remove_tree(BorrowedFd directory, const std::string& name) {
-  if (::unlinkat(directory.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
-  if (errno != EISDIR && errno != EPERM) return fail(errno_error("remove", name));
-  const UniqueFd inside(
-      ::openat(directory.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!inside.valid()) return fail(errno_error("open", name));
-  for (const std::string& each : names_in(inside.borrow()))
-    YETT_CHECK(remove_tree(inside.borrow(), each));
-  if (::unlinkat(directory.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
-  return fail(errno_error("rmdir", name));
+// SECURITY(unpack-bounds): neither data nor what comes with it fills the disk.
+Status take_bytes(UnpackBounds& bounds, std::uint64_t bytes, const char* operation) {
+  if (bytes > bounds.bytes)
+    return fail(too_much(operation, "bytes", "raise --max-size if you trust it"));
+  bounds.bytes -= bytes;
+  return {};
+}
+
+Status take_entry(UnpackBounds& bounds, std::uint64_t link_bytes, const char* operation) {
+  constexpr std::uint64_t kBlock = 4096;
+  if (bounds.entries == 0)
+    return fail(too_much(operation, "entries", "two million files are the most"));
+  --bounds.entries;
+  return take_bytes(bounds, kBlock + link_bytes, operation);
 }
 
 Result<Unpacked> unpack_archive(ArchiveReader& archive, BorrowedFd root, Whiteouts whiteouts,

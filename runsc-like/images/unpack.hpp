@@ -11,11 +11,16 @@
 
 namespace yett {
 
-// How much may still be unpacked; counted down over all archives of an image.
+// How much may still be unpacked; counted down over all archives of an image. Of an entry all
+// counts that takes space: its data, a block for itself, the text of a link.
 struct UnpackBounds {
   std::uint64_t bytes = std::uint64_t{16} << 30;
   std::uint64_t entries = 2'000'000;
 };
+// Errors: there is no more of it; `operation` is who asks.
+[[nodiscard]] Status take_bytes(UnpackBounds& bounds, std::uint64_t bytes, const char* operation);
+[[nodiscard]] Status take_entry(UnpackBounds& bounds, std::uint64_t link_bytes,
+                                const char* operation);
 
 // What ".wh.NAME" in an archive means: nothing, or, in a layer, that NAME of the layers below is
 // deleted; this is kept as overlayfs has it.
@@ -27,11 +32,8 @@ struct Unpacked {
 };
 
 // Owners are not kept: everything is the caller's. Set-id bits are not kept either. Errors: a name
-// that is absolute or leads out, or through a link; more than the bounds.
+// that is absolute, too long or too deep, or leads out, or through a link; more than the bounds.
 [[nodiscard]] Result<Unpacked> unpack_archive(ArchiveReader& archive, BorrowedFd root,
                                               Whiteouts whiteouts, UnpackBounds& bounds);
-
-// Removes what is at `name` in `directory`, with everything below it; follows nothing.
-[[nodiscard]] Status remove_tree(BorrowedFd directory, const std::string& name);
 
 }  // namespace yett

@@ -17,6 +17,7 @@ namespace yett {
 namespace {
 
 constexpr mode_t kKeptMode = 01777;
+constexpr const char* kOperation = "commit";
 
 // Others may what the owner may, unless it is root's, as everything of an image is.
 mode_t kept_mode(const struct stat& status) {
@@ -32,8 +33,7 @@ class LayerWriter {
 
   Status take(const TreeChange& change) {
     const std::string path = change.path.substr(1);
-    if (bounds_.entries == 0) return fail(too_much("entries"));
-    --bounds_.entries;
+    YETT_CHECK(take_entry(bounds_, 0, kOperation));
     if (change.kind == ChangeKind::deleted) return take_deletion(path);
     const UniqueFd found = open_beneath(root_, path, O_PATH | O_NOFOLLOW);
     struct stat status{};
@@ -61,13 +61,6 @@ class LayerWriter {
     UniqueFd parent;
     std::string name;
   };
-
-  static Error too_much(const char* what) {
-    return Error{.kind = ErrorKind::exhausted,
-                 .subject = "commit",
-                 .detail = std::string("more ") + what + " were changed than are allowed",
-                 .mend = "raise --max-size if you trust it"};
-  }
 
   // A directory comes before what is in it; one that was none when it was looked at has nothing.
   Result<Place> find_place(const std::string& path) const {
@@ -109,6 +102,7 @@ class LayerWriter {
     const ssize_t length = ::readlinkat(link.get(), "", text.data(), text.size() - 1);
     YETT_TRY(const Place place, find_place(path));
     if (length <= 0 || !place.parent.valid()) return {};
+    YETT_CHECK(take_bytes(bounds_, static_cast<std::uint64_t>(length), kOperation));
     note("link", path, text.data());
     if (::symlinkat(text.data(), place.parent.get(), place.name.c_str()) != 0)
       return fail(errno_error("symlink", escape_for_terminal(path)));
@@ -124,7 +118,8 @@ class LayerWriter {
     YETT_TRY(const Place place, find_place(path));
     if (!same || !place.parent.valid()) return {};
     // A file of holes is told before it is written.
-    if (static_cast<std::uint64_t>(status.st_size) > bounds_.bytes) return fail(too_much("bytes"));
+    UnpackBounds left = bounds_;
+    YETT_CHECK(take_bytes(left, static_cast<std::uint64_t>(status.st_size), kOperation));
     const UniqueFd to(::openat(place.parent.get(), place.name.c_str(),
                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!to.valid()) return fail(errno_error("create", escape_for_terminal(path)));
@@ -145,8 +140,7 @@ class LayerWriter {
       if (got < 0) return fail(errno_error("read", escape_for_terminal(path)));
       if (got == 0) break;
       const auto count = static_cast<std::uint64_t>(got);
-      if (count > bounds_.bytes) return fail(too_much("bytes"));
-      bounds_.bytes -= count;
+      YETT_CHECK(take_bytes(bounds_, count, kOperation));
       size += count;
       digest_.add({bytes.data(), static_cast<std::size_t>(got)});
       if (::write(to.get(), bytes.data(), static_cast<std::size_t>(got)) != got)

@@ -183,6 +183,28 @@ def make_linked(out):
     (out / "linked-blobs/blobs").symlink_to(secret / "blobs")
 
 
+def make_deep(out):
+    for levels in (200, 1500):
+        (out / ("deep-%d.tar" % levels)).write_bytes(tar(rootfs() + [(entry("d/" * levels + "leaf"), b"leaf\n")]))
+
+
+def make_costly(out):
+    """Small archives whose data is nothing, and what they make much: directories that no entry names, links."""
+    unnamed = [(entry("%d/" % i + "d/" * 150 + "leaf"), b"") for i in range(10)]
+    (out / "costly-directories.tar.gz").write_bytes(tar(unnamed, "gz"))
+    links = [(entry("l%d" % i, tarfile.SYMTYPE, "x" * 4000), None) for i in range(500)]
+    (out / "costly-links.tar.gz").write_bytes(tar(links, "gz"))
+
+
+def make_rewritten(out):
+    """Long enough to be rewritten while it is read; what is rewritten lies at the end."""
+    filler = [(entry("filler%d" % i), bytes(8 << 20)) for i in range(6)]
+    layer = tar(rootfs() + filler + [(entry("etc/last"), b"as it was hashed\n")])
+    (out / "rewritten.tar").write_bytes(layer)
+    layout = Layout(out / "rewritten")
+    layout.finish([layout.blob(layer)], {"config": {"Cmd": ["/bin/cat", "/etc/last"]}})
+
+
 def make_broken(out):
     layout = Layout(out / "broken-digest")
     layout.finish([layout.blob(tar(rootfs()), "0" * 64)])
@@ -206,7 +228,7 @@ def main():
     out = pathlib.Path(sys.argv[1])
     os.makedirs(out, exist_ok=True)
     groups = {"good": make_good, "layered": make_layered, "hostile": make_hostile, "linked": make_linked,
-              "broken": make_broken}
+              "deep": make_deep, "costly": make_costly, "rewritten": make_rewritten, "broken": make_broken}
     for name in sys.argv[2:] or groups:
         groups[name](out)
 
