@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,28 +18,18 @@
 
 #include "base/text.hpp"
 #include "ioctl_uapi/clone.hpp"
+#include "runsc-like/images/archive_message.hpp"
 #include "runsc-like/images/archive_parser.hpp"
 #include "sandbox/package/confined_reader.hpp"
 
 namespace yett {
 namespace {
 
-// From the child to its parent: a header, and `size` bytes. Of an entry they are EntryHeader, its
-// path and its link; of data at most kMostData bytes of the last entry's file.
-enum class MessageKind : std::uint32_t { entry, data, end, error };
-struct Message {
-  MessageKind kind = MessageKind::error;
-  std::uint32_t size = 0;
-};
-struct EntryHeader {
-  std::int64_t modified = 0;
-  EntryKind kind = EntryKind::other;
-  std::uint32_t mode = 0;
-  std::uint32_t path_size = 0;
-  std::uint32_t link_size = 0;
-};
-constexpr std::uint32_t kMostData = 65536;
-constexpr std::uint32_t kMostText = 65536;  // of a path, a link, an error
+using Message = ArchiveMessage;
+using MessageKind = ArchiveMessageKind;
+using EntryHeader = ArchiveEntryHeader;
+constexpr std::uint32_t kMostData = kMostArchiveData;
+constexpr std::uint32_t kMostText = kMostArchiveText;
 constexpr std::uint32_t kMostEntry = sizeof(EntryHeader) + 2 * kMostText;
 
 // ---- the child ----------------------------------------------------------------------------------
@@ -139,7 +130,16 @@ Result<ArchiveReader> ArchiveReader::open(UniqueFd file, std::string name) {
     ::waitpid(child, nullptr, 0);
     return fail(std::move(pidfd).error());
   }
-  return ArchiveReader(std::move(name), ChildProcess(child, std::move(*pidfd)), std::move(answers));
+  // The processor's time of the parser is bounded, too; this is for one that waits.
+  constexpr std::chrono::hours kLongest{2};
+  return of_parser(ChildProcess(child, std::move(*pidfd)), std::move(answers), std::move(name),
+                   kLongest);
+}
+
+ArchiveReader ArchiveReader::of_parser(ChildProcess parser, UniqueFd answers, std::string name,
+                                       std::chrono::milliseconds longest) {
+  return {std::move(name), std::move(parser), std::move(answers),
+          std::chrono::steady_clock::now() + longest};
 }
 
 Error ArchiveReader::broken_off() const {
@@ -147,9 +147,25 @@ Error ArchiveReader::broken_off() const {
                        "the archive is damaged or hostile");
 }
 
+Status ArchiveReader::await_answer() const {
+  using std::chrono::milliseconds;
+  struct pollfd ready{.fd = answers_.get(), .events = POLLIN, .revents = 0};
+  for (;;) {
+    const auto left =
+        std::chrono::ceil<milliseconds>(until_ - std::chrono::steady_clock::now()).count();
+    const int found = ::poll(&ready, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+    if (found > 0) return {};
+    if (found < 0 && errno != EINTR) return fail(errno_error("poll", name_));
+    if (found == 0)
+      return fail(request_error(name_, "takes too long to read: two hours are the most",
+                                "the archive is damaged or hostile"));
+  }
+}
+
 Status ArchiveReader::read_whole(void* into, std::size_t size) {
   auto* bytes = static_cast<char*>(into);
   while (size > 0) {
+    YETT_CHECK(await_answer());
     const ssize_t got = ::read(answers_.get(), bytes, size);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return fail(broken_off());
@@ -175,7 +191,9 @@ Result<std::uint32_t> ArchiveReader::next_message(std::uint32_t& size) {
                              : message.kind == MessageKind::data ? kMostData
                              : message.kind == MessageKind::end  ? 0
                                                                  : kMostText;
-  if (kind > static_cast<std::uint32_t>(MessageKind::error) || size > most)
+  const bool is_data = message.kind == MessageKind::data;
+  if (kind > static_cast<std::uint32_t>(MessageKind::error) || size > most ||
+      (is_data && (size == 0 || !has_data_)))
     return fail(broken_off());
   if (message.kind != MessageKind::error) return kind;
   YETT_TRY(const std::string text, read_text(size));
@@ -203,6 +221,10 @@ Result<std::optional<ArchiveEntry>> ArchiveReader::next() {
                      .modified = header.modified};
   YETT_TRY(entry.path, read_text(header.path_size));
   YETT_TRY(entry.link, read_text(header.link_size));
+  // SECURITY(archive-names): a name ends where the kernel would end it, so that what is looked at
+  // is what is used.
+  if ((entry.path + entry.link).find('\0') != std::string::npos) return fail(broken_off());
+  has_data_ = entry.kind == EntryKind::file;
   return entry;
 }
 

@@ -3,6 +3,7 @@
 // any, and what it answers is as untrusted as the archive.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -19,6 +20,10 @@ class ArchiveReader {
  public:
   // `name` is for errors. Forks. Preconditions: no other thread.
   [[nodiscard]] static Result<ArchiveReader> open(UniqueFd file, std::string name);
+  // Of a parser that writes its messages (archive_message.hpp) to the other end of `answers`; after
+  // `longest` it is not listened to any more.
+  [[nodiscard]] static ArchiveReader of_parser(ChildProcess parser, UniqueFd answers,
+                                               std::string name, std::chrono::milliseconds longest);
 
   // Nothing: the end. Errors: it is no archive that is known, or is damaged.
   [[nodiscard]] Result<std::optional<ArchiveEntry>> next();
@@ -26,8 +31,13 @@ class ArchiveReader {
   [[nodiscard]] Result<std::size_t> read(std::span<char> bytes);
 
  private:
-  ArchiveReader(std::string name, ChildProcess parser, UniqueFd answers)
-      : name_(std::move(name)), parser_(std::move(parser)), answers_(std::move(answers)) {}
+  ArchiveReader(std::string name, ChildProcess parser, UniqueFd answers,
+                std::chrono::steady_clock::time_point until)
+      : name_(std::move(name)),
+        parser_(std::move(parser)),
+        answers_(std::move(answers)),
+        until_(until) {}
+  [[nodiscard]] Status await_answer() const;
   [[nodiscard]] Status read_whole(void* into, std::size_t size);
   [[nodiscard]] Result<std::uint32_t> next_message(std::uint32_t& size);
   [[nodiscard]] Result<std::string> read_text(std::uint32_t size);
@@ -36,9 +46,11 @@ class ArchiveReader {
   std::string name_;
   ChildProcess parser_;
   UniqueFd answers_;
+  std::chrono::steady_clock::time_point until_;
   std::uint32_t bytes_left_ = 0;  // of the data message that is being read
   bool entry_waits_ = false;      // the header of the next entry's message was read already
   std::uint32_t waiting_size_ = 0;
+  bool has_data_ = false;  // the last entry is a file
   bool ended_ = false;
 };
 

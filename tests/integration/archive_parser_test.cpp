@@ -1,6 +1,7 @@
 // The confinement of the process that parses archives: in force, and each step with its twin.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -9,15 +10,28 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "base/unique_fd.hpp"
+#include "ioctl_uapi/clone.hpp"
+#include "runsc-like/images/archive_message.hpp"
 #include "runsc-like/images/archive_reader.hpp"
+#include "runsc-like/images/remove_tree.hpp"
+#include "runsc-like/images/unpack.hpp"
 #include "tests/support/require.hpp"
 
 namespace yett::test {
 namespace {
+
+namespace fs = std::filesystem;
 
 enum class Layer { on, off };
 
@@ -95,6 +109,127 @@ TEST(ArchiveParser, MakesNothingExecutable) {
 #endif
   EXPECT_EQ(in_child(Layer::on, map(PROT_READ | PROT_WRITE)), 0);
   EXPECT_EQ(in_child(Layer::off, map(PROT_READ | PROT_EXEC)), 0);
+}
+
+// ---- a parser that was taken over
+// ----------------------------------------------------------------
+
+std::string bytes_of(const auto& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
+}
+
+std::string message(ArchiveMessageKind kind, const std::string& bytes) {
+  return bytes_of(ArchiveMessage{.kind = kind, .size = static_cast<std::uint32_t>(bytes.size())}) +
+         bytes;
+}
+
+std::string entry(EntryKind kind, const std::string& path, const std::string& link = {}) {
+  const ArchiveEntryHeader header{.modified = 0,
+                                  .kind = kind,
+                                  .mode = 0644,
+                                  .path_size = static_cast<std::uint32_t>(path.size()),
+                                  .link_size = static_cast<std::uint32_t>(link.size())};
+  return message(ArchiveMessageKind::entry, bytes_of(header) + path + link);
+}
+
+std::string data(const std::string& bytes) { return message(ArchiveMessageKind::data, bytes); }
+std::string end() { return message(ArchiveMessageKind::end, {}); }
+
+enum class After { closes, is_silent };
+
+// What the unpacker says of a parser that has sent this; empty: it is content.
+std::string unpacked(const std::string& messages, const std::string& into,
+                     After after = After::closes) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return "pipe";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(ends[0]);
+    const ssize_t put = ::write(ends[1], messages.data(), messages.size());
+    if (after == After::closes) ::_exit(put < 0 ? 1 : 0);
+    for (;;) ::pause();
+  }
+  ::close(ends[1]);
+  auto pidfd = open_pidfd(child);
+  if (!pidfd) return "pidfd";
+  const auto longest = after == After::closes ? std::chrono::seconds(100) : std::chrono::seconds(1);
+  ArchiveReader archive = ArchiveReader::of_parser(ChildProcess(child, std::move(*pidfd)),
+                                                   UniqueFd(ends[0]), "fake", longest);
+  const UniqueFd root(::open(into.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  UnpackBounds bounds;
+  const auto done = unpack_archive(archive, root.borrow(), Whiteouts::overlay, bounds);
+  return done ? std::string() : done.error().message();
+}
+
+class FakeArchiveParser : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string path = "/tmp/yett-parser-XXXXXX";
+    ASSERT_NE(::mkdtemp(path.data()), nullptr);
+    directory_ = path;
+    fs::create_directories(root());
+    std::ofstream(directory_ + "/sibling") << "kept";
+  }
+  void TearDown() override {
+    EXPECT_TRUE(fs::exists(directory_ + "/sibling"));
+    fs::remove_all(directory_);
+  }
+  [[nodiscard]] std::string root() const { return directory_ + "/root"; }
+  std::string directory_;
+};
+
+TEST_F(FakeArchiveParser, ThatKeepsToTheRulesIsUnpacked) {
+  EXPECT_EQ(unpacked(entry(EntryKind::file, "a/b") + data("con") + data("tent") +
+                         entry(EntryKind::symlink, "l", "b") + end(),
+                     root()),
+            "");
+  std::string text;
+  std::getline(std::ifstream(root() + "/a/b"), text);
+  EXPECT_EQ(text, "content");
+}
+
+// SECURITY(archive-names)
+TEST_F(FakeArchiveParser, NamesAreWhatTheyAreLookedAtAs) {
+  using namespace std::string_literals;
+  for (const std::string& name : {"..\0x"s, "a/..\0x"s, "a\0"s})
+    for (const EntryKind kind : {EntryKind::file, EntryKind::directory, EntryKind::symlink}) {
+      EXPECT_NE(unpacked(entry(kind, name, "x") + end(), root()), "") << name;
+      EXPECT_NE(unpacked(entry(kind, "link", name) + end(), root()), "") << name;
+    }
+}
+
+TEST_F(FakeArchiveParser, TellsNothingButEntriesAndTheirData) {
+  const ArchiveEntryHeader longer{.path_size = 9, .link_size = UINT32_MAX};
+  const std::vector<std::pair<const char*, std::string>> rows{
+      {"no data at all, for ever", entry(EntryKind::file, "a") + data("") + end()},
+      {"data of a link", entry(EntryKind::symlink, "a", "b") + data("x") + end()},
+      {"data of nothing", data("x") + end()},
+      {"more data than may be", entry(EntryKind::file, "a") + data(std::string(65537, 'x'))},
+      {"an entry without its header", message(ArchiveMessageKind::entry, "short")},
+      {"texts longer than the message", message(ArchiveMessageKind::entry, bytes_of(longer))},
+      {"an unknown kind", message(ArchiveMessageKind{7}, "")},
+      {"an unknown kind of entry", entry(EntryKind{77}, "a")},
+      {"an end with something in it", message(ArchiveMessageKind::end, "x")},
+      {"no end", entry(EntryKind::file, "a") + data("x")},
+      {"half a message", entry(EntryKind::file, "a").substr(0, 5)},
+      {"an error", message(ArchiveMessageKind::error, "said")},
+  };
+  for (const auto& [name, messages] : rows) EXPECT_NE(unpacked(messages, root()), "") << name;
+}
+
+TEST_F(FakeArchiveParser, IsNotListenedToForEver) {
+  const std::string said = unpacked(entry(EntryKind::file, "a"), root(), After::is_silent);
+  EXPECT_NE(said.find("takes too long"), std::string::npos) << said;
+}
+
+TEST_F(FakeArchiveParser, TreesAreNeverRemovedUpwards) {
+  using namespace std::string_literals;
+  const UniqueFd open(::open(root().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (const std::string& name : {".."s, "..\0x"s, "../sibling/"s})
+    EXPECT_FALSE(remove_tree(open.borrow(), name)) << name;
+  fs::create_directories(root() + "/a/b");
+  EXPECT_TRUE(remove_tree(open.borrow(), "a"));
+  EXPECT_FALSE(fs::exists(root() + "/a"));
 }
 
 }  // namespace
