@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/scope_exit.hpp"
+#include "base/text.hpp"
 #include "base/time_text.hpp"
 #include "ioctl_uapi/overlay_layers.hpp"
 #include "runsc-like/cli/image_options.hpp"
@@ -39,6 +40,7 @@ constexpr OciUsage kUsage{
 struct Base {
   std::vector<std::string> layers;  // of the store; empty: everything is taken
   ImageConfig config;
+  Owners owners = Owners::several;
 };
 
 Result<ImageConfig> config_of_container(const std::string& id) {
@@ -54,6 +56,7 @@ Result<Base> find_base(const ImageStore& store, const oci::ContainerState& state
     YETT_TRY(base.config, config_of_container(state.id));
     return base;
   }
+  base.owners = Owners::one_user;
   base.config.command = state.sandbox->command;
   for (const StoredImage& image : store.list()) {
     if (store.layer_paths(image) != state.sandbox->layers) continue;
@@ -86,7 +89,7 @@ Result<WrittenLayer> copy_changes(const std::string& id, const Base& base, const
                                              .mount_points = view.mount_points}));
   const UniqueFd directory(::open(into.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.valid()) return fail(errno_error("open", into));
-  return write_layer(view.after.borrow(), changes, directory.borrow(), bounds);
+  return write_layer(view.after.borrow(), changes, base.owners, directory.borrow(), bounds);
 }
 
 Result<StoredImage> make_image(const ImageStore& store, const ListedSandbox& sandbox, Base base,
@@ -115,6 +118,12 @@ Result<StoredImage> make_image(const ImageStore& store, const ListedSandbox& san
   for (const std::string& each : image.layers) image.bytes += store.layer_bytes(each);
   YETT_TRY(image.name, parse_image_name(given.words()[1]));
   YETT_CHECK(store.add_name(image));
+  if (!layer.opened.empty())
+    std::fprintf(stderr,
+                 "yett: commit: %zu files that only the sandbox's user could read are for whoever "
+                 "runs the image: %s%s\n",
+                 layer.opened.size(), escape_for_terminal(layer.opened.front()).c_str(),
+                 layer.opened.size() > 1 ? " and more" : "");
   if (layer.unpacked.left_out > 0)
     std::fprintf(stderr, "yett: commit: %llu devices, pipes or sockets were left out\n",
                  static_cast<unsigned long long>(layer.unpacked.left_out));

@@ -19,17 +19,10 @@ namespace {
 constexpr mode_t kKeptMode = 01777;
 constexpr const char* kOperation = "commit";
 
-// Others may what the owner may, unless it is root's, as everything of an image is.
-mode_t kept_mode(const struct stat& status) {
-  mode_t mode = status.st_mode & kKeptMode;
-  if (status.st_uid != 0) mode |= (mode & S_IRWXU) >> 6U;
-  return mode;
-}
-
 class LayerWriter {
  public:
-  LayerWriter(BorrowedFd root, BorrowedFd into, UnpackBounds& bounds)
-      : root_(root), into_(into), bounds_(bounds) {}
+  LayerWriter(BorrowedFd root, Owners owners, BorrowedFd into, UnpackBounds& bounds)
+      : root_(root), owners_(owners), into_(into), bounds_(bounds) {}
 
   Status take(const TreeChange& change) {
     const std::string path = change.path.substr(1);
@@ -61,6 +54,14 @@ class LayerWriter {
     UniqueFd parent;
     std::string name;
   };
+
+  // SECURITY(commit-private): others may what the owner may, unless it is root's, as everything of
+  // an image is, or one of several users'.
+  [[nodiscard]] mode_t kept_mode(const struct stat& status) const {
+    mode_t mode = status.st_mode & kKeptMode;
+    if (status.st_uid != 0 && owners_ == Owners::one_user) mode |= (mode & S_IRWXU) >> 6U;
+    return mode;
+  }
 
   // A directory comes before what is in it; one that was none when it was looked at has nothing.
   Result<Place> find_place(const std::string& path) const {
@@ -127,6 +128,9 @@ class LayerWriter {
     YETT_CHECK(copy_bytes(from, to, path));
     if (::fchmod(to.get(), kept_mode(status)) != 0)
       return fail(errno_error("chmod", escape_for_terminal(path)));
+    const bool was_closed = (status.st_mode & S_IRWXO) == 0;
+    if (was_closed && kept_mode(status) != (status.st_mode & kKeptMode))
+      written_.opened.push_back("/" + path);
     const std::array<struct timespec, 2> times{status.st_mtim, status.st_mtim};
     ::futimens(to.get(), times.data());
     return {};
@@ -134,24 +138,24 @@ class LayerWriter {
 
   Status copy_bytes(const UniqueFd& from, const UniqueFd& to, const std::string& path) {
     std::array<char, 65536> bytes;
-    std::uint64_t size = 0;
+    Digest content;
     for (;;) {
       const ssize_t got = ::read(from.get(), bytes.data(), bytes.size());
       if (got < 0) return fail(errno_error("read", escape_for_terminal(path)));
       if (got == 0) break;
       const auto count = static_cast<std::uint64_t>(got);
       YETT_CHECK(take_bytes(bounds_, count, kOperation));
-      size += count;
-      digest_.add({bytes.data(), static_cast<std::size_t>(got)});
+      written_.unpacked.bytes += count;
+      content.add({bytes.data(), static_cast<std::size_t>(got)});
       if (::write(to.get(), bytes.data(), static_cast<std::size_t>(got)) != got)
         return fail(errno_error("write", escape_for_terminal(path)));
     }
-    digest_.add_text(std::to_string(size));
-    written_.unpacked.bytes += size;
+    digest_.add_text(content.take());
     return {};
   }
 
   BorrowedFd root_;
+  Owners owners_;
   BorrowedFd into_;
   UnpackBounds& bounds_;
   Digest digest_;
@@ -161,8 +165,8 @@ class LayerWriter {
 }  // namespace
 
 Result<WrittenLayer> write_layer(BorrowedFd root, const std::vector<TreeChange>& changes,
-                                 BorrowedFd into, UnpackBounds& bounds) {
-  LayerWriter writer(root, into, bounds);
+                                 Owners owners, BorrowedFd into, UnpackBounds& bounds) {
+  LayerWriter writer(root, owners, into, bounds);
   for (const TreeChange& change : changes) YETT_CHECK(writer.take(change));
   return writer.finish();
 }

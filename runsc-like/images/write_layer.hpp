@@ -11,18 +11,24 @@
 
 namespace yett {
 
+// Whose files they are. An image keeps no owners, and the host id of a sandbox's user is another
+// each time: what was one user's is for everybody what it was for its owner. What several users
+// kept from one another stays closed.
+enum class Owners { one_user, several };
+
 struct WrittenLayer {
   std::string digest;  // of all that is in it
   Unpacked unpacked;
+  // Files that were their owner's alone and now are for whoever is the image's user.
+  std::vector<std::string> opened;
 };
 
-// `into` is an empty directory. As with imported layers, owners, set-id bits and devices are not
-// kept. What belonged to another than root is for everybody what it was for its owner:
-// within a sandbox there is one user, and its host id is another each time. What vanishes while it
-// is copied is left out. Errors: more than the bounds.
+// `into` is an empty directory. As with imported layers, set-id bits and devices are not kept. What
+// vanishes while it is copied is left out. Errors: more than the bounds.
 // SECURITY(commit-beneath): nothing outside the root is read, whatever its links say.
 [[nodiscard]] Result<WrittenLayer> write_layer(BorrowedFd root,
                                                const std::vector<TreeChange>& changes,
-                                               BorrowedFd into, UnpackBounds& bounds);
+                                               Owners owners, BorrowedFd into,
+                                               UnpackBounds& bounds);
 
 }  // namespace yett
