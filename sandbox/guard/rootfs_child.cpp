@@ -57,8 +57,10 @@ int bound_copy(const Work& work, int directory, const char* path) {
   if (mount < 0) return mount;
   int result = sys_mount_setattr(mount, mount_attributes(*work.entry), 0, subtree);
   // Filesystems that cannot be idmapped keep their owners: narrower access, never wider.
-  if (result >= 0 && work.id_map >= 0)
-    result = sys_mount_idmap(mount, work.id_map) == -EINVAL ? 0 : result;
+  if (result >= 0 && work.id_map >= 0) {
+    const int mapped = sys_mount_idmap(mount, work.id_map);
+    result = mapped == -EINVAL ? 0 : mapped;
+  }
   if (result >= 0) return mount;
   ::close(mount);
   return result;

@@ -2,6 +2,7 @@
 // ones that change while the mounts are made. Nothing is mounted on, made in or read from the host.
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -14,6 +15,7 @@
 #include "base/scope_exit.hpp"
 #include "base/unique_fd.hpp"
 #include "ioctl_uapi/mount_api.hpp"
+#include "sandbox/launch/id_maps.hpp"
 #include "tests/adversarial/host_unchanged.hpp"
 #include "tests/adversarial/layers.hpp"
 #include "tests/support/pace.hpp"
@@ -185,6 +187,39 @@ TEST_F(Images, AFileOfTheImageStaysTheSameForASibling) {
   EXPECT_EQ(natively.at("splice_and_write"), "ok");
   EXPECT_EQ(natively.at("write_it"), "ok");
   EXPECT_EQ(sibling_reads().out.find("as it was"), std::string::npos);
+}
+
+// In a mount namespace of the caller's own, `directory` is one whose owners are mapped already, as
+// container engines make them: a second map cannot be had.
+void map_owners_of(const std::string& directory) {
+  const auto any = make_mapped_namespace({{.inside = 0, .outside = 70'000, .count = 1}},
+                                         {{.inside = 0, .outside = 70'000, .count = 1}});
+  if (!any || ::unshare(CLONE_NEWNS) != 0 ||
+      ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    ::_exit(121);
+  const int mount = sys_open_tree_clone(AT_FDCWD, directory.c_str(), Subtree::only_this_mount);
+  if (mount < 0 || sys_mount_idmap(mount, any->get()) != 0) ::_exit(122);
+  const UniqueFd place(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (sys_move_mount(mount, place.get(), "") < 0) ::_exit(123);
+}
+
+// A plan says that a volume's owner is the sandbox's user. Where this cannot be, nothing runs.
+TEST_F(Images, OwnersThatCannotBeMappedAreAnError) {
+  const std::string lent = work() + "/lent";
+  fs::create_directory(lent);
+  const LaunchOf start{.command = {"true"}, .volumes = {{.source = lent, .target = "/lent"}}};
+  const auto map_the_volume = [](SandboxPlan& plan) {
+    for (MountEntry& entry : plan.mounts) entry.map_owner = entry.target == "/lent";
+  };
+  const RunResult twin = run_without({.from_plan = map_the_volume, .calls = {}}, start);
+  EXPECT_EQ(twin.exit_status, 0) << twin.text();
+  const auto mapped_already = [&](SandboxPlan& plan) {
+    map_the_volume(plan);
+    map_owners_of(lent);
+  };
+  const RunResult refused = run_without({.from_plan = mapped_already, .calls = {}}, start);
+  EXPECT_NE(refused.exit_status, 0) << refused.text();
+  EXPECT_NE(refused.err.find("not permitted"), std::string::npos) << refused.text();
 }
 
 // SECURITY(overlay-xattr): an image that carries overlay's own attributes, which would show a
