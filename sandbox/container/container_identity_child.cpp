@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -16,13 +18,29 @@
 
 namespace yett {
 
+namespace {
+
+// SECURITY(container-label-file): of the kernel's own /proc. In a mount namespace that was joined
+// it may be anything, which would take the label and keep it to itself. -1: it is not.
+int open_in_proc(const char* path) {
+  const int file = ::open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  struct statfs filesystem{};
+  if (file < 0 || (::fstatfs(file, &filesystem) == 0 && filesystem.f_type == PROC_SUPER_MAGIC))
+    return file;
+  ::close(file);
+  errno = EPERM;
+  return -1;
+}
+
+}  // namespace
+
 // Several label systems may share the older file; AppArmor has one of its own where that is so.
 int open_label_file(const ContainerProcess& process) {
   if (!process.apparmor_profile.empty()) {
-    const int own = ::open("/proc/self/attr/apparmor/exec", O_WRONLY | O_CLOEXEC);
+    const int own = open_in_proc("/proc/self/attr/apparmor/exec");
     if (own >= 0) return own;
   }
-  return ::open("/proc/self/attr/exec", O_WRONLY | O_CLOEXEC);
+  return open_in_proc("/proc/self/attr/exec");
 }
 
 }  // namespace yett
