@@ -308,6 +308,11 @@ def case_seccomp_agent_without_a_path_is_an_error(box):
         refused(box, lambda config: config["linux"].update(seccomp={
             "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/nobody",
             "syscalls": [{"names": ["sendmsg"], "action": "SCMP_ACT_NOTIFY"}]}), "sendmsg")
+        for allowed in ([], ["read", "write"]):
+            refused(box, lambda config: config["linux"].update(seccomp={
+                "defaultAction": "SCMP_ACT_NOTIFY", "listenerPath": "/nobody",
+                "syscalls": [{"names": allowed, "action": "SCMP_ACT_ALLOW"}] if allowed else []}),
+                "/linux/seccomp/defaultAction", "cannot be the default")
     # A path alone is ignored.
     done = box.once("echo ran", lambda config: config["linux"].update(seccomp={
         "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/nobody"}))
