@@ -228,7 +228,8 @@ def main():
     out = pathlib.Path(sys.argv[1])
     os.makedirs(out, exist_ok=True)
     groups = {"good": make_good, "layered": make_layered, "hostile": make_hostile, "linked": make_linked,
-              "deep": make_deep, "costly": make_costly, "rewritten": make_rewritten, "broken": make_broken}
+              "deep": make_deep, "costly": make_costly, "rewritten": make_rewritten, "broken": make_broken,
+              "none": lambda out: None}
     for name in sys.argv[2:] or groups:
         groups[name](out)
 
