@@ -35,6 +35,19 @@ std::string fold_key(const AuditRecord& record) {
                      record.rule, record.error, static_cast<int>(record.verdict));
 }
 
+// Object, arguments and stack are as long as the program likes; without them a record still tells
+// what was refused, and why.
+std::string line_to_keep(AuditRecord record) {
+  std::string line = to_json(record);
+  if (line.size() <= AuditSink::kMaxKeptLine) return line;
+  record.arguments.clear();
+  record.stack.clear();
+  constexpr std::size_t kMostOfText = 256;  // escaped, six bytes each
+  for (std::string* text : {&record.object, &record.resolved, &record.mend, &record.rule})
+    if (text->size() > kMostOfText) *text = text->substr(0, kMostOfText) + "...";
+  return to_json(record);
+}
+
 }  // namespace
 
 Result<UniqueFd> open_audit_file(const std::string& path) {
@@ -81,16 +94,26 @@ void AuditSink::record(AuditRecord record, std::uint64_t token) {
   name_and_keep(fold);
 }
 
-// Alike refusals of later seconds are told again, and are the same one: they keep its number.
 void AuditSink::name_and_keep(Fold& fold) {
+  if (is_refusal(fold.record)) name_refusal(fold);
+  if (file_.valid()) write_line(to_json(fold.record), fold.record.repeated);
+}
+
+// Alike refusals of later seconds are told again, and are the same one: they keep its number. What
+// is not kept has none. SECURITY(kept-refusals): how much one run keeps is bounded, so that no
+// program drives what others were refused out of the store.
+void AuditSink::name_refusal(Fold& fold) {
   const auto [number, fresh] = numbers_.try_emplace(fold_key(fold.record), numbers_.size() + 1);
-  if (numbers_.size() > kMaxKept)
-    numbers_.erase(number);
-  else
-    fold.record.id = fmt::format("{}.{}", fold.record.sandbox, number->second);
-  const std::string line = to_json(fold.record);
-  if (fresh && !fold.record.id.empty()) kept_.push_back(line);
-  if (file_.valid()) write_line(line, fold.record.repeated);
+  fold.record.id = fmt::format("{}.{}", fold.record.sandbox, number->second);
+  if (!fresh) return;
+  std::string line = line_to_keep(fold.record);
+  if (numbers_.size() <= kMaxKept && kept_bytes_ + line.size() <= kMaxKeptBytes) {
+    kept_bytes_ += line.size();
+    kept_.push_back(std::move(line));
+    return;
+  }
+  numbers_.erase(number);
+  fold.record.id.clear();
 }
 
 bool AuditSink::repeat(std::uint64_t token) {

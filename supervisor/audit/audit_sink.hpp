@@ -45,6 +45,8 @@ class AuditSink {
 
   // Refusals that have an id; those beyond are counted and written without one.
   static constexpr std::size_t kMaxKept = 256;
+  static constexpr std::size_t kMaxKeptLine = 4096;
+  static constexpr std::size_t kMaxKeptBytes = 64UL * 1024;
 
   // No file: counts only.
   AuditSink() = default;
@@ -81,6 +83,7 @@ class AuditSink {
   };
 
   void name_and_keep(Fold& fold);
+  void name_refusal(Fold& fold);
   void flush_locked();
   void begin_second_when_due();
   Fold& fold_for(const AuditRecord& record, bool& first);
@@ -93,6 +96,7 @@ class AuditSink {
   std::map<std::string, RefusalCount> refusals_;
   std::string policy_;
   std::vector<std::string> kept_;
+  std::size_t kept_bytes_ = 0;
   std::map<std::string, std::uint64_t> numbers_;  // by fold key
   std::map<std::string, Fold> folds_;             // of this second
   std::map<std::uint64_t, Fold*> by_token_;       // into folds_

@@ -138,6 +138,41 @@ TEST(AuditSink, BoundsDistinctLines) {
   EXPECT_THAT(log.lines(), testing::Contains(HasSubstr("(many others)")));
 }
 
+std::size_t size_of(const std::vector<std::string>& lines) {
+  std::size_t size = 0;
+  for (const std::string& line : lines) size += line.size();
+  return size;
+}
+
+// SECURITY(kept-refusals): what a program says of itself, and as long as it likes, is not kept
+// beside other sandboxes' refusals.
+TEST(AuditSink, KeepsRefusalsAndNothingElse) {
+  AuditSink sink;
+  AuditRecord words = make_record(std::string(3000, '\x01'));
+  words.verdict = VerdictKind::allow;
+  sink.record(words);
+  EXPECT_TRUE(sink.kept().empty());
+  sink.record(make_record("short"));
+  ASSERT_EQ(sink.kept().size(), 1U);
+  EXPECT_THAT(sink.kept()[0], HasSubstr(R"("object":"short")"));
+  EXPECT_THAT(sink.kept()[0], HasSubstr(R"("id":"box.1")"));
+}
+
+TEST(AuditSink, BoundsWhatIsKept) {
+  AuditSink sink;
+  AuditRecord longest = make_record(std::string(3000, '\x01'));
+  longest.arguments = std::string(9000, 'a');
+  longest.stack.assign(1000, "libc.so.6+0x1234");
+  sink.record(longest);
+  ASSERT_EQ(sink.kept().size(), 1U);
+  EXPECT_LE(sink.kept()[0].size(), AuditSink::kMaxKeptLine);
+  EXPECT_THAT(sink.kept()[0], HasSubstr("..."));
+  for (int i = 0; i < 250; ++i)
+    sink.record(make_record(std::to_string(i) + std::string(3000, 'x')));
+  EXPECT_LE(size_of(sink.kept()), AuditSink::kMaxKeptBytes);
+  EXPECT_GT(size_of(sink.kept()), AuditSink::kMaxKeptBytes / 2);
+}
+
 TEST(AuditSink, CountsWhatAFullDiskLost) {
   AuditSink sink(UniqueFd(::open("/dev/full", O_WRONLY | O_CLOEXEC)));
   EXPECT_FALSE(sink.write_header({}).has_value());
