@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,6 +40,14 @@ UniqueFd open_base(const PendingNotification& pending, int directory) {
   return open_of_target(pending, entry.data(), O_PATH);
 }
 
+// SECURITY(mounts-of-its-own): whatever was planned, nothing is mounted on the host.
+bool is_own_namespace(const UniqueFd& mounts) {
+  struct stat theirs{};
+  struct stat ours{};
+  return ::fstat(mounts.get(), &theirs) == 0 && ::stat("/proc/self/ns/mnt", &ours) == 0 &&
+         (theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev);
+}
+
 long left_ms(const timespec& began) {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -69,11 +78,12 @@ Result<TargetPlace> open_target_place(const PendingNotification& pending, int di
   if (pending.thread_id() == 0) return fail(errno_error(EPERM, "open target's place"));
   TargetPlace place{.mounts = open_of_target(pending, "ns/mnt", O_RDONLY),
                     .root = open_of_target(pending, "root", O_PATH | O_DIRECTORY),
-                    .base = open_base(pending, directory)};
+                    .base = open_base(pending, directory),
+                    .file = {}};
   // SECURITY(copy-once): valid now means that the thread id meant our thread all along.
   if (!pending.still_valid())
     return fail(Error{.kind = ErrorKind::target_gone, .operation = "open target's place"});
-  if (!place.mounts.valid() || !place.root.valid())
+  if (!is_own_namespace(place.mounts) || !place.root.valid())
     return fail(errno_error(EIO, "open target's place"));
   if (!place.base.valid()) return fail(errno_error(EBADF, "open target's place"));
   return place;
@@ -103,13 +113,27 @@ Result<std::string> copy_target_string(const PendingNotification& pending, std::
   return fail(errno_error(ENAMETOOLONG, "copy target's string"));
 }
 
+std::size_t count_mounts(const PendingNotification& pending) {
+  const UniqueFd file = open_of_target(pending, "mountinfo", O_RDONLY);
+  std::array<char, kPage> piece;
+  std::size_t lines = 0;
+  while (file.valid()) {
+    const ssize_t size = ::read(file.get(), piece.data(), piece.size());
+    if (size <= 0) return size < 0 ? kMostMounts : lines;
+    lines += static_cast<std::size_t>(std::count(piece.data(), piece.data() + size, '\n'));
+  }
+  return kMostMounts;
+}
+
 int run_in_target(const TargetPlace& place, const IdentityPlan& identity, TargetTask task,
                   const void* given) {
   const TargetStand stand{.mounts = place.mounts.get(),
                           .root = place.root.get(),
                           .base = place.base.get(),
+                          .file = place.file.get(),
                           .uid = identity.host_uid,
-                          .gid = identity.host_gid};
+                          .gid = identity.host_gid,
+                          .parent = ::getpid()};
   auto forked = fork_with_namespaces(0);
   if (!forked) return EIO;
   if (forked->pid == 0) run_target_task_child(stand, task, given);

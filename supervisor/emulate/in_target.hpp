@@ -22,10 +22,12 @@ struct TargetPlace {
   UniqueFd mounts;  // its mount namespace
   UniqueFd root;
   UniqueFd base;  // where a relative path begins: its working directory or a descriptor of its own
+  UniqueFd file;  // that a task works on, where it is given by a descriptor
 };
 
 // `directory`: the low 32 bits of a dirfd argument; AT_FDCWD is the working directory. Errors:
-// sys_errno as the target's call would give it (EBADF); target_gone when it left.
+// sys_errno as the target's call would give it (EBADF); EIO where it has no mount namespace of its
+// own; target_gone when it left.
 [[nodiscard]] Result<TargetPlace> open_target_place(const PendingNotification& pending,
                                                     int directory);
 
@@ -36,14 +38,22 @@ struct TargetPlace {
 [[nodiscard]] Result<std::string> copy_target_string(const PendingNotification& pending,
                                                      std::uint64_t address);
 
+// Mounts of the sandbox's, at most: each is memory of the kernel's and not of the sandbox's limit.
+// A bind copies what is mounted below it, so it can double the count.
+inline constexpr std::size_t kMostMounts = 256;
+// How many the target's root shows now; kMostMounts where that cannot be read.
+[[nodiscard]] std::size_t count_mounts(const PendingNotification& pending);
+
 // What the child works with.
 struct TargetStand {
   int mounts = -1;
   int root = -1;
   int base = -1;
+  int file = -1;
   int own_files = -1;  // /proc/self/fd of the child, which the target's /proc has not
   uid_t uid = 0;
   gid_t gid = 0;
+  pid_t parent = 0;  // whose death ends the child
 };
 
 // Runs in the child, after the stand is taken.

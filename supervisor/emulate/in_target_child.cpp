@@ -7,16 +7,41 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "ioctl_uapi/mount_api.hpp"
 #include "supervisor/emulate/in_target.hpp"
 
 namespace yett {
 namespace {
 
-ChildResult take_stand(TargetStand& stand) {
-  stand.own_files = ::open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+// SECURITY(helper-holds-nothing): a listener or a fanotify group that outlived the supervisor here
+// would leave the sandbox's calls hanging.
+void close_others(const TargetStand& stand) {
+  int kept[] = {stand.mounts, stand.root, stand.base, stand.file};
+  std::ranges::sort(kept);
+  unsigned from = 3;
+  for (const int fd : kept) {
+    if (fd < 3) continue;
+    const auto number = static_cast<unsigned>(fd);
+    if (number > from) ::syscall(SYS_close_range, from, number - 1, 0);
+    from = number + 1;
+  }
+  ::syscall(SYS_close_range, from, ~0U, 0);
+}
+
+// SECURITY(helper-dies): as the supervisor does. To be done after each change of ids, which undoes
+// both.
+ChildResult die_with(pid_t parent) {
   YETT_STEP(from_libc(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)));
   YETT_STEP(from_libc(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)));
+  return ::getppid() == parent ? kDone : EIO;
+}
+
+ChildResult take_stand(TargetStand& stand) {
+  close_others(stand);
+  stand.own_files = ::open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  YETT_STEP(die_with(stand.parent));
   YETT_STEP(from_libc(::setns(stand.mounts, CLONE_NEWNS)));
   // The namespace's root is not always the target's: it may have changed its own.
   YETT_STEP(from_libc(::fchdir(stand.root)));
@@ -27,7 +52,7 @@ ChildResult take_stand(TargetStand& stand) {
   ::syscall(SYS_setfsgid, stand.gid);
   ::syscall(SYS_setfsuid, stand.uid);
   const bool taken = static_cast<uid_t>(::syscall(SYS_setfsuid, -1)) == stand.uid;
-  return taken ? kDone : EPERM;
+  return taken ? die_with(stand.parent) : EPERM;
 }
 
 }  // namespace

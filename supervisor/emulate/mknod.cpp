@@ -1,7 +1,8 @@
 // mknod(2) of the devices that every program may have anyway. Safe because no node is made: an
 // empty file is, with the target's own rights, and the sandbox's node from /dev is bound on it.
 // That node is recognised by its number on the very descriptor that is bound, so the target gets
-// at that place what it already has at another. Numbers are registers; the path is copied once.
+// at that place what it already has at another. Numbers are registers; the path is copied once. The
+// count of mounts is bounded, as mount(2)'s is.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -32,6 +33,7 @@ int make_node(const PendingNotification& pending, const SandboxPlan& plan, int d
     return number == ::makedev(each.major, each.minor);
   });
   if ((mode & S_IFMT) != S_IFCHR || device == std::end(kDevices)) return EPERM;
+  if (count_mounts(pending) >= kMostMounts) return ENOSPC;  // SECURITY(mount-count)
   const auto path = copy_target_string(pending, address);
   if (!path) return errno_of_copy(path.error());
   const auto place = open_target_place(pending, path->starts_with('/') ? AT_FDCWD : directory);

@@ -7,12 +7,9 @@
 // paths and options are copied once. The count of mounts is bounded, for each is kernel memory.
 #include <fcntl.h>
 #include <sys/mount.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <optional>
 #include <string_view>
 
@@ -26,9 +23,6 @@
 namespace yett {
 namespace {
 
-// A bind copies what is mounted below it, so it can double the count.
-constexpr std::size_t kMostMounts = 256;
-
 constexpr unsigned long kRights = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
 constexpr unsigned long kIgnored =
     MS_SILENT | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME | MS_LAZYTIME | MS_REC;
@@ -41,20 +35,6 @@ std::uint64_t attributes_of(unsigned long flags) {
   if ((flags & MS_NODEV) != 0) attributes |= mount_flags::kNoDev;
   if ((flags & MS_NOEXEC) != 0) attributes |= mount_flags::kNoExec;
   return attributes;
-}
-
-std::size_t count_mounts(const PendingNotification& pending) {
-  std::array<char, 48> path{};
-  std::snprintf(path.data(), path.size(), "/proc/%u/mountinfo", pending.thread_id());
-  const UniqueFd file(::open(path.data(), O_RDONLY | O_CLOEXEC));
-  std::array<char, 4096> piece;
-  std::size_t lines = 0;
-  while (file.valid()) {
-    const ssize_t size = ::read(file.get(), piece.data(), piece.size());
-    if (size <= 0) return size < 0 ? kMostMounts : lines;
-    lines += static_cast<std::size_t>(std::count(piece.data(), piece.data() + size, '\n'));
-  }
-  return kMostMounts;
 }
 
 std::optional<std::uint32_t> parse_octal(std::string_view text) {
@@ -176,6 +156,7 @@ int emulate_mount(const PendingNotification& pending, const SandboxPlan& plan) {
   if (bind) task.kind = remount ? MountTaskKind::restrict_mount : MountTaskKind::bind;
   if (!bind)
     if (const int error = describe_fresh(plan, flags, strings, task); error != 0) return error;
+  // SECURITY(mount-count)
   if (count_mounts(pending) >= kMostMounts) return ENOSPC;
   const auto place = open_target_place(pending, AT_FDCWD);
   if (!place) return errno_of_copy(place.error());

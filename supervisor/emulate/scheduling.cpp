@@ -32,11 +32,13 @@ std::optional<pid_t> own_thread(const PendingNotification& pending, std::int32_t
   return find_thread(pending, inner);
 }
 
-// SECURITY(own-threads): checked again after the number was found, so that it was not reused.
+// SECURITY(own-threads): checked again after the number was found, so that it was not reused: while
+// the caller waits its number is its own, and the other is still that of a thread beside it.
 template <typename Change>
 int change(const PendingNotification& pending, std::int32_t inner, Change how) {
   const auto thread = own_thread(pending, inner);
   if (!pending.still_valid() || !thread) return inner < 0 ? EINVAL : EPERM;
+  if (inner != 0 && !is_thread(pending, *thread, inner)) return EPERM;
   return how(*thread) == 0 ? 0 : errno;
 }
 

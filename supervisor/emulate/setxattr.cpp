@@ -2,7 +2,8 @@
 // a name that the kernel or a tool of the host would trust is never set: trusted.X and security.X
 // are kept as user.yett.trusted.X and user.yett.security.X, with the target's own rights on the
 // file, so that unpacking an archive succeeds and its attributes can still be found. Other names
-// are set as they are, with the same rights. Name, value and path are copied once.
+// are set as they are, with the same rights; but none of system.X, whose ids (of an ACL) the kernel
+// would take for the host's. Name, value and path are copied once.
 #include <fcntl.h>
 #include <linux/limits.h>
 #include <sys/syscall.h>
@@ -41,12 +42,12 @@ int set_by_path(const PendingNotification& pending, const SandboxPlan& plan, Att
 
 // The descriptor's own file, whatever its name is now.
 int set_by_descriptor(const PendingNotification& pending, const SandboxPlan& plan,
-                      AttributeTask task) {
-  const auto place = open_target_place(pending, AT_FDCWD);
+                      const AttributeTask& task) {
+  auto place = open_target_place(pending, AT_FDCWD);
   if (!place) return errno_of_copy(place.error());
-  const auto file = open_target_file(pending, static_cast<int>(pending.data().args[0]));
+  auto file = open_target_file(pending, static_cast<int>(pending.data().args[0]));
   if (!file) return errno_of_copy(file.error());
-  task.file = file->get();
+  place->file = std::move(*file);
   return run_in_target(*place, plan.identity, set_attribute_child, &task);
 }
 
@@ -56,6 +57,7 @@ int emulate_setxattr(const PendingNotification& pending, const SandboxPlan& plan
   const auto& arguments = pending.data().args;
   const auto name = copy_name(pending, arguments[1]);
   if (!name) return errno_of_copy(name.error());
+  if (name->starts_with("system.")) return EOPNOTSUPP;
   const auto size = static_cast<std::size_t>(arguments[3]);
   if (size > XATTR_SIZE_MAX) return E2BIG;
   std::vector<std::byte> value(size);

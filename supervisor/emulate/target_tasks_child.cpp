@@ -101,18 +101,28 @@ ChildResult mount_task_child(const TargetStand& stand, const void* mount_task) {
   return EPERM;
 }
 
-// The child stands in the target's root, so a path is what it is for the target.
+ChildResult see_directory_child(const TargetStand& stand, const void* sight_task) {
+  const auto& task = *static_cast<const SightTask*>(sight_task);
+  const ChildFd seen(sys_open_plain_in_root(stand.root, task.path));
+  if (seen.fd < 0) return from_kernel(seen.fd);
+  YETT_STEP(from_libc(::fchdir(seen.fd)));
+  struct stat status{};
+  YETT_STEP(from_libc(::fstat(seen.fd, &status)));
+  return status.st_dev == task.device && status.st_ino == task.inode ? kDone : EACCES;
+}
+
+// Through the descriptor's link in the child's own /proc, which follows nothing further.
 ChildResult set_attribute_child(const TargetStand& stand, const void* attribute_task) {
   const auto& task = *static_cast<const AttributeTask*>(attribute_task);
-  if (task.file >= 0) {
-    char number[24];
-    YETT_STEP(from_libc(::fchdir(stand.own_files)));
-    const char* name = decimal(number, sizeof number, static_cast<std::uint64_t>(task.file));
-    return from_libc(::setxattr(name, task.name, task.value, task.size, task.flags));
-  }
-  return from_libc(task.follow
-                       ? ::setxattr(task.path, task.name, task.value, task.size, task.flags)
-                       : ::lsetxattr(task.path, task.name, task.value, task.size, task.flags));
+  const ChildFd found(
+      task.path == nullptr
+          ? ::fcntl(stand.file, F_DUPFD_CLOEXEC, 0)
+          : open_as_target_child(task.path, task.follow ? O_PATH : O_PATH | O_NOFOLLOW));
+  if (found.fd < 0) return task.path == nullptr ? errno : from_kernel(found.fd);
+  char number[24];
+  YETT_STEP(from_libc(::fchdir(stand.own_files)));
+  const char* name = decimal(number, sizeof number, static_cast<std::uint64_t>(found.fd));
+  return from_libc(::setxattr(name, task.name, task.value, task.size, task.flags));
 }
 
 }  // namespace yett

@@ -28,9 +28,17 @@ struct MountTask {
 };
 [[nodiscard]] ChildResult mount_task_child(const TargetStand& stand, const void* mount_task);
 
+// EACCES unless the target reaches this very directory at `path`, through no link, and may enter
+// it.
+struct SightTask {
+  const char* path = nullptr;  // absolute
+  dev_t device = 0;
+  ino_t inode = 0;
+};
+[[nodiscard]] ChildResult see_directory_child(const TargetStand& stand, const void* sight_task);
+
 struct AttributeTask {
-  const char* path = nullptr;
-  int file = -1;  // instead of a path
+  const char* path = nullptr;  // null: the stand's file
   bool follow = true;
   const char* name = nullptr;
   const void* value = nullptr;

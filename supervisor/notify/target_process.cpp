@@ -61,6 +61,12 @@ std::optional<InnerIds> read_inner_ids(const PendingNotification& pending) {
   return InnerIds{.process = *process, .thread = *thread};
 }
 
+bool is_thread(const PendingNotification& pending, std::int32_t thread, std::int32_t inner) {
+  std::array<char, 48> name{};
+  std::snprintf(name.data(), name.size(), "task/%d/status", thread);
+  return last_number(read_proc_file(pending, name.data()), "\nNSpid:") == inner;
+}
+
 std::optional<std::int32_t> find_thread(const PendingNotification& pending, std::int32_t inner) {
   constexpr int kMostThreads = 65536;
   std::array<char, 48> text{};
@@ -71,9 +77,7 @@ std::optional<std::int32_t> find_thread(const PendingNotification& pending, std:
     const dirent* entry = ::readdir(threads.get());
     if (entry == nullptr) break;
     const auto thread = static_cast<std::int32_t>(std::strtol(entry->d_name, nullptr, 10));
-    std::snprintf(text.data(), text.size(), "task/%d/status", thread);
-    if (thread > 0 && last_number(read_proc_file(pending, text.data()), "\nNSpid:") == inner)
-      return thread;
+    if (thread > 0 && is_thread(pending, thread, inner)) return thread;
   }
   return std::nullopt;
 }

@@ -27,5 +27,8 @@ struct InnerIds {
 // or the target left.
 [[nodiscard]] std::optional<std::int32_t> find_thread(const PendingNotification& pending,
                                                       std::int32_t inner);
+// Is `thread`, by our number, still the one of the caller's process that it calls `inner`?
+[[nodiscard]] bool is_thread(const PendingNotification& pending, std::int32_t thread,
+                             std::int32_t inner);
 
 }  // namespace yett

@@ -74,6 +74,17 @@ TEST_F(EmulatedFiles, NoOtherNodeAndNoOtherPlace) {
             "mknodat EBADF\nmknod ok\n");
 }
 
+// SECURITY(mount-count): each node is a mount, and each mount memory of the kernel's.
+TEST_F(EmulatedFiles, NodesAreMountsAndCountAsSuch) {
+  EXPECT_EQ(
+      python("made = 0; null = os.makedev(1, 3)\n"
+             "while made < 300 and libc.mknod(b'%d' % made, stat.S_IFCHR | 0o666, null) == 0:\n"
+             "  made += 1\n"
+             "print(100 < made < 256, errno.errorcode[ctypes.get_errno()])\n"
+             "print(len(open('/proc/self/mountinfo').readlines()))\n"),
+      "True ENOSPC\n256\n");
+}
+
 TEST_F(EmulatedFiles, MountsOfWhatTheSandboxHas) {
   const char* script =
       "os.mkdir('t'); os.mkdir('b'); os.mkdir('p')\n"
@@ -142,6 +153,25 @@ TEST_F(EmulatedFiles, AttributesAreKeptWhereTheyMeanNothing) {
             "'user.yett.trusted.overlay.opaque']\n");
   EXPECT_TRUE(
       python(script, false).starts_with("setxattr EPERM\nlsetxattr EINVAL\nfsetxattr ok\n"));
+}
+
+// The supervisor's child is no thread of the sandbox's: ids in a value would be the host's, and
+// links of /proc lead where the caller alone may go.
+TEST_F(EmulatedFiles, AttributesAreSetByPlainWaysOnly) {
+  const std::string told = python(
+      "open('f', 'w')\n"
+      "call('setxattr', b'f', b'system.posix_acl_access', b'x' * 28, 28, 0)\n"
+      "call('setxattr', b'/proc/%d/root/tmp/f' % os.getpid(), b'user.x', b'1', 1, 0)\n"
+      "call('setxattr', b'/proc/%d/fd/0' % os.getpid(), b'user.x', b'1', 1, 0)\n"
+      "os.symlink('f', 'l')\n"
+      "call('lsetxattr', b'l', b'user.x', b'1', 1, 0)\n"
+      "call('setxattr', b'l', b'user.y', b'1', 1, 0)\n"
+      "print(os.listxattr('f'))\n");
+  if (told.find("setxattr EOPNOTSUPP\n[") != std::string::npos)
+    GTEST_SKIP() << "this kernel's tmpfs has no user attributes (Linux 6.6)";
+  EXPECT_EQ(told,
+            "setxattr EOPNOTSUPP\nsetxattr ELOOP\nsetxattr ELOOP\nlsetxattr EPERM\nsetxattr ok\n"
+            "['user.y']\n");
 }
 
 // SECURITY(own-threads): process 1 is another one.
