@@ -34,6 +34,7 @@ struct CallWorkers::Shared {
   std::atomic<std::uint64_t> calls{0};
   std::atomic<bool> watched{false};  // the loop looks from time to time
   std::atomic<bool> folded{false};
+  CallBudget budget;
 };
 
 struct CallWorkers::Worker final : SlowCallWatch {
@@ -148,6 +149,8 @@ void CallWorkers::flushed() { shared_->folded = false; }
 Status CallWorkers::start_one(std::optional<PendingNotification> first) {
   auto worker = std::make_shared<Worker>(shared_, listener_, *plan_, usage_, *audit_);
   if (!worker->listener.valid()) return fail(errno_error("duplicate", "listener"));
+  // SECURITY(call-budget): one for all, or each thread that is left behind would bring another.
+  worker->pump.set_budget({shared_, &shared_->budget});
   worker->pump.set_lender(lender_);
   worker->pump.set_manager(manager_);
   if (first) worker->first.emplace((*std::move(first)).through(worker->listener.borrow()));

@@ -158,7 +158,7 @@ void NotificationPump::carry_out(PendingNotification pending, const Snapshot& sn
   if (slow_calls_ == SlowCalls::refuse)
     return answer_with(std::move(pending), snapshot, {.error = EIO});
   if (verdict.emulation == Emulation::sysinfo) sysinfo_.refresh();
-  budget_.wait_for(verdict.emulation);
+  budget_->wait_for(snapshot, verdict.emulation);
   if (verdict.emulation == Emulation::control) control_.refresh();
   if (watch_ != nullptr) watch_->begin(pending);
   const CallAnswer answer = perform(pending, verdict.emulation);

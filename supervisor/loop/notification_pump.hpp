@@ -71,6 +71,8 @@ class NotificationPump {
   void refuse_slow(PendingNotification pending);
   // From now on.
   void set_slow_calls(SlowCalls slow_calls) { slow_calls_ = slow_calls; }
+  // Before the first run. Without one it has one of its own.
+  void set_budget(std::shared_ptr<CallBudget> budget) { budget_ = std::move(budget); }
   // Before the first run. Without one, calls for sockets are refused.
   void set_lender(std::shared_ptr<SocketLender> lender) { lender_ = std::move(lender); }
   // Before the first run. Without one, programs cannot make sandboxes.
@@ -108,7 +110,7 @@ class NotificationPump {
   AuditSink* audit_;
   const SandboxPlan* plan_;
   ReceiveTicker ticker_;
-  CallBudget budget_;
+  std::shared_ptr<CallBudget> budget_ = std::make_shared<CallBudget>();
   std::int64_t last_run_ns_ = 0;
   int quick_calls_ = 0;  // in a row, each soon after the one before
   bool violated_ = false;

@@ -119,7 +119,8 @@ void TruthFiles::serve() {
     if (event->fd < 0) continue;
     const UniqueFd file(event->fd);
     const fanotify_response answer{.fd = event->fd, .response = FAN_ALLOW};
-    if (::write(reads_.get(), &answer, sizeof answer) < 0) return;  // its reader is gone
+    budget_.wait();
+    if (::write(reads_.get(), &answer, sizeof answer) < 0) continue;  // its reader is gone
   }
 }
 

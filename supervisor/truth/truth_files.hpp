@@ -5,11 +5,13 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/result.hpp"
+#include "base/token_bucket.hpp"
 #include "base/unique_fd.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/truth/machine_figures.hpp"
@@ -18,6 +20,11 @@ namespace yett {
 
 class TruthFiles {
  public:
+  // A read costs the supervisor 10 to 20 us, which no limit of the sandbox counts: so many at once,
+  // then one each interval. SECURITY(read-budget)
+  static constexpr int kReadBurst = 1000;
+  static constexpr std::chrono::microseconds kReadInterval{200};
+
   // The tmpfs with its files, all empty. Preconditions: root of the host; only the calling thread
   // makes files meanwhile (it takes the umask away for as long).
   [[nodiscard]] static Result<TruthFiles> make(const SandboxPlan& plan);
@@ -35,7 +42,8 @@ class TruthFiles {
   // Readable: a read waits for serve(). Invalid: none of the files changes.
   [[nodiscard]] BorrowedFd reads() const { return reads_.borrow(); }
   // Rewrites what is older than 10 ms and lets the waiting reads go on. They go on as well when
-  // this object goes, and find what was written last.
+  // this object goes, and find what was written last. Takes its
+  // time over a flood of them: 35 ms at most.
   void serve();
 
  private:
@@ -84,6 +92,7 @@ class TruthFiles {
   UniqueFd reads_;
   std::array<UniqueFd, count> files_;
   std::int64_t written_ms_ = 0;  // CLOCK_MONOTONIC_COARSE
+  TokenBucket budget_{kReadBurst, kReadInterval};
 };
 
 }  // namespace yett

@@ -163,6 +163,20 @@ TEST_F(ToldLimits, AllReadersSeeWholeFiles) {
   EXPECT_EQ(told, "done\n");
 }
 
+// SECURITY(read-budget): reads cost the supervisor's time, so a flood of them is slowed down; 1,000
+// are answered at once.
+TEST_F(ToldLimits, AFloodOfReadsIsSlowedDown) {
+  YETT_REQUIRE(has("/usr/bin/python3"), "python3 is missing");
+  const std::string told = run(kSmall, {"/usr/bin/python3", "-c",
+                                        "import os, time\n"
+                                        "file = os.open('/proc/meminfo', os.O_RDONLY)\n"
+                                        "began = time.monotonic()\n"
+                                        "for i in range(6000): os.pread(file, 64, 0)\n"
+                                        "print(time.monotonic() - began > 0.8)\n"
+                                        "print(len(os.pread(file, 64, 0)))\n"});
+  EXPECT_EQ(told, "True\n64\n");
+}
+
 TEST_F(ToldLimits, UnameTellsWhatThePolicySays) {
   const std::string policy = "/tmp/yett-truth-" + std::to_string(::getpid()) + ".toml";
   std::ofstream(policy) << "[syscalls]\nemulate = [\"sysinfo\", \"setrlimit\", \"prlimit64\", "
