@@ -98,6 +98,13 @@ int sys_open_without_magic(const char* path, int flags) {
   return raw(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 }
 
+int sys_open_plain_beneath(int directory, const char* path) {
+  struct open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+  return raw(SYS_openat2, directory, path, &how, sizeof how);
+}
+
 int sys_open_plain_in_root(int root, const char* path) {
   struct open_how how{};
   how.flags = O_PATH | O_CLOEXEC;

@@ -44,6 +44,9 @@ int sys_mount_propagation(int mount, unsigned long flags);
 int sys_open_in_root(int root, const char* path, int flags, std::uint32_t mode);
 // The same for O_PATH, and -ELOOP where any part of `path` is a link.
 int sys_open_plain_in_root(int root, const char* path);
+// The same below `directory` (-EXDEV for what leads above it), and -EXDEV where another mount
+// begins.
+int sys_open_plain_beneath(int directory, const char* path);
 // openat2(2) from the working directory with RESOLVE_NO_MAGICLINKS.
 int sys_open_without_magic(const char* path, int flags);
 

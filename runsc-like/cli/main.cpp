@@ -1,4 +1,6 @@
 // yett: looks the command up and runs it.
+#include <fcntl.h>
+
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -10,6 +12,13 @@
 #include "runsc-like/cli/print_error.hpp"
 
 namespace {
+
+// SECURITY(no-closed-stdio): whatever is opened next, a log perhaps, would get the number that
+// errors are written to.
+void open_closed_streams() {
+  for (int fd = 0; fd < 3; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
+}
 
 void print_help(std::FILE* out) {
   std::fputs("Usage: yett COMMAND [OPTIONS]\n\nCommands:\n", out);
@@ -36,6 +45,7 @@ int unknown_command(std::string_view name) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_closed_streams();
   yett::keep_command_line(argv);
   if (argc > 1 && yett::begins_with_oci_globals(argv[1])) {
     const auto words = yett::read_oci_globals({argv + 1, static_cast<std::size_t>(argc - 1)});

@@ -121,7 +121,7 @@ CallAnswer ControlCalls::create(const PendingNotification& pending) const {
   const std::string path = read_target_text(pending, pending.data().args[2], PATH_MAX);
   if (path.empty()) return {.error = EFAULT};
   if (path.size() >= PATH_MAX) return {.error = ENAMETOOLONG};
-  const int made = manager_->create(path);
+  const int made = manager_->create(pending, path);
   return made < 0 ? CallAnswer{.error = -made} : CallAnswer{.value = made};
 }
 

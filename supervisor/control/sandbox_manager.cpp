@@ -2,17 +2,19 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <future>
 #include <system_error>
 #include <utility>
 
-#include "base/text.hpp"
-#include "ioctl_uapi/mount_api.hpp"
+#include "supervisor/control/host_directory.hpp"
+#include "supervisor/emulate/in_target.hpp"
+#include "supervisor/emulate/target_error.hpp"
+#include "supervisor/emulate/target_tasks_child.hpp"
 #include "supervisor/notify/target_process.hpp"
 
 namespace yett {
@@ -24,43 +26,23 @@ void kill_by(BorrowedFd process) {
   ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
 }
 
-bool lies_within(const std::string& path, const std::string& directory) {
-  return path == directory || path.starts_with(directory == "/" ? "/" : directory + "/");
-}
-
-bool is_plain_absolute(const std::string& path) {
-  const std::string closed = path + "/";
-  return path.starts_with('/') && closed.find("/../") == std::string::npos &&
-         closed.find("/./") == std::string::npos && closed.find("//") == std::string::npos;
+// errno, 0: the program reaches this very directory at `path`, with its own rights.
+int look_as_target(const PendingNotification& pending, const IdentityPlan& identity,
+                   const std::string& path, BorrowedFd directory) {
+  struct stat status{};
+  if (directory.valid() && ::fstat(directory.get(), &status) != 0) return errno;
+  const auto place = open_target_place(pending, AT_FDCWD);
+  if (!place) return errno_of_copy(place.error());
+  const SightTask task{.path = path.c_str(), .device = status.st_dev, .inode = status.st_ino};
+  return run_in_target(*place, identity, see_directory_child, &task);
 }
 
 }  // namespace
 
-HostDirectory find_host_directory(const std::vector<MountEntry>& mounts, const std::string& path) {
-  if (!is_plain_absolute(path)) return {.error = -EINVAL, .path = {}};
-  const MountEntry* innermost = nullptr;
-  for (const MountEntry& entry : mounts)
-    if (lies_within(path, entry.target) &&
-        (innermost == nullptr || entry.target.size() >= innermost->target.size()))
-      innermost = &entry;
-  if (innermost == nullptr || innermost->kind != MountKind::bind ||
-      innermost->writable != Writable::no)
-    return {.error = -EACCES, .path = {}};
-  const UniqueFd source(::open(innermost->source.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!source.valid()) return {.error = -errno, .path = {}};
-  const std::string below = path.substr(std::min(path.size(), innermost->target.size()));
-  const int found = sys_open_plain_in_root(source.get(), below.empty() ? "." : below.c_str() + 1);
-  if (found < 0) return {.error = found, .path = {}};
-  const UniqueFd directory(found);
-  if (::faccessat(directory.get(), ".", X_OK, AT_EACCESS) != 0)
-    return {.error = -errno, .path = {}};
-  return {.error = 0, .path = innermost->source + below};
-}
-
 // Threads that stand in keep it, too.
 struct SandboxManager::State {
   struct Sandbox {
-    std::string directory;
+    HostDirectory root;
     std::map<int, int> programs;  // serial -> pidfd of one that runs; the thread's
   };
 
@@ -90,7 +72,7 @@ struct SandboxManager::State {
 };
 
 SandboxManager::SandboxManager(const SandboxPlan& plan, StartInstead start)
-    : mounts_(plan.mounts), start_(std::move(start)), state_(std::make_shared<State>()) {}
+    : plan_(plan), start_(std::move(start)), state_(std::make_shared<State>()) {}
 
 SandboxManager::~SandboxManager() {
   const std::scoped_lock held(state_->lock);
@@ -98,13 +80,19 @@ SandboxManager::~SandboxManager() {
   for (const auto& [number, sandbox] : state_->sandboxes) State::kill_programs(sandbox);
 }
 
-int SandboxManager::create(const std::string& path) {
-  HostDirectory directory = find_host_directory(mounts_, path);
-  if (directory.error != 0) return directory.error;
+int SandboxManager::create(const PendingNotification& pending, const std::string& path) {
+  if (const int error = check_lent(plan_.mounts, path); error != 0) return -error;
+  HostDirectory root = find_host_directory(plan_.mounts, path);
+  // First, whatever the host's says: a name that the program cannot reach is not told from one that
+  // is not there.
+  if (const int error = look_as_target(pending, plan_.identity, path, root.opened.borrow());
+      error != 0)
+    return -error;
+  if (root.error != 0) return -root.error;
   const std::scoped_lock held(state_->lock);
   if (state_->sandboxes.size() >= kMostSandboxes) return -EAGAIN;
   const int number = ++state_->last_number;
-  state_->sandboxes[number].directory = std::move(directory.path);
+  state_->sandboxes[number].root = std::move(root);
   return number;
 }
 
@@ -140,6 +128,8 @@ struct SandboxManager::Joining {
 
   void carry_out() {
     if (!traced.wait_for_exec(wanted)) return;
+    // SECURITY(create-swapped): a path is what is handed on, and other sandboxes may write there.
+    if (!is_still_there(wanted.directory, wanted.root.borrow())) return traced.leave(kCannotRun);
     const auto program = start(wanted);
     wanted.descriptors = {};
     if (!program || !state->add(number, serial, program->pidfd())) return traced.leave(kCannotRun);
@@ -164,7 +154,8 @@ int SandboxManager::add_self(const PendingNotification& pending, int number) {
   joining->start = start_;
   joining->number = number;
   joining->serial = ++state_->last_serial;
-  joining->wanted.directory = found->second.directory;
+  joining->wanted.directory = found->second.root.path;
+  joining->wanted.root.reset(::fcntl(found->second.root.opened.get(), F_DUPFD_CLOEXEC, 3));
   held.unlock();
 
   std::promise<int> promise;

@@ -14,7 +14,6 @@
 #include <thread>
 #include <vector>
 
-#include "base/unique_fd.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/control/stand_in.hpp"
 #include "supervisor/notify/pending_notification.hpp"
@@ -28,6 +27,7 @@ class SandboxManager {
 
   // `start` begins a program in a sandbox over a directory of the host; called in a thread of its
   // own. It runs with the ids of the sandbox that asked: whoever starts takes its own back.
+  // `plan` outlives the manager.
   SandboxManager(const SandboxPlan& plan, StartInstead start);
   SandboxManager(const SandboxManager&) = delete;
   SandboxManager& operator=(const SandboxManager&) = delete;
@@ -35,7 +35,7 @@ class SandboxManager {
   ~SandboxManager();
 
   // The new sandbox's number (from 1), or -errno. `path`: absolute, as the program sees it.
-  [[nodiscard]] int create(const std::string& path);
+  [[nodiscard]] int create(const PendingNotification& pending, const std::string& path);
   // errno, 0: done. The thread that waits in `pending` is traced from here on.
   [[nodiscard]] int add_self(const PendingNotification& pending, int number);
   // errno, 0: its programs are killed and the number is gone.
@@ -44,19 +44,9 @@ class SandboxManager {
  private:
   struct State;
   struct Joining;
-  std::vector<MountEntry> mounts_;
+  const SandboxPlan& plan_;
   StartInstead start_;
   std::shared_ptr<State> state_;
 };
-
-// The host's directory behind `path` of a sandbox with these mounts, when it lies on a read-only
-// bind of the host's and no link leads there; else -errno. SECURITY(create-read-only): what the
-// program cannot change cannot become a link after it was looked at.
-struct HostDirectory {
-  int error = 0;
-  std::string path;
-};
-[[nodiscard]] HostDirectory find_host_directory(const std::vector<MountEntry>& mounts,
-                                                const std::string& path);
 
 }  // namespace yett

@@ -69,10 +69,9 @@ bool makes_processes(std::uint64_t number) {
 }
 
 bool is_there(const InsteadOf& wanted) {
-  const UniqueFd root(::open(wanted.directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  const UniqueFd program(
-      sys_open_in_root(root.get(), wanted.program.c_str(), O_PATH | O_CLOEXEC, 0));
-  return root.valid() && program.valid();
+  return UniqueFd(
+             sys_open_in_root(wanted.root.get(), wanted.program.c_str(), O_PATH | O_CLOEXEC, 0))
+      .valid();
 }
 
 // True: `program` ended first.

@@ -17,6 +17,7 @@ namespace yett {
 // What the traced thread wanted executed: copied once from its memory.
 struct InsteadOf {
   std::string directory;  // of the host: the sandbox's root
+  UniqueFd root;          // the same, O_PATH
   std::string program;
   std::vector<std::string> arguments;  // argv, its [0] included
   std::vector<std::string> environment;

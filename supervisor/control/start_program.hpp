@@ -12,8 +12,8 @@
 namespace yett {
 
 // Executes this very program with `words` (its [0] included), with these as standard input, output
-// and error (invalid: closed), no other descriptor, an environment of its own and root's ids.
-// Killed when the calling thread ends. Usable in a process with threads.
+// and error (invalid: the null device), no other descriptor, an environment of its own and root's
+// ids. Killed when the calling thread ends. Usable in a process with threads.
 [[nodiscard]] Result<ChildProcess> start_self(const std::vector<std::string>& words,
                                               const std::array<UniqueFd, 3>& descriptors);
 

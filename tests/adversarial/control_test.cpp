@@ -1,9 +1,14 @@
 // The commands of yett/uapi.h from inside: as the header says, and with what it warns of.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <sstream>
+#include <thread>
 
 #include "tests/adversarial/host_unchanged.hpp"
 #include "tests/adversarial/layers.hpp"
@@ -85,6 +90,17 @@ class Manager : public HostUnchanged {
       fs::create_symlink("sh", work() + "/roots/box/bin/" + name);
     fs::create_symlink("/", work() + "/roots/link");
   }
+  // The volumes first, then `words` after "--".
+  [[nodiscard]] RunResult shell_with(const std::vector<std::string>& options,
+                                     const std::vector<std::string>& words) const {
+    std::vector<std::string> line{
+        "uapi-shell", "-v",         work() + "/roots:/roots:ro", "-v", work() + "/data:/data",
+        "-v",         kAttackVolume};
+    line.insert(line.end(), options.begin(), options.end());
+    line.insert(line.end(), {"--", "/attacks/manager"});
+    line.insert(line.end(), words.begin(), words.end());
+    return run_yett(std::move(line));
+  }
   [[nodiscard]] RunResult shell(const std::vector<std::string>& words,
                                 const std::string& command = "uapi-shell",
                                 RunOptions options = {}) const {
@@ -120,6 +136,21 @@ TEST_F(Manager, OfRVisorsShapeWorks) {
   EXPECT_EQ(piped.out, "through the standard input\n") << piped.text();
 }
 
+// SECURITY(no-closed-stdio): what the runtime tells of is not written into what it opened.
+TEST_F(Manager, ClosedStreamsAreNothing) {
+  const std::string log = work() + "/audit.jsonl";
+  const Results inside = results_of(shell_with({"--audit", log}, {"exec_with_closed_errors"}));
+  expect_result(inside, "exec_with_closed_errors", "ok", "inside");
+  const RunResult outside =
+      run_yett({"run", "--audit", log, "--", "/nonexistent"}, {.before_exec = [] { ::close(2); }});
+  EXPECT_NE(outside.exit_status, 0);
+  std::istringstream lines(read_file(log));
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line); ++count)
+    EXPECT_TRUE(line.starts_with('{') && line.ends_with('}')) << line;
+  EXPECT_GE(count, 2U) << "of the manager, of what it ran";
+}
+
 TEST_F(Manager, WithoutTheRightThereIsNoSuchCommand) {
   EXPECT_EQ(shell({"/roots/box", "/bin/sh"}, "run").exit_status, 97);
 }
@@ -151,6 +182,77 @@ TEST_F(Manager, IsRefusedWhatIsNotItsToGive) {
                                           {"remove_ends_it", "ok"},
                                           {"create_many", "EAGAIN"}})
     expect_result(inside, attempt, result, "inside");
+}
+
+// SECURITY(create-as-seen): a sandbox shows nothing that the manager's own mounts hide from it.
+TEST_F(Manager, IsGivenNothingThatItsMountsHide) {
+  for (const char* directory : {"covered/below", "covered/beside", "masked/secret"})
+    fs::create_directories(work() + "/roots/" + directory);
+  const std::string policy = work() + "/hide.toml";
+  write_file(policy, "extends = \"plugin\"\n[files]\ndeny = [\"/roots/masked/secret\"]\n");
+  const Results inside = results_of(
+      shell_with({"--policy", policy, "-v", work() + "/roots/box:/roots/covered/below:ro"},
+                 {"create_above_volume", "create_of_volume", "create_beside_volume",
+                  "create_above_mask", "create_of_mask", "create"}));
+  for (const auto& [attempt, result] :
+       std::map<std::string, std::string>{{"create", "ok"},
+                                          {"create_above_volume", "EACCES"},
+                                          {"create_of_volume", "ok"},
+                                          {"create_beside_volume", "ok"},
+                                          {"create_above_mask", "EACCES"},
+                                          {"create_of_mask", "EACCES"}})
+    expect_result(inside, attempt, result, "inside");
+}
+
+// create-as-seen: neither what the host has mounted below, nor what the host's root alone reaches.
+TEST_F(Manager, IsGivenNothingThatItCannotReach) {
+  fs::create_directories(work() + "/roots/closed/box");
+  fs::create_directories(work() + "/roots/mounted/box");
+  const std::vector<std::string> attempts{"create_across_mount", "create_below_closed",
+                                          "create_below_closed_none"};
+  Results inside = results_of(shell_with({}, attempts));
+  expect_result(inside, "create_across_mount", "ok", "before");
+  expect_result(inside, "create_below_closed", "ok", "before");
+  expect_result(inside, "create_below_closed_none", "ENOENT", "before");
+
+  // Of somebody who is not the volume's owner, whom the sandbox's user is.
+  ASSERT_EQ(::chown((work() + "/roots/closed").c_str(), 12345, 12345), 0);
+  ASSERT_EQ(::chmod((work() + "/roots/closed").c_str(), 0700), 0);
+  const std::string place = work() + "/roots/mounted";
+  ASSERT_EQ(::mount("none", place.c_str(), "tmpfs", 0, "size=64k"), 0);
+  fs::create_directories(place + "/box");
+  const RunResult run = shell_with({}, attempts);
+  ASSERT_EQ(::umount(place.c_str()), 0);
+  inside = results_of(run);
+  for (const std::string& attempt : attempts) expect_result(inside, attempt, "EACCES", "inside");
+}
+
+// create-read-only: by another way to the same place it could be swapped.
+TEST_F(Manager, IsGivenNothingThatItMayWriteElsewhere) {
+  fs::create_directories(work() + "/roots/box/lent");
+  for (const char* lent : {"/roots/box/lent", "/roots/box", "/roots"}) {
+    const Results inside =
+        results_of(shell_with({"-v", work() + lent + ":/elsewhere"}, {"create"}));
+    expect_result(inside, "create", "EACCES", lent);
+  }
+  const Results inside =
+      results_of(shell_with({"-v", work() + "/roots/box:/elsewhere:ro"}, {"create"}));
+  expect_result(inside, "create", "ok", "read-only");
+}
+
+// SECURITY(create-swapped): whoever else may write there, nothing runs in another place.
+TEST_F(Manager, RunsNothingWhereTheDirectoryIsAnother) {
+  std::thread other([this] {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!fs::exists(work() + "/data/made") && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    fs::rename(work() + "/roots/box", work() + "/roots/old");
+    fs::create_directory_symlink("old", work() + "/roots/box");
+    write_file(work() + "/data/swapped", "");
+  });
+  const Results inside = results_of(shell_with({}, {"exec_in_swapped"}));
+  other.join();
+  expect_result(inside, "exec_in_swapped", "ok", "inside");
 }
 
 }  // namespace

@@ -82,8 +82,9 @@ struct yett_log {
  *     ioctl(yett, YETT_REMOVE, id);
  *
  * CREATE takes a directory that the caller sees, read-only, as the root of a new sandbox, and gives
- * its number, from 1. EACCES: it is not on a read-only mount of the host's; ELOOP: there is a link
- * on the way; EINVAL: not absolute, or with . or ..; EAGAIN: too many.
+ * its number, from 1. EACCES: it is not on a read-only mount of the host's, the caller may write it
+ * by another of its mounts, or something is mounted below it; ELOOP: there is a link on the way;
+ * EINVAL: not absolute, or with . or ..; EAGAIN: too many.
  *
  * ADD_SELF changes nothing yet. What the calling thread then executes by execve(2) is executed in
  * the sandbox, with the caller's standard input, output and error, arguments and environment; the
@@ -92,6 +93,9 @@ struct yett_log {
  * processes is EPERM, and execveat(2). Each program has the sandbox's root for itself, over an
  * empty upper layer; what it writes is gone with it. ENOENT: no such sandbox; EPERM: the caller is
  * traced.
+ *
+ * Each program has the limits of the caller's whole sandbox for itself, beside it. A directory that
+ * is another one than at CREATE when the program begins: the caller ends with 126.
  *
  * REMOVE kills what runs in the sandbox and forgets it. ENOENT: no such sandbox. */
 #define YETT_CREATE _IO(YETT_UAPI_MAGIC, 16)   /* const char * */

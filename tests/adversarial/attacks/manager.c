@@ -48,6 +48,14 @@ static long create_nothing(void) { return as_call(make("/roots/none")); }
 static long create_file(void) { return as_call(make("/roots/box/bin/sh")); }
 static long create_empty(void) { return as_call(make("")); }
 static long create_bad_pointer(void) { return as_call(make((const char*)8)); }
+static long create_above_volume(void) { return as_call(make("/roots/covered")); }
+static long create_of_volume(void) { return as_call(make("/roots/covered/below")); }
+static long create_beside_volume(void) { return as_call(make("/roots/covered/beside")); }
+static long create_above_mask(void) { return as_call(make("/roots/masked")); }
+static long create_of_mask(void) { return as_call(make("/roots/masked/secret")); }
+static long create_across_mount(void) { return as_call(make("/roots/mounted/box")); }
+static long create_below_closed(void) { return as_call(make("/roots/closed/box")); }
+static long create_below_closed_none(void) { return as_call(make("/roots/closed/none")); }
 static long create_many(void) {
   for (int i = 0; i < 1000; ++i)
     if (make("/roots/box") < 0) return -1;
@@ -79,6 +87,23 @@ static long exec_of_outside(void) {  // there for the manager, not in the sandbo
   char* words[] = {"/usr/bin/env", NULL};
   return run_in(make("/roots/box"), words) == 127 ? 0 : -1;
 }
+static void touch(const char* path) { close(open(path, O_CREAT | O_WRONLY, 0600)); }
+// What it was made of is another directory before anything is executed.
+static long exec_in_swapped(void) {
+  const int id = make("/roots/box");
+  char* words[] = {"/bin/sh", "-c", "exit 7", NULL};
+  if (id <= 0 || run_in(id, words) != 7) return -1;
+  touch("/data/made");
+  while (access("/data/swapped", F_OK) != 0) usleep(1000);
+  errno = EBADE;
+  return run_in(id, words) == 126 ? 0 : -1;
+}
+// What is closed here is not what the runtime opens next.
+static long exec_with_closed_errors(void) {
+  char* words[] = {"/bin/sh", "-c", "exec 3< /proc/self/fd/2 && exit 7", NULL};
+  close(2);
+  return run_in(make("/roots/box"), words) == 7 ? 0 : -1;
+}
 static long remove_ends_it(void) {
   const int id = make("/roots/box");
   int pipe_ends[2];
@@ -101,14 +126,38 @@ static long remove_ends_it(void) {
 
 #define ATTEMPT(name) {#name, name}
 static const struct attempt kAttempts[] = {
-    ATTEMPT(create),         ATTEMPT(create_of_tmp),     ATTEMPT(create_of_proc),
-    ATTEMPT(create_of_data), ATTEMPT(create_relative),   ATTEMPT(create_dots),
-    ATTEMPT(create_link),    ATTEMPT(create_below_link), ATTEMPT(create_nothing),
-    ATTEMPT(create_file),    ATTEMPT(create_empty),      ATTEMPT(create_bad_pointer),
-    ATTEMPT(add_unknown),    ATTEMPT(add_negative),      ATTEMPT(remove_unknown),
-    ATTEMPT(remove_twice),   ATTEMPT(add_to_removed),    ATTEMPT(fork_after_add),
-    ATTEMPT(add_twice),      ATTEMPT(exec_of_outside),   ATTEMPT(remove_ends_it),
+    ATTEMPT(create),
+    ATTEMPT(create_of_tmp),
+    ATTEMPT(create_of_proc),
+    ATTEMPT(create_of_data),
+    ATTEMPT(create_relative),
+    ATTEMPT(create_dots),
+    ATTEMPT(create_link),
+    ATTEMPT(create_below_link),
+    ATTEMPT(create_nothing),
+    ATTEMPT(create_file),
+    ATTEMPT(create_empty),
+    ATTEMPT(create_bad_pointer),
+    ATTEMPT(add_unknown),
+    ATTEMPT(add_negative),
+    ATTEMPT(remove_unknown),
+    ATTEMPT(remove_twice),
+    ATTEMPT(add_to_removed),
+    ATTEMPT(fork_after_add),
+    ATTEMPT(add_twice),
+    ATTEMPT(exec_of_outside),
+    ATTEMPT(remove_ends_it),
     ATTEMPT(create_many),
+    ATTEMPT(create_above_volume),
+    ATTEMPT(create_of_volume),
+    ATTEMPT(create_beside_volume),
+    ATTEMPT(create_above_mask),
+    ATTEMPT(create_of_mask),
+    ATTEMPT(create_across_mount),
+    ATTEMPT(create_below_closed),
+    ATTEMPT(create_below_closed_none),
+    ATTEMPT(exec_in_swapped),
+    ATTEMPT(exec_with_closed_errors),
 };
 
 int main(int argc, char** argv) {
