@@ -34,6 +34,12 @@ static __always_inline bool remember_writer(const struct subject* subject, struc
   return 1;
 }
 
+/* SECURITY(set-ids): a second layer behind the filter, which sees the modes of calls that it knows.
+ */
+static __always_inline bool gives_set_id(const struct subject* subject, __u32 mode) {
+  return (mode & (S_ISUID | S_ISGID)) && refuses(subject, YETT_REFUSE_SET_IDS);
+}
+
 SEC("lsm/file_open")
 int BPF_PROG(yett_file_open, struct file* file, int ret) {
   if (ret) return ret;
@@ -43,6 +49,12 @@ int BPF_PROG(yett_file_open, struct file* file, int ret) {
   struct inode* inode = file->f_inode;
   if ((inode->i_mode & S_IFMT) != S_IFREG || is_interface(inode)) return 0;
   struct refusal refusal = {.hook = YETT_HOOK_FILE_OPEN, .error = -EACCES};
+  /* No other hook sees the mode of a file that is made without a name. */
+  if ((file->f_flags & __O_TMPFILE) && gives_set_id(&subject, inode->i_mode)) {
+    refusal.reason = YETT_REASON_SET_ID;
+    refusal.error = -EPERM;
+    return refuse_file(&subject, refusal, file);
+  }
   if (refuses(&subject, YETT_REFUSE_EXEC_OF_WRITTEN) && !remember_writer(&subject, inode)) {
     count_globally(YETT_COUNT_NO_TAG_MEMORY);
     refusal.reason = YETT_REASON_OUT_OF_MEMORY;
@@ -75,10 +87,20 @@ static __always_inline int change_object(const struct path* path, __u16 hook) {
   return refusal.reason ? refuse_entry(&subject, refusal, path->dentry) : 0;
 }
 
+static __always_inline int refuse_set_id(struct dentry* dentry, __u32 mode, __u16 hook) {
+  struct subject subject;
+  if (!find_subject(&subject) || !gives_set_id(&subject, mode)) return 0;
+  struct refusal refusal = {.hook = hook, .reason = YETT_REASON_SET_ID, .error = -EPERM};
+  return refuse_entry(&subject, refusal, dentry);
+}
+
+/* By open with O_CREAT, too. */
 SEC("lsm/path_mknod")
 int BPF_PROG(yett_path_mknod, const struct path* dir, struct dentry* dentry, __u32 mode,
              unsigned int dev, int ret) {
-  return ret ? ret : change_entry(dir, dentry, YETT_HOOK_CREATE);
+  if (ret) return ret;
+  int refused = refuse_set_id(dentry, mode, YETT_HOOK_CREATE);
+  return refused ? refused : change_entry(dir, dentry, YETT_HOOK_CREATE);
 }
 
 SEC("lsm/path_mkdir")
@@ -140,7 +162,9 @@ int BPF_PROG(yett_file_truncate, struct file* file, int ret) {
 
 SEC("lsm/path_chmod")
 int BPF_PROG(yett_path_chmod, const struct path* path, __u32 mode, int ret) {
-  return ret ? ret : change_object(path, YETT_HOOK_CHANGE_OWNER_OR_MODE);
+  if (ret) return ret;
+  int refused = refuse_set_id(path->dentry, mode, YETT_HOOK_CHANGE_OWNER_OR_MODE);
+  return refused ? refused : change_object(path, YETT_HOOK_CHANGE_OWNER_OR_MODE);
 }
 
 SEC("lsm/path_chown")

@@ -56,6 +56,7 @@ struct file {
   struct path f_path;
   struct inode* f_inode;
   __u32 f_mode;
+  unsigned int f_flags;
   void* private_data;
 };
 
@@ -151,6 +152,9 @@ struct control_header {
 #define SB_RDONLY 1
 #define S_IFMT 0170000
 #define S_IFREG 0100000
+#define S_ISUID 0004000
+#define S_ISGID 0002000
+#define __O_TMPFILE 020000000
 #define S_IFDIR 0040000
 #define PROT_EXEC 4
 #define VM_EXEC 4

@@ -56,6 +56,7 @@ enum yett_reason {
   YETT_REASON_OUTSIDE,        /* the other task is not of this sandbox */
   YETT_REASON_OUT_OF_MEMORY,  /* could not be remembered, so not allowed */
   YETT_REASON_PACKET_OPTIONS, /* could lead elsewhere than to the address that was decided on */
+  YETT_REASON_SET_ID,         /* the mode has a set-uid or set-gid bit */
 };
 
 #define YETT_EVENT_OBJECT_BYTES 192

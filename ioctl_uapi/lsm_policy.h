@@ -29,7 +29,8 @@ enum yett_policy_flag {
   YETT_RESTRICT_EXEC = 1u << 8,          /* exec only below roots with YETT_ROOT_EXEC */
   YETT_REFUSE_EXEC_OF_WRITTEN = 1u << 9, /* exec only what the sandbox cannot have written */
   YETT_REFUSE_EXEC_OF_MEMORY = 1u << 10, /* memfd and other files without a file system */
-  YETT_POLICY_FLAGS_ALL = (1u << 11) - 1,
+  YETT_REFUSE_SET_IDS = 1u << 11,        /* set-uid and set-gid bits of files */
+  YETT_POLICY_FLAGS_ALL = (1u << 12) - 1,
 };
 
 #define YETT_POLICY_MAGIC 0x59455454u /* "YETT" */

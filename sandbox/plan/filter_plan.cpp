@@ -3,6 +3,7 @@
 
 #include "sandbox/plan/plan_steps.hpp"
 #include "sandbox/profiles/argument_profiles.hpp"
+#include "sandbox/profiles/set_id_checks.hpp"
 
 namespace yett {
 namespace {
@@ -32,6 +33,31 @@ void plan_memfd(const PlanInputs& inputs, SandboxPlan& plan) {
   rule->reason = "this kernel could not keep a memfd from being executed";
 }
 
+bool writes_to_host(const MountEntry& entry) {
+  return !entry.upper.empty() || (entry.kind == MountKind::bind && entry.writable == Writable::yes);
+}
+
+// SECURITY(set-ids): what lands on the host gets no bit that makes its owner of whoever runs it.
+// openat2's mode lies in memory, where no filter reads: programs then take openat.
+void plan_set_ids(const PlanInputs& inputs, SandboxPlan& plan) {
+  if (inputs.policy.files.set_ids || inputs.policy.unrestricted ||
+      std::ranges::none_of(plan.mounts, writes_to_host))
+    return;
+  plan.filter.no_set_ids = true;
+  for (SyscallRule& rule : plan.filter.rules) {
+    if (!is_set_id_call(rule.name) || !rule.reachable() || rule.action == SyscallAction::notify)
+      continue;
+    rule.when = no_set_id_conditions(rule.name);
+    if (rule.otherwise != SyscallAction::notify) rule.refuse_errno = EPERM;
+    rule.reason = "no set-uid and no set-gid bit on the host";
+    if (!rule.when.empty()) continue;
+    rule.action = SyscallAction::refuse;
+    rule.refuse_errno = ENOSYS;
+    rule.quiet = true;
+    rule.reason = "its mode lies in memory: no filter could refuse a set-uid bit";
+  }
+}
+
 bool is_notified(FilterPlan& filter, std::string_view name) {
   const SyscallRule* rule = find_rule(filter, name);
   if (rule == nullptr) return false;
@@ -47,6 +73,7 @@ Status plan_filter(const PlanInputs& inputs, SandboxPlan& plan) {
   plan.filter.audited_refusals = true;
   plan.filter.wait_killable = inputs.features.seccomp_wait_killable.usable;
   plan_memfd(inputs, plan);
+  plan_set_ids(inputs, plan);
   plan.emulation.sysinfo = is_notified(plan.filter, "sysinfo");
   plan.emulation.setrlimit =
       is_notified(plan.filter, "setrlimit") || is_notified(plan.filter, "prlimit64");

@@ -54,6 +54,19 @@ void add_stacked_rules(const SandboxPlan& plan, LandlockPlan& landlock) {
   }
 }
 
+// SECURITY(mounts-and-landlock): a bind is made by the supervisor, outside the sandbox's Landlock
+// domain, and rules on files hold by walking upwards through mounts: what is bound below a place
+// with more rights would have them.
+Status check_mount_emulation(const SandboxPlan& plan) {
+  if (plan.landlock.handled_fs == 0) return {};
+  const auto mount = std::ranges::find(plan.filter.rules, "mount", &SyscallRule::name);
+  if (mount == plan.filter.rules.end() || mount->action != SyscallAction::notify) return {};
+  return fail(request_error(mount->source.text() + ": syscalls.emulate mount",
+                            "files.exec and hardening = \"stacked\" do not hold where the program "
+                            "can bind files to other places",
+                            "leave out the one or the other"));
+}
+
 }  // namespace
 
 Status plan_landlock(const PlanInputs& inputs, SandboxPlan& plan) {
@@ -80,6 +93,7 @@ Status plan_landlock(const PlanInputs& inputs, SandboxPlan& plan) {
   // "/" must not grant what the list is there to withhold.
   if (lists_exec && stacked) landlock.paths.front().access &= ~kExecute;
   if (lists_exec) add_exec_rules(policy, landlock);
+  YETT_CHECK(check_mount_emulation(plan));
   landlock.applied = landlock.scoped != 0 || landlock.handled_fs != 0;
   return {};
 }
@@ -89,6 +103,7 @@ void plan_lsm(const PlanInputs& inputs, SandboxPlan& plan) {
   plan.lsm.labelled = inputs.features.bpf_lsm.usable && !policy.unrestricted;
   plan.lsm.deny_exec_of_written = !policy.exec.written_files;
   plan.lsm.deny_memfd_exec = !policy.exec.memfd;
+  plan.lsm.deny_set_ids = plan.filter.no_set_ids;
   // Not policy.files.exec: that plane would refuse the libraries' mappings too, which the mounts
   // and Landlock together tell apart.
 }

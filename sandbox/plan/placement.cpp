@@ -30,7 +30,7 @@ void add_paths(Rows& rows, std::string_view key, const std::vector<PathRule>& ru
         rule.source);
 }
 
-void place_files(Rows& rows, const PlanInputs& inputs) {
+void place_files(Rows& rows, const PlanInputs& inputs, const SandboxPlan& plan) {
   const FilePolicy& files = inputs.policy.files;
   add_paths(rows, "read", files.read, kNothingElse);
   add_paths(rows, "write", files.write, kNothingElse);
@@ -40,6 +40,10 @@ void place_files(Rows& rows, const PlanInputs& inputs) {
         "decided on the kernel's object at exec", "~10 ns per path level of an exec",
         files.exec[0].source);
   add_paths(rows, "deny", files.deny, "masked: what lay there has no name inside");
+  if (plan.filter.no_set_ids)
+    add(rows, "files.set_ids = false", Plane::filter,
+        "the mode is a register; openat2, whose mode is not, is refused",
+        "~20 ns per open, creat, chmod, mknod", {inputs.policy.name, 0, 0});
   for (const TmpfsRule& rule : files.tmpfs)
     add(rows, fmt::format("files.tmpfs {} {}", rule.path, format_size(rule.size_bytes)),
         Plane::mount_tree, kNothingElse, "0", rule.source);
@@ -147,7 +151,7 @@ void place_limits(Rows& rows, const PlanInputs& inputs, const SandboxPlan& plan)
 
 std::vector<PlacedRule> place_rules(const PlanInputs& inputs, const SandboxPlan& plan) {
   Rows rows;
-  place_files(rows, inputs);
+  place_files(rows, inputs, plan);
   place_exec(rows, inputs, plan);
   place_network(rows, inputs, plan);
   place_limits(rows, inputs, plan);

@@ -97,6 +97,7 @@ Json lsm_json(const LsmPlan& lsm) {
   return {{"labelled", lsm.labelled},
           {"deny_exec_of_written", lsm.deny_exec_of_written},
           {"deny_memfd_exec", lsm.deny_memfd_exec},
+          {"deny_set_ids", lsm.deny_set_ids},
           {"deny_network", lsm.deny_network},
           {"connect", endpoints_json(lsm.connect)},
           {"listen", endpoints_json(lsm.listen)}};

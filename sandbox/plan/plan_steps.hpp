@@ -15,7 +15,7 @@ namespace yett {
 
 // Rlimits, and a cgroup where a limit was asked for that only it can hold.
 [[nodiscard]] Status plan_limits(const PlanInputs& inputs, SandboxPlan& plan);
-// The filter's rules as this host can hold them.
+// The filter's rules as this host can hold them. After the mounts.
 [[nodiscard]] Status plan_filter(const PlanInputs& inputs, SandboxPlan& plan);
 // What is told of the machine: mounts over /proc and /sys, sched_getaffinity, uname. After the
 // mounts and plan_filter.
@@ -33,7 +33,7 @@ void plan_name_server(const PlanInputs& inputs, SandboxPlan& plan,
                       std::vector<EndpointRule>& connect);
 // Scopes always; file rights only for [files] exec and hardening = "stacked". After the mounts.
 [[nodiscard]] Status plan_landlock(const PlanInputs& inputs, SandboxPlan& plan);
-// The BPF LSM entry, where that plane loads.
+// The BPF LSM entry, where that plane loads. After plan_filter.
 void plan_lsm(const PlanInputs& inputs, SandboxPlan& plan);
 
 // plan.rules: each rule but the system calls', and where it went.

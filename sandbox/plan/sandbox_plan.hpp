@@ -147,6 +147,7 @@ struct FilterPlan {
   bool audited_refusals =
       true;  // refusals go through the supervisor, which answers the errno and writes the record
   bool wait_killable = false;
+  bool no_set_ids = false;  // conditions of set_id_checks.hpp are among the rules
 };
 
 struct LandlockPathRule {
@@ -176,6 +177,7 @@ struct LsmPlan {
   bool labelled = false;  // BPF LSM: the task gets a policy entry
   bool deny_exec_of_written = true;
   bool deny_memfd_exec = true;
+  bool deny_set_ids = false;    // files get neither set-uid nor set-gid bit
   bool deny_network = false;    // no rule at all: connect, bind, listen, sendmsg refused
   std::vector<PathRule> write;  // where writes may go, as a second layer behind the mounts
   std::vector<PathRule> exec;

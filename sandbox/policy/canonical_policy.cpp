@@ -43,6 +43,7 @@ void add_files(Text& text, const FilePolicy& files) {
   for (const TmpfsRule& rule : files.tmpfs)
     tmpfs.push_back(fmt::format("{} {}", rule.path, rule.size_bytes));
   add_sorted(text, "tmpfs", std::move(tmpfs));
+  if (files.set_ids) add(text, "set_ids\n");
 }
 
 std::string endpoint_text(const EndpointRule& rule) {

@@ -55,7 +55,8 @@ FilePolicy common_files(const FilePolicy& bound, const FilePolicy& asked) {
           .write = common_paths(bound.write, asked.write),
           .exec = common_exec(bound.exec, asked.exec),
           .deny = all_paths(bound.deny, asked.deny),
-          .tmpfs = common_tmpfs(bound, asked)};
+          .tmpfs = common_tmpfs(bound, asked),
+          .set_ids = bound.set_ids && asked.set_ids};
 }
 
 bool same_network(const EndpointRule& bound, const EndpointRule& asked) {

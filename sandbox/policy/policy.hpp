@@ -34,6 +34,7 @@ struct FilePolicy {
       exec;  // executable; everything visible and read-only is, when this list is empty
   std::vector<PathRule> deny;  // masked, even below a visible path
   std::vector<TmpfsRule> tmpfs;
+  bool set_ids = false;  // may it set set-uid and set-gid bits where it writes to the host?
 };
 
 enum class NetworkMode {

@@ -177,6 +177,7 @@ std::vector<PolicyDifference> diff_policies(const Policy& old_policy, const Poli
   diff_network(differences, old_policy.network, new_policy.network);
   diff_switch(differences, "exec.written_files", old_policy.exec.written_files,
               new_policy.exec.written_files);
+  diff_switch(differences, "files.set_ids", old_policy.files.set_ids, new_policy.files.set_ids);
   diff_switch(differences, "exec.memfd", old_policy.exec.memfd, new_policy.exec.memfd);
   diff_switch(differences, "no filter at all", old_policy.unrestricted, new_policy.unrestricted);
   diff_syscalls(differences, old_policy.syscalls, new_policy.syscalls);

@@ -81,12 +81,14 @@ std::vector<EndpointRule> read_endpoints(TomlReader& reader, const toml::table& 
 }  // namespace
 
 void read_files(TomlReader& reader, const toml::table& table, Policy& policy) {
-  constexpr std::array<std::string_view, 5> kKeys{"read", "write", "exec", "deny", "tmpfs"};
+  constexpr std::array<std::string_view, 6> kKeys{"read", "write", "exec",
+                                                  "deny", "tmpfs", "set_ids"};
   reader.check_keys(table, "[files]", kKeys);
   policy.files.read = read_paths(reader, table, "read");
   policy.files.write = read_paths(reader, table, "write");
   policy.files.exec = read_paths(reader, table, "exec");
   policy.files.deny = read_paths(reader, table, "deny");
+  if (const auto set_ids = reader.boolean(table, "set_ids")) policy.files.set_ids = *set_ids;
   if (const toml::table* tmpfs = reader.table(table, "tmpfs")) read_tmpfs(reader, *tmpfs, policy);
 }
 

@@ -70,6 +70,9 @@ std::string file_effect(const PolicyChange& change, const IsDirectory& is_direct
     return fmt::format("{}{} is there again, to be read and executed as the rules around it say",
                        path, directory ? " and every file below it" : "");
   if (change.kind == ChangeKind::remove) return {};
+  if (change.key == "set_ids")
+    return "it can make files on the host that run with their owner's rights, whoever starts them: "
+           "in a directory of root's they are root's";
   if (change.key == "read")
     return directory ? fmt::format("it can list and read every file below {}", path)
                      : fmt::format("nothing: it can read {}, this one file of the host", path);

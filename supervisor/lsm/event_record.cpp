@@ -73,6 +73,8 @@ const char* rule_text(const yett_event& event) {
       return "kernel.memory";
     case YETT_REASON_PACKET_OPTIONS:
       return "network.packet_options";
+    case YETT_REASON_SET_ID:
+      return "files.set_ids";
     default:
       return is_about_endpoint(event) ? "network.mode" : "kernel.refused";
   }
@@ -86,6 +88,8 @@ std::string mend_text(const yett_event& event, const std::string& object) {
       return changes_text({set_value("exec", "written_files", "true")});
     case YETT_REASON_MEMORY_FILE:
       return changes_text({set_value("exec", "memfd", "true")});
+    case YETT_REASON_SET_ID:
+      return changes_text({set_value("files", "set_ids", "true")});
     case YETT_REASON_NO_ENDPOINT:
       if (event.protocol == 0) return {};
       return changes_text(

@@ -49,6 +49,7 @@ std::uint32_t make_policy_flags(const LsmPlan& plan) {
   if (!plan.exec.empty()) flags |= YETT_RESTRICT_EXEC;
   if (plan.deny_exec_of_written) flags |= YETT_REFUSE_EXEC_OF_WRITTEN;
   if (plan.deny_memfd_exec) flags |= YETT_REFUSE_EXEC_OF_MEMORY;
+  if (plan.deny_set_ids) flags |= YETT_REFUSE_SET_IDS;
   return flags;
 }
 

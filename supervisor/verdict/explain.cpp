@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "sandbox/policy/policy_change.hpp"
+#include "sandbox/profiles/set_id_checks.hpp"
 #include "supervisor/verdict/verdict.hpp"
 
 namespace yett {
@@ -78,6 +79,8 @@ std::string PolicyEngine::mend_text(const Snapshot& snapshot) const {
   if (snapshot.architecture != AUDIT_ARCH_X86_64 || rule == nullptr) return {};
   if (decide(snapshot).kind == VerdictKind::emulate) return limit_mend(snapshot);
   if (rule->number == SYS_socket || rule->number == SYS_listen) return {};
+  if (filter_->no_set_ids && asks_for_set_id(rule->name, snapshot.arguments))
+    return changes_text({set_value("files", "set_ids", "true")});
   if (rule->action == SyscallAction::notify || rule->otherwise == SyscallAction::notify)
     return quoted_list("emulate", rule->name);
   // The call is allowed; no policy grants these arguments of it.

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <set>
 #include <sstream>
 
@@ -33,6 +34,64 @@ std::set<std::string> lines_of(const std::string& text) {
   std::set<std::string> all;
   for (std::string line; std::getline(lines, line);) all.insert(line);
   return all;
+}
+
+// ---- set-uid and set-gid bits -------------------------------------------------------------------
+
+const std::vector<std::string> kGiven{
+    "chmod_uid",     "chmod_gid",     "chmod_high", "fchmod_uid",     "fchmodat_uid",
+    "fchmodat2_uid", "open_uid",      "openat_uid", "openat_unnamed", "creat_uid",
+    "mknod_uid",     "mknod_untyped", "mknodat_uid"};
+const std::vector<std::string> kHarmless{"chmod_plain", "fchmodat2_plain", "open_plain",
+                                         "open_old",    "openat_old",      "creat_plain",
+                                         "mknod_plain", "mkdir_uid"};
+
+std::size_t count_set_ids(const std::string& directory) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    struct stat status{};
+    if (::lstat(entry.path().c_str(), &status) == 0 && (status.st_mode & 06000) != 0) ++count;
+  }
+  return count;
+}
+
+// Where fchmodat2 is not there (before 6.6), it is nowhere.
+void expect_given(const Results& results, const std::string& answer, const char* where) {
+  for (const std::string& attempt : kGiven)
+    expect_result(results, attempt, attempt == "fchmodat2_uid" ? answer + "|ENOSYS" : answer,
+                  where);
+  for (const std::string& attempt : kHarmless)
+    expect_result(results, attempt, attempt == "fchmodat2_plain" ? "ok|ENOSYS" : "ok", where);
+}
+
+// SECURITY(set-ids): what is written into a directory of root's belongs to root there.
+TEST_F(Files, NothingOnTheHostBecomesSetUid) {
+  const std::string volume = make_volume();
+  const Results inside = results_of(run_attack({"set_ids"}, {"-v", volume + ":/data"}));
+  expect_given(inside, "EPERM", "inside");
+  expect_result(inside, "openat2_uid", "ENOSYS", "inside");
+  EXPECT_EQ(count_set_ids(volume), 0U);
+  struct stat status{};
+  ASSERT_EQ(::stat((volume + "/plain").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 0U) << "else there was nothing to refuse";
+}
+
+TEST_F(Files, WhereThePolicySaysSoItMayBecomeSetUid) {
+  const std::string volume = make_volume();
+  const std::string policy = work() + "/set_ids.toml";
+  write_file(policy, "extends = \"plugin\"\n[files]\nset_ids = true\n");
+  const Results inside =
+      results_of(run_attack({"set_ids"}, {"--policy", policy, "-v", volume + ":/data"}));
+  expect_given(inside, "ok", "granted");
+  expect_result(inside, "openat2_uid", "ok", "granted");
+  EXPECT_GT(count_set_ids(volume), 8U);
+}
+
+// What is nobody's but the sandbox's may have them: package managers set them in images.
+TEST_F(Files, InItsOwnFilesASandboxMaySetThem) {
+  const Results inside = results_of(run_attack({"set_ids"}));
+  expect_given(inside, "ok", "own");
+  expect_result(inside, "openat2_uid", "ok", "own");
 }
 
 // ---- proc, sys, dev -----------------------------------------------------------------------------

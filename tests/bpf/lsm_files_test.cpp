@@ -1,9 +1,11 @@
 // Writes and changes of the file tree under BPF LSM: every way to the same object, and each way's
 // twin below a root that the policy names.
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -153,6 +155,55 @@ TEST_F(LsmFiles, EveryWayIntoAPlaceOfTheRulesIsOpen) {
     EXPECT_EQ(run.result, 0) << way.name << ": " << std::strerror(run.result) << " " << run.error;
     EXPECT_TRUE(run.records.empty()) << way.name;
   }
+}
+
+constexpr Way kSetIdWays[] = {
+    {"chmod",
+     [](const std::string& place, const std::string&) {
+       return outcome(::chmod((place + "/f").c_str(), 04755) != 0);
+     }},
+    {"fchmod set-gid",
+     [](const std::string& place, const std::string&) {
+       return outcome(::fchmod(::open((place + "/f").c_str(), O_RDONLY), 02755) != 0);
+     }},
+    {"create",
+     [](const std::string& place, const std::string&) {
+       return outcome(::open((place + "/c").c_str(), O_CREAT | O_WRONLY, 04755) < 0);
+     }},
+    {"openat2",
+     [](const std::string& place, const std::string&) {
+       struct open_how how{};
+       how.flags = O_CREAT | O_WRONLY;
+       how.mode = 06755;
+       return outcome(::syscall(SYS_openat2, AT_FDCWD, (place + "/o").c_str(), &how, sizeof how) <
+                      0);
+     }},
+    {"O_TMPFILE",
+     [](const std::string& place, const std::string&) {
+       return outcome(::open(place.c_str(), O_TMPFILE | O_WRONLY, 04755) < 0);
+     }},
+    {"mknod",
+     [](const std::string& place, const std::string&) {
+       return outcome(::mknod((place + "/n").c_str(), S_IFREG | 02755, 0) != 0);
+     }},
+};
+
+// SECURITY(set-ids): by the kernel's own copy of the mode, whatever call it came from.
+TEST_F(LsmFiles, SetIdBitsAreRefused) {
+  LsmPlan plan = plain_plan();
+  for (const bool refused : {false, true}) {
+    plan.deny_set_ids = refused;
+    for (const Way& way : kSetIdWays) {
+      std::filesystem::remove_all(at("place"));
+      fill("place");
+      const LabelledRun run = run_labelled(plan, [&] { return way.act(at("place"), at("place")); });
+      EXPECT_EQ(run.result, refused ? EPERM : 0) << way.name << " " << run.error;
+      EXPECT_EQ(run.records.empty(), !refused) << way.name;
+      if (refused && !run.records.empty()) EXPECT_EQ(run.records[0].rule, "files.set_ids");
+    }
+  }
+  const LabelledRun plain = run_labelled(plan, [&] { return kWays[18].act(at("place"), ""); });
+  EXPECT_EQ(plain.result, 0) << kWays[18].name;
 }
 
 TEST_F(LsmFiles, ReadingNeedsNoRule) {

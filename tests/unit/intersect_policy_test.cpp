@@ -73,6 +73,13 @@ TEST(IntersectPolicy, NoneAskedOfAStrictHostIsTheHosts) {
   EXPECT_EQ(both.syscalls.rules.size(), parsed("").syscalls.rules.size());
 }
 
+TEST(IntersectPolicy, SetIdBitsNeedBoth) {
+  const Policy granted = parsed("[files]\nset_ids=true");
+  EXPECT_TRUE(intersect_policy(granted, granted).files.set_ids);
+  EXPECT_FALSE(intersect_policy(granted, parsed("")).files.set_ids);
+  EXPECT_FALSE(intersect_policy(parsed(""), granted).files.set_ids);
+}
+
 TEST(IntersectPolicy, AHostWithoutBoundsTakesWhatIsAsked) {
   const Policy both =
       intersect_policy(*make_builtin_policy("none"), parsed("[syscalls]\ndeny=['kill']"));

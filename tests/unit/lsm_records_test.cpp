@@ -94,12 +94,15 @@ TEST(PolicyFlags, FollowThePlan) {
   EXPECT_TRUE(plain & YETT_REFUSE_EXEC_OF_WRITTEN);
   EXPECT_TRUE(plain & YETT_REFUSE_MOUNTS);
   EXPECT_FALSE(plain & (YETT_RESTRICT_WRITE | YETT_RESTRICT_EXEC | YETT_REFUSE_NETWORK));
+  EXPECT_FALSE(plain & YETT_REFUSE_SET_IDS);
+  plan.deny_set_ids = true;
   plan.deny_network = true;
   plan.deny_exec_of_written = false;
   plan.write = {{.path = "/data", .source = {}}};
   plan.connect = {EndpointRule{}};
   const std::uint32_t restricted = make_policy_flags(plan);
   EXPECT_TRUE(restricted & YETT_REFUSE_NETWORK);
+  EXPECT_TRUE(restricted & YETT_REFUSE_SET_IDS);
   EXPECT_TRUE(restricted & YETT_RESTRICT_WRITE);
   EXPECT_TRUE(restricted & YETT_RESTRICT_CONNECT);
   EXPECT_TRUE(restricted & YETT_RESTRICT_LISTEN);

@@ -41,6 +41,7 @@ read = ["/srv//data/"]
 write = ["/data"]
 deny = ["/usr/bin/ssh"]
 tmpfs = { "/tmp" = "1G", "/scratch" = 65536 }
+set_ids = true
 [network]
 mode = "host"
 connect = ["tcp://10.0.0.0/8:443", "unix:///run/db.sock"]
@@ -65,6 +66,7 @@ violation = "kill"
   EXPECT_EQ(policy.files.read.at(0).path, "/srv/data");
   EXPECT_EQ(policy.files.read.at(0).source.text(), "p.toml:5:9");
   EXPECT_EQ(policy.files.tmpfs.size(), 2U);
+  EXPECT_TRUE(policy.files.set_ids);
   EXPECT_EQ(policy.files.tmpfs.at(0).size_bytes, 65536U);
   EXPECT_EQ(policy.network.mode, NetworkMode::host);
   EXPECT_EQ(policy.network.connect.size(), 2U);
@@ -72,7 +74,7 @@ violation = "kill"
   EXPECT_EQ(policy.limits.swap_bytes, 0U);
   EXPECT_EQ(policy.limits.cpus, 1.5);
   EXPECT_EQ(policy.limits.wall, std::chrono::milliseconds(30'000));
-  EXPECT_EQ(policy.limits.sources.at("pids").text(), "p.toml:19:8");
+  EXPECT_EQ(policy.limits.sources.at("pids").text(), "p.toml:20:8");
   EXPECT_TRUE(policy.exec.memfd);
   EXPECT_EQ(policy.violation, ViolationAction::kill);
   EXPECT_EQ(policy.hardening, Hardening::stacked);
@@ -158,6 +160,7 @@ TEST(ParsePolicy, SaysWhatIsWrongAndWhere) {
       {"[limits]\ncpu = nan", "p.toml:2:7: 'cpu' must be a number of CPUs from 0.01 on: 1.5"},
       {"[limits]\nwall = '0s'", "p.toml:2:8: 'wall' must be a time: \"500ms\", \"30s\""},
       {"[limits]\nswap = '1M'", "p.toml:2:8: 'swap' needs 'memory' beside it"},
+      {"[files]\nset_ids = 'no'", "p.toml:2:11: 'set_ids' must be true or false, not a string"},
       {"[exec]\nmemfd = 'no'", "p.toml:2:9: 'memfd' must be true or false, not a string"},
       {"[on]\nviolation = 'shout'",
        "p.toml:2:13: 'violation' cannot be 'shout' (valid: deny, kill, ask)"},

@@ -292,6 +292,55 @@ TEST(PlanFilter, ExecutableMemfdsByTheCheapestPlane) {
             rule_named(Case{}.made(), "memfd_create")->when.data());
 }
 
+// SECURITY(mounts-and-landlock)
+TEST(PlanLandlock, NoBindsBesideFileRules) {
+  const std::string emulate = "[syscalls]\nemulate = ['mount']\n";
+  EXPECT_EQ(Case{.policy = emulate + "[files]\nexec = ['/usr/bin/env']"}.error(),
+            "p.toml:2:12: syscalls.emulate mount: files.exec and hardening = \"stacked\" do not "
+            "hold where the program can bind files to other places (leave out the one or the "
+            "other)");
+  EXPECT_NE(Case{.policy = "hardening = 'stacked'\n" + emulate}.error(), "no error");
+  EXPECT_EQ(Case{.policy = emulate}.error(), "no error");
+  EXPECT_EQ(Case{.policy = "hardening = 'stacked'\n[syscalls]\nemulate = ['mknod']"}.error(),
+            "no error");
+}
+
+// SECURITY(set-ids)
+TEST(PlanFilter, SetIdBitsOnlyWhereNothingOfTheHostIsWritten) {
+  const auto refused = [](const SandboxPlan& plan) {
+    const SyscallRule* chmod = rule_named(plan, "chmod");
+    EXPECT_EQ(plan.filter.no_set_ids, !chmod->when.empty());
+    EXPECT_EQ(plan.filter.no_set_ids, !rule_named(plan, "openat2")->reachable());
+    EXPECT_EQ(plan.filter.no_set_ids, plan.lsm.deny_set_ids);
+    return plan.filter.no_set_ids;
+  };
+  EXPECT_FALSE(refused(Case{}.made()));
+  EXPECT_FALSE(refused(image_case().made()));
+  EXPECT_FALSE(refused(image_case("[files]\nwrite = ['/srv']").made()));
+  EXPECT_TRUE(refused(Case{.policy = "[files]\nwrite = ['/srv']"}.made()));
+  VolumeRequest volume{.source = "/srv", .target = "/data"};
+  EXPECT_TRUE(refused(volume_case({volume}).made()));
+  EXPECT_FALSE(refused(volume_case({volume}, "[files]\nset_ids = true").made()));
+  volume.read_only = true;
+  EXPECT_FALSE(refused(volume_case({volume}).made()));
+  Case kept = image_case();
+  kept.request.overlay_dir = "/kept";
+  kept.features.bpf_lsm.usable = true;
+  EXPECT_TRUE(refused(kept.made()));
+}
+
+TEST(PlanFilter, SetIdBitsLeaveEmulationsAndRefusalsAsTheyAre) {
+  const SandboxPlan plan =
+      volume_case({{.source = "/srv", .target = "/data"}},
+                  "[syscalls]\nemulate = ['mknod']\ndeny = ['chmod']\nlog = ['open']")
+          .made();
+  EXPECT_EQ(rule_named(plan, "mknod")->otherwise, SyscallAction::notify);
+  EXPECT_EQ(rule_named(plan, "mknodat")->otherwise, SyscallAction::refuse);
+  EXPECT_FALSE(rule_named(plan, "chmod")->reachable());
+  EXPECT_EQ(rule_named(plan, "open")->action, SyscallAction::log);
+  EXPECT_EQ(rule_named(plan, "open")->otherwise, SyscallAction::refuse);
+}
+
 TEST(PlanLimits, ACgroupOnlyWhereOneIsNeeded) {
   EXPECT_FALSE(Case{}.made().cgroup.wanted);
   const SandboxPlan pids = Case{.policy = "[limits]\npids = 9"}.made();

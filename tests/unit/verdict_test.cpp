@@ -127,6 +127,17 @@ TEST_F(VerdictTest, ComparesAsTheFilterDoes) {
   EXPECT_EQ(action_for(socket, {10, 1}), SyscallAction::refuse);
 }
 
+TEST_F(VerdictTest, ExplainsRefusedModes) {
+  plan_.filter.rules = {make_rule("chmod", SYS_chmod, SyscallAction::allow),
+                        make_rule("openat2", SYS_openat2, SyscallAction::refuse)};
+  EXPECT_EQ(PolicyEngine(plan_).mend_text(call(SYS_openat2)), "[syscalls] allow += [\"openat2\"]");
+  plan_.filter.no_set_ids = true;
+  const PolicyEngine engine(plan_);
+  EXPECT_EQ(engine.mend_text(call(SYS_chmod, {0, 04755})), "[files] set_ids = true");
+  EXPECT_EQ(engine.mend_text(call(SYS_openat2)), "[files] set_ids = true");
+  EXPECT_EQ(engine.mend_text(call(SYS_chmod, {0, 0755})), "");
+}
+
 TEST_F(VerdictTest, ExplainsItself) {
   const PolicyEngine engine(plan_);
   EXPECT_EQ(engine.rule_text(call(SYS_ptrace)), "plugin table: ptrace");
