@@ -58,7 +58,8 @@ TEST(HelperAttacks, AWaitingHelperEndsWithItsSupervisor) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   const pid_t supervisor = ::fork();
   if (supervisor == 0) {
-    seen->descriptor = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    // Not a number that the helper gives to something of its own.
+    seen->descriptor = ::fcntl(::open("/dev/null", O_RDONLY | O_CLOEXEC), F_DUPFD_CLOEXEC, 100);
     static_cast<void>(run_in_target(own_place(), test::make_test_plan().identity, stay, &*seen));
     ::_exit(0);
   }
