@@ -199,7 +199,9 @@ TEST_F(LsmFiles, SetIdBitsAreRefused) {
       const LabelledRun run = run_labelled(plan, [&] { return way.act(at("place"), at("place")); });
       EXPECT_EQ(run.result, refused ? EPERM : 0) << way.name << " " << run.error;
       EXPECT_EQ(run.records.empty(), !refused) << way.name;
-      if (refused && !run.records.empty()) EXPECT_EQ(run.records[0].rule, "files.set_ids");
+      if (refused && !run.records.empty()) {
+        EXPECT_EQ(run.records[0].rule, "files.set_ids");
+      }
     }
   }
   const LabelledRun plain = run_labelled(plan, [&] { return kWays[18].act(at("place"), ""); });
