@@ -40,7 +40,8 @@ ChildResult die_with(pid_t parent) {
 
 ChildResult take_stand(TargetStand& stand) {
   close_others(stand);
-  stand.own_files = ::open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  stand.own_files = static_cast<int>(
+      ::syscall(SYS_openat, AT_FDCWD, "/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC));
   YETT_STEP(die_with(stand.parent));
   YETT_STEP(from_libc(::setns(stand.mounts, CLONE_NEWNS)));
   // The namespace's root is not always the target's: it may have changed its own.
@@ -55,12 +56,18 @@ ChildResult take_stand(TargetStand& stand) {
   return taken ? die_with(stand.parent) : EPERM;
 }
 
+// By the calls themselves, here and above: ThreadSanitizer takes descriptors and threads of the
+// supervisor's for the child's own, and would end it with a status of its choosing.
+[[noreturn]] void exit_with(int status) {
+  for (;;) ::syscall(SYS_exit_group, status);
+}
+
 }  // namespace
 
 void run_target_task_child(TargetStand stand, TargetTask task, const void* given) {
   const ChildResult taken = take_stand(stand);
-  if (taken != kDone) ::_exit(taken == ENOTDIR ? ENOTDIR : EIO);
-  ::_exit(task(stand, given));
+  if (taken != kDone) exit_with(taken == ENOTDIR ? ENOTDIR : EIO);
+  exit_with(task(stand, given));
 }
 
 int open_as_target_child(const char* path, int flags) {

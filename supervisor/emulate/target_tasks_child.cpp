@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@ struct ChildFd {
   ChildFd(const ChildFd&) = delete;
   ChildFd& operator=(const ChildFd&) = delete;
   ~ChildFd() {
-    if (fd >= 0) ::close(fd);
+    if (fd >= 0) ::syscall(SYS_close, fd);
   }
 };
 
@@ -79,7 +80,8 @@ ChildResult bind_node_child(const TargetStand& /*stand*/, const void* node_task)
   if (parent.fd < 0) return from_kernel(parent.fd);
   if (!is_a_name(name)) return EEXIST;
   YETT_STEP(from_libc(::mknodat(parent.fd, name, S_IFREG | 0600, 0)));
-  const ChildFd place(::openat(parent.fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  const ChildFd place(
+      static_cast<int>(::syscall(SYS_openat, parent.fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)));
   if (place.fd < 0) return errno;
   const ChildFd mount(sys_open_tree_clone(device.fd, "", Subtree::only_this_mount));
   if (mount.fd < 0) return from_kernel(mount.fd);
