@@ -131,7 +131,8 @@ static long racing_size(void) {
   pthread_create(&thread, NULL, flip, NULL);
   const int file = device();
   int wrong = 0;
-  for (int i = 0; i < 2000; ++i)
+  const time_t end = time(NULL) + 4;
+  for (int i = 0; i < 2000 && time(NULL) < end; ++i)
     if (ioctl(file, YETT_INFO, &racing) != 0 && errno != E2BIG && errno != EINVAL) wrong = errno;
   stop = 1;
   pthread_join(thread, NULL);
@@ -143,7 +144,8 @@ static long garbage(void) {
   static unsigned char memory[8192];
   unsigned long state = 88172645463325252UL;
   const int file = device();
-  for (int i = 0; i < 5000; ++i) {
+  const time_t end = time(NULL) + 4;
+  for (int i = 0; i < 5000 && time(NULL) < end; ++i) {
     for (size_t at = 0; at < 64; ++at) {
       state ^= state << 13, state ^= state >> 7, state ^= state << 17;
       memory[at] = (unsigned char)state;
