@@ -315,28 +315,37 @@ static long raw_with_high_bits(void) {
 
 // ---- what remains its own ----
 
-static long unix_sockets(void) {
-  struct sockaddr_un where = {.sun_family = AF_UNIX, .sun_path = "/tmp/own.socket"};
-  const int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
-  if (bind(server, (struct sockaddr*)&where, sizeof where) != 0 || listen(server, 1) != 0 ||
-      connect(client, (struct sockaddr*)&where, sizeof where) != 0)
-    return -1;
-  const int accepted = accept(server, NULL, NULL);
+// A UNIX listener under a name of this process, and a client of it; the name is gone afterwards.
+static int own_listener(int* client) {
+  struct sockaddr_un where = {.sun_family = AF_UNIX};
+  snprintf(where.sun_path, sizeof where.sun_path, "/tmp/lent-%d.socket", getpid());
+  const int server = socket(AF_UNIX, SOCK_STREAM, 0);
+  *client = socket(AF_UNIX, SOCK_STREAM, 0);
+  const int status =
+      bind(server, (struct sockaddr*)&where, sizeof where) == 0 && listen(server, 1) == 0
+          ? connect(*client, (struct sockaddr*)&where, sizeof where)
+          : -1;
+  const int error = errno;
   unlink(where.sun_path);
+  errno = error;
+  return status == 0 ? server : -1;
+}
+
+static long unix_sockets(void) {
+  int client;
+  const int server = own_listener(&client);
+  if (server < 0) return -1;
+  const int accepted = accept(server, NULL, NULL);
   return accepted >= 0 && write(client, "x", 1) == 1 ? 0 : -1;
 }
 
 // Clients are shown the server's user.
 static long shown_to_clients(void) {
-  struct sockaddr_un where = {.sun_family = AF_UNIX, .sun_path = "/tmp/shown.socket"};
-  const int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
-  unlink(where.sun_path);
-  if (bind(server, (struct sockaddr*)&where, sizeof where) != 0 || listen(server, 1) != 0 ||
-      connect(client, (struct sockaddr*)&where, sizeof where) != 0)
-    return -1;
+  int client;
   struct ucred shown;
   socklen_t size = sizeof shown;
-  if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &shown, &size) != 0) return -1;
+  if (own_listener(&client) < 0 || getsockopt(client, SOL_SOCKET, SO_PEERCRED, &shown, &size) != 0)
+    return -1;
   return expect(shown.uid == getuid() && shown.gid == getgid());
 }
 static long listen_not_bound(void) { return listen(socket(AF_UNIX, SOCK_STREAM, 0), 1); }
