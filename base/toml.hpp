@@ -1,6 +1,8 @@
 // toml++ 3.3, as safe as text from strangers needs it: include this, never <toml++/toml.h>.
 #pragma once
 
+#include <cstdint>  // which its tables count on
+
 // It asserts of the text what only its own checks a line later make sure of: without assertions it
 // reports the error, with them it ends the program.
 #define TOML_ASSERT(...) static_assert(true)

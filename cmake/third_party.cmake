@@ -24,8 +24,6 @@ yett_static_library(third_party_nettle nettle)
 yett_static_library(third_party_bz2 bz2)
 yett_static_library(third_party_md md)  # SHA-256 of policies and packages
 
-add_library(third_party_toml INTERFACE)  # policies and package manifests; toml++, headers only
-target_compile_definitions(third_party_toml INTERFACE TOML_EXCEPTIONS=0 TOML_ENABLE_FORMATTERS=0)
 yett_static_library(third_party_zstd zstd)
 yett_static_library(third_party_lzma lzma)
 yett_static_library(third_party_lz4 lz4)
