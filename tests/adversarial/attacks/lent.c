@@ -321,25 +321,16 @@ static int own_listener(int* client) {
   snprintf(where.sun_path, sizeof where.sun_path, "/tmp/lent-%d.socket", getpid());
   const int server = socket(AF_UNIX, SOCK_STREAM, 0);
   *client = socket(AF_UNIX, SOCK_STREAM, 0);
-  const int status =
-      bind(server, (struct sockaddr*)&where, sizeof where) == 0 && listen(server, 1) == 0
-          ? connect(*client, (struct sockaddr*)&where, sizeof where)
-          : -1;
-  const int error = errno;
+  const int failed = bind(server, (struct sockaddr*)&where, sizeof where) || listen(server, 1) ||
+                     connect(*client, (struct sockaddr*)&where, sizeof where);
   unlink(where.sun_path);
-  errno = error;
-  return status == 0 ? server : -1;
+  return failed ? -1 : server;
 }
-
 static long unix_sockets(void) {
   int client;
   const int server = own_listener(&client);
-  if (server < 0) return -1;
-  const int accepted = accept(server, NULL, NULL);
-  return accepted >= 0 && write(client, "x", 1) == 1 ? 0 : -1;
+  return server < 0 || accept(server, NULL, NULL) < 0 || write(client, "x", 1) != 1 ? -1 : 0;
 }
-
-// Clients are shown the server's user.
 static long shown_to_clients(void) {
   int client;
   struct ucred shown;
