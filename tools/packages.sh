@@ -11,12 +11,12 @@ packages_for() { # PURPOSE
       printf '%s\n' g++ cmake ninja-build ccache pkg-config git python3 \
         'clang-14|clang-15|clang-16|clang' 'llvm-14|llvm-15|llvm-16|llvm' \
         'bpftool|linux-tools-generic' \
-        libbpf-dev libelf-dev zlib1g-dev libseccomp-dev libcap-ng-dev libmd-dev \
-        libsquashfs-dev libzstd-dev liblzma-dev liblz4-dev liblzo2-dev \
+        libbpf-dev libelf-dev zlib1g-dev libseccomp-dev libmd-dev \
+        libsquashfs-dev libzstd-dev liblzma-dev liblz4-dev \
         libarchive-dev nettle-dev libbz2-dev \
-        'libboost1.81-dev|libboost1.83-dev|libboost-dev' libfmt-dev libspdlog-dev \
+        'libboost1.81-dev|libboost1.83-dev|libboost-dev' libfmt-dev \
         nlohmann-json3-dev libtomlplusplus-dev \
-        libgtest-dev libgmock-dev libbenchmark-dev
+        libgtest-dev libgmock-dev
       ;;
     test)
       # What the tests run inside sandboxes, and what they compare or look with.
