@@ -23,7 +23,7 @@ vm           QEMU guests with BPF LSM and pure cgroup v2, beside the next ones; 
              that ran before once more in them
 asan         unit and integration cases under AddressSanitizer and UBSan
 tsan         unit and integration cases under ThreadSanitizer
-fuzz         each fuzzer for a few seconds: policy, manifest, images, filter, text
+fuzz         each fuzzer for a few seconds: policies, manifests, images, filter, text, uapi
 lint         clang-tidy and shellcheck
 leaks        the host is as it was before: mounts, loops, cgroups, BPF, processes, files
 TEXT

@@ -6,12 +6,15 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
+#include <random>
 #include <sstream>
 #include <thread>
 
 #include "tests/adversarial/host_unchanged.hpp"
 #include "tests/adversarial/layers.hpp"
+#include "tests/support/pace.hpp"
 #include "tests/support/require.hpp"
 
 namespace yett::test {
@@ -149,6 +152,31 @@ TEST_F(Manager, ClosedStreamsAreNothing) {
   for (std::string line; std::getline(lines, line); ++count)
     EXPECT_TRUE(line.starts_with('{') && line.ends_with('}')) << line;
   EXPECT_GE(count, 2U) << "of the manager, of what it ran";
+}
+
+// Random commands from threads and from children that are in the middle of something. YETT_STORM:
+// for how many seconds.
+TEST_F(Manager, AStormOfCommands) {
+  const char* given = std::getenv("YETT_STORM");
+  const int seconds = given != nullptr ? std::stoi(given) : 3;
+  const std::string log = work() + "/audit.jsonl";
+  std::vector<std::string> line{"uapi-shell", "--audit", log, "--pids", "256"};
+  for (const std::string& volume :
+       {work() + "/roots:/roots:ro", work() + "/data:/data", kAttackVolume})
+    line.insert(line.end(), {"-v", volume});
+  const std::string seed = std::to_string(std::random_device{}() % 100000);
+  line.insert(line.end(), {"--", "/attacks/uapi_storm", std::to_string(seconds), seed});
+  const RunResult run =
+      run_yett(line, {.timeout = std::chrono::seconds(seconds + (is_emulated_guest() ? 280 : 60))});
+  Results told = results_of(run);
+  EXPECT_EQ(run.exit_status, 0) << run.text();
+  EXPECT_EQ(told["alive"], "ok") << run.text();
+  for (const char* some : {"calls", "children", "executed"})
+    EXPECT_GT(std::atoi(told[some].c_str()), 0) << some << "\n" << run.text();
+  std::printf("%s", run.out.c_str());
+  std::istringstream lines(read_file(log));
+  for (std::string record; std::getline(lines, record);)
+    EXPECT_TRUE(record.starts_with('{') && record.ends_with('}')) << record;
 }
 
 TEST_F(Manager, WithoutTheRightThereIsNoSuchCommand) {
