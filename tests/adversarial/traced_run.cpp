@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,7 +58,7 @@ std::optional<Stop> TracedRun::next() {
 Stop TracedRun::read_stop() const {
   struct __ptrace_syscall_info info{};
   ::ptrace(PTRACE_GET_SYSCALL_INFO, stands_, sizeof info, &info);
-  Stop stop{.entry = info.op == PTRACE_SYSCALL_INFO_ENTRY};
+  Stop stop{.entry = info.op == PTRACE_SYSCALL_INFO_ENTRY, .thread = stands_};
   if (stop.entry) {
     stop.call = info.entry.nr;
     std::copy(std::begin(info.entry.args), std::end(info.entry.args), stop.arguments.begin());
@@ -72,6 +73,25 @@ bool TracedRun::read_memory(std::uint64_t address, void* into, std::size_t size)
       ::open(("/proc/" + std::to_string(program_.pid()) + "/mem").c_str(), O_RDONLY | O_CLOEXEC));
   return ::pread(memory.get(), into, size, static_cast<off_t>(address)) ==
          static_cast<ssize_t>(size);
+}
+
+std::optional<Stop> TracedRun::finish(const Stop& before) {
+  std::optional<Stop> stop = next();
+  while (stop && (stop->entry || stop->thread != before.thread)) stop = next();
+  return stop;
+}
+
+// The signal is that thread's alone, which is no longer traced: it stops, and all others with it.
+bool TracedRun::stop_supervisor() {
+  if (ended_ || stands_ == 0) return false;
+  const pid_t stopped = std::exchange(stands_, 0);
+  ::syscall(SYS_tgkill, program_.pid(), stopped, SIGSTOP);
+  ::ptrace(PTRACE_DETACH, stopped, nullptr, nullptr);
+  for (int i = 0; i < 10'000; ++i) {
+    if (status_field(stopped, "State").starts_with('T')) return true;
+    ::usleep(100);
+  }
+  return false;
 }
 
 void TracedRun::kill_supervisor() {

@@ -3,6 +3,8 @@
 // this.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +20,7 @@ namespace yett::test {
 // Where the supervisor stands: before (entry) or after a system call.
 struct Stop {
   bool entry = false;
+  pid_t thread = 0;
   std::uint64_t call = 0;
   std::array<std::uint64_t, 6> arguments{};  // of entries
   std::int64_t result = 0;                   // of exits
@@ -37,6 +40,10 @@ class TracedRun {
   [[nodiscard]] std::optional<Stop> next();
   // Bytes of its memory, while it stands.
   [[nodiscard]] bool read_memory(std::uint64_t address, void* into, std::size_t size) const;
+  // To what follows the call of `before`, by the same thread. nullopt as above.
+  [[nodiscard]] std::optional<Stop> finish(const Stop& before);
+  // SIGSTOP, here and now: after it the supervisor can only be killed. True: it has stopped.
+  [[nodiscard]] bool stop_supervisor();
   // kill -9, here and now.
   void kill_supervisor();
 
