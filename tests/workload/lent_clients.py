@@ -9,6 +9,7 @@ policies allow is served for real; beside it stands what they do not allow.
     lent_clients.py BUILD_DIRECTORY        exit status 77: it cannot run here
 """
 import ctypes
+import glob
 import http.server
 import os
 import shutil
@@ -20,7 +21,7 @@ import tempfile
 import threading
 import time
 
-WEB, OTHER_WEB, REDIS, PUBLISHED = 8081, 8082, 6379, 8083
+WEB, OTHER_WEB, REDIS, PUBLISHED, POSTGRES = 8081, 8082, 6379, 8083, 5432
 API, OTHER_API, THIS_HOST = "192.0.2.7", "192.0.2.8", "192.0.2.1"
 BODY = b"from the real server\n"
 
@@ -28,7 +29,7 @@ CONFIG = """extends = "plugin"
 [network]
 mode = "none"
 connect = ["tcp://shop.test:8081", "tcp://shop.test:6379", "tcp://api.test:8081",
-           "tcp://rebind.test:8081"]
+           "tcp://rebind.test:8081", "tcp://shop.test:5432"]
 [limits]
 pids = 128
 """
@@ -133,13 +134,30 @@ def serve_redis(directory):
     if not redis:
         return None
     command = [redis, "--port", str(REDIS), "--bind", "127.0.0.1", "--save", "", "--dir", directory]
-    started = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    for _ in range(200):
+    return started_at(REDIS, command)
+
+
+def started_at(port, command):
+    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(400):
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", REDIS)) == 0:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return started
         time.sleep(0.05)
     return started
+
+
+def serve_postgres(data):
+    """As nobody, for it refuses root. `data`: empty, in reach of the user nobody."""
+    programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
+    if not programs or not shutil.which("psql"):
+        return None
+    shutil.chown(data, "nobody", "nogroup")
+    as_nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+    subprocess.run([*as_nobody, programs[-1] + "/initdb", "-D", data, "-U", "shop", "-A", "trust",
+                    "-N"], check=True, stdout=subprocess.DEVNULL, cwd="/")
+    return started_at(POSTGRES, [*as_nobody, programs[-1] + "/postgres", "-D", data, "-p",
+                                 str(POSTGRES), "-h", "127.0.0.1", "-k", "", "-F"])
 
 
 def make_repository(directory):
@@ -199,6 +217,10 @@ def run_clients(yett, directory):
             f"cd /tmp && git clone -q {at}repo.git c && cat c/file", text=b"cloned")
     if shutil.which("redis-server"):
         reaches(yett, directory, "redis-cli", "redis-cli", "-h", "shop.test", "ping", text=b"PONG")
+    if glob.glob("/usr/lib/postgresql/*/bin"):
+        psql = ("psql", "-h", "shop.test", "-U", "shop", "-d", "postgres", "-Atc")
+        reaches(yett, directory, "psql", *psql, "select 6 * 7 || ' from the database'",
+                text=b"42 from the database")
 
 
 def run_refused(yett, directory):
@@ -247,7 +269,8 @@ def main():
     enter_namespaces()
     build = sys.argv[1]
     yett = os.environ.get("YETT_BIN", os.path.join(build, "bin", "yett"))
-    with tempfile.TemporaryDirectory(dir=build) as directory:
+    with tempfile.TemporaryDirectory(dir=build) as directory, \
+            tempfile.TemporaryDirectory() as data:
         os.chmod(directory, 0o755)
         set_up_host(directory)
         with open(os.path.join(directory, "policy.toml"), "w") as file:
@@ -257,14 +280,14 @@ def main():
         serve_names()
         for port in (WEB, OTHER_WEB):
             serve_web(port, directory)
-        redis = serve_redis(directory)
+        servers = [serve_redis(directory), serve_postgres(data)]
         run_clients(yett, directory)
         run_refused(yett, directory)
         run_published(yett, directory)
         os.close(other_host)
-        if redis:
-            redis.kill()
-            redis.wait()
+        for server in filter(None, servers):
+            server.terminate()  # processes of its own end with it
+            server.wait()
         # What was bound over the host's files goes with this mount namespace.
         subprocess.run(["umount", os.path.realpath("/etc/hosts")], check=False)
         subprocess.run(["umount", os.path.realpath("/etc/resolv.conf")], check=False)
