@@ -16,6 +16,7 @@
 
 #include "sandbox/host/read_file.hpp"
 #include "supervisor/broker/host_route.hpp"
+#include "supervisor/broker/udp_owner.hpp"
 
 namespace yett {
 namespace {
@@ -43,13 +44,14 @@ std::vector<DnsAddress> of_family(std::vector<DnsAddress> addresses, std::uint16
 NameService::NameService(const BrokerPlan& plan, Hooks hooks)
     : hooks_(std::move(hooks)), bindings_(plan.names) {}
 
-Result<NameService> NameService::open(const BrokerPlan& plan, Hooks hooks) {
+Result<NameService> NameService::open(const BrokerPlan& plan, uid_t user, Hooks hooks) {
   NameService service(plan, std::move(hooks));
   service.epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   service.clock_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!service.epoll_.valid() || !service.clock_.valid())
     return fail(errno_error("start", "name server"));
   YETT_CHECK(service.listen_at(plan.name_server));
+  service.answer_only(user);
   YETT_CHECK(watch(service.epoll_, service.server_));
   YETT_CHECK(watch(service.epoll_, service.clock_));
   return service;
@@ -58,16 +60,30 @@ Result<NameService> NameService::open(const BrokerPlan& plan, Hooks hooks) {
 Status NameService::listen_at(std::uint32_t address) {
   constexpr std::uint16_t kPort = 53;
   server_.reset(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_port = htons(kPort);
-  at.sin_addr.s_addr = htonl(address);
-  if (server_.valid() && ::bind(server_.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0)
+  address_.sin_family = AF_INET;
+  address_.sin_port = htons(kPort);
+  address_.sin_addr.s_addr = htonl(address);
+  if (server_.valid() &&
+      ::bind(server_.get(), reinterpret_cast<sockaddr*>(&address_), sizeof address_) == 0)
     return {};
   Error error = errno_error("bind", "the sandbox's name server");
   error.detail = "port 53 of an address in 127.64.0.0/10 cannot be had";
   error.mend = "let other name servers listen at addresses of their own, or write addresses";
   return fail(std::move(error));
+}
+
+// Where the kernel does not find our own socket, it would find nobody's.
+void NameService::answer_only(uid_t user) {
+  if (find_udp_owner(address_, address_)) user_ = user;
+}
+
+// SECURITY(names-asked-by-user): others of the host learn nothing of the policy, and have nothing
+// recorded in the sandbox's name. Lent sockets are the user's.
+bool NameService::is_asked_by_user(const Client& client) const {
+  if (!user_) return true;
+  sockaddr_in from{};
+  std::memcpy(&from, &client.address, sizeof from);
+  return find_udp_owner(from, address_) == user_;
 }
 
 void NameService::work() {
@@ -90,7 +106,7 @@ void NameService::answer_questions() {
     const ssize_t size = ::recvfrom(server_.get(), buffer.data(), buffer.size(), 0,
                                     reinterpret_cast<sockaddr*>(&client.address), &client.size);
     if (size < 0) return;
-    if (!take_question()) continue;
+    if (!is_asked_by_user(client) || !take_question()) continue;
     on_question(std::span(buffer).first(static_cast<std::size_t>(size)), client);
   }
 }

@@ -4,7 +4,9 @@
 // /etc/resolv.conf.
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <functional>
 #include <memory>
@@ -38,8 +40,10 @@ class NameService {
     std::function<void(const std::string& name)> refused;
   };
 
-  // Listens at the plan's address, of the calling process's network. Preconditions: root.
-  [[nodiscard]] static Result<NameService> open(const BrokerPlan& plan, Hooks hooks);
+  // Listens at the plan's address, of the calling process's network, and answers `user` alone:
+  // everybody where the kernel does not tell whose a question is (no udp_diag). Preconditions:
+  // root.
+  [[nodiscard]] static Result<NameService> open(const BrokerPlan& plan, uid_t user, Hooks hooks);
 
   // Readable: it is time for work().
   [[nodiscard]] BorrowedFd events() const { return epoll_.borrow(); }
@@ -64,6 +68,8 @@ class NameService {
 
   NameService(const BrokerPlan& plan, Hooks hooks);
   [[nodiscard]] Status listen_at(std::uint32_t address);
+  void answer_only(uid_t user);
+  [[nodiscard]] bool is_asked_by_user(const Client& client) const;
   void answer_questions();
   [[nodiscard]] bool take_question();
   void on_question(DnsBytes message, const Client& client);
@@ -86,6 +92,8 @@ class NameService {
   NameBindings bindings_;
   UniqueFd epoll_;
   UniqueFd server_;
+  sockaddr_in address_{};
+  std::optional<uid_t> user_;  // none: whoever asks
   UniqueFd clock_;
   std::vector<std::unique_ptr<Lookup>> lookups_;
   std::optional<Clock::time_point> retry_;  // what is allowed is not what is bound

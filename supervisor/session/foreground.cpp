@@ -168,7 +168,8 @@ Status start_names(const SandboxPlan& plan, Parts& parts) {
       .allow = [&parts](const auto& rules) { return parts.planes->set_more_connect(rules); },
       .refused = [&parts, sandbox = plan.sandbox](
                      const std::string& name) { parts.audit.record(refused_name(sandbox, name)); }};
-  YETT_TRY(NameService names, NameService::open(plan.broker, std::move(hooks)));
+  YETT_TRY(NameService names,
+           NameService::open(plan.broker, plan.identity.host_uid, std::move(hooks)));
   parts.names.emplace(std::move(names));
   return {};
 }
