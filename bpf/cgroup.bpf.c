@@ -112,9 +112,12 @@ static __always_inline int decide(struct bpf_sock_addr* context, struct endpoint
   if (!policy) return REFUSE;
   if (!(policy->flags & YETT_CGROUP_NETWORK)) return ALLOW;
   endpoint->port = bpf_ntohs(context->user_port);
-  if (set_protocol(endpoint, context->type, context->protocol) &&
-      endpoint_allowed(&yett_cgroup_endpoints, policy->policy, endpoint))
-    return endpoint->direction == YETT_LISTEN ? ALLOW_ANY_PORT : ALLOW;
+  if (set_protocol(endpoint, context->type, context->protocol)) {
+    enum endpoint_answer found = endpoint_allowed(&yett_cgroup_endpoints, policy->policy, endpoint);
+    /* SECURITY(low-ports): a rule for all ports gives those that any program may have. */
+    if (found == PORT_ALLOWED && endpoint->direction == YETT_LISTEN) return ALLOW_ANY_PORT;
+    if (found != NO_ENDPOINT) return ALLOW;
+  }
   struct yett_event* event = reserve_event();
   if (event) {
     begin_event(event, policy, hook, YETT_REASON_NO_ENDPOINT);

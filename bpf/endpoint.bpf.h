@@ -26,8 +26,11 @@ static __always_inline void set_ipv4(struct endpoint* endpoint, __be32 address) 
   __builtin_memcpy(&endpoint->address[12], &address, 4);
 }
 
-static __always_inline bool endpoint_allowed(void* map, __u32 policy,
-                                             const struct endpoint* endpoint) {
+/* By a rule that names ports, or by one for all of them. */
+enum endpoint_answer { NO_ENDPOINT = 0, ANY_PORT_ALLOWED, PORT_ALLOWED };
+
+static __always_inline enum endpoint_answer endpoint_allowed(void* map, __u32 policy,
+                                                             const struct endpoint* endpoint) {
   struct yett_endpoint_key key = {
       .prefix_length = YETT_ENDPOINT_FIXED_BITS + 128,
       .policy = policy,
@@ -36,14 +39,14 @@ static __always_inline bool endpoint_allowed(void* map, __u32 policy,
   };
   __builtin_memcpy(key.address, endpoint->address, sizeof(key.address));
   const struct yett_endpoint_value* value = bpf_map_lookup_elem(map, &key);
-  if (!value) return 0;
+  if (!value) return NO_ENDPOINT;
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < YETT_PORT_RANGES; i++) {
-    if (i >= value->count) return 0;
+    if (i >= value->count) return NO_ENDPOINT;
     if (endpoint->port >= value->ranges[i].first && endpoint->port <= value->ranges[i].last)
-      return 1;
+      return value->ranges[i].first > 0 ? PORT_ALLOWED : ANY_PORT_ALLOWED;
   }
-  return 0;
+  return NO_ENDPOINT;
 }
 
 #endif

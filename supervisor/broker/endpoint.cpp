@@ -12,10 +12,10 @@
 namespace yett {
 namespace {
 
-Result<int> read_option(BorrowedFd socket, int option) {
+Result<int> read_option(BorrowedFd socket, int option, int level = SOL_SOCKET) {
   int value = 0;
   socklen_t size = sizeof value;
-  if (::getsockopt(socket.get(), SOL_SOCKET, option, &value, &size) != 0)
+  if (::getsockopt(socket.get(), level, option, &value, &size) != 0)
     return fail(errno_error("getsockopt"));
   return value;
 }
@@ -67,6 +67,8 @@ Result<LocalEndpoint> read_local_endpoint(BorrowedFd socket) {
   std::memcpy(&address, &storage, sizeof address);
   set_ipv6(address.sin6_addr, local);
   local.port = ntohs(address.sin6_port);
+  YETT_TRY(const int only_ipv6, read_option(socket, IPV6_V6ONLY, IPPROTO_IPV6));
+  local.takes_ipv4 = only_ipv6 == 0 && IN6_IS_ADDR_UNSPECIFIED(&address.sin6_addr);
   return local;
 }
 
@@ -75,6 +77,10 @@ bool covers(const EndpointRule& rule, const LocalEndpoint& local) {
   if (local.port < rule.port_first || local.port > rule.port_last) return false;
   if (rule.host == "*") return true;
   return rule.is_literal && rule.is_ipv6 == local.is_ipv6 && same_prefix(rule, local);
+}
+
+LocalEndpoint ipv4_side(const LocalEndpoint& local) {
+  return {.is_internet = true, .is_tcp = local.is_tcp, .port = local.port};
 }
 
 }  // namespace yett

@@ -17,6 +17,7 @@ struct LocalEndpoint {
   bool is_ipv6 = false;
   std::array<std::uint8_t, 16> address{};  // IPv4: the first four
   std::uint16_t port = 0;                  // 0: not bound
+  bool takes_ipv4 = false;                 // bound to :: and not to IPv6 alone
 
   // "tcp://127.0.0.1:80", "udp://[::1]:53".
   [[nodiscard]] std::string text() const;
@@ -27,5 +28,8 @@ struct LocalEndpoint {
 
 // A rule for addresses, as the cgroup programs understand it: IPv6 rules never speak of IPv4.
 [[nodiscard]] bool covers(const EndpointRule& rule, const LocalEndpoint& local);
+
+// What a socket that takes IPv4 as well is besides: 0.0.0.0 at the same port.
+[[nodiscard]] LocalEndpoint ipv4_side(const LocalEndpoint& local);
 
 }  // namespace yett

@@ -58,11 +58,17 @@ LentAnswer SocketLender::socket(PendingNotification& pending) {
 // the very socket that then listens, and about where it listens in the end.
 LentAnswer SocketLender::listen_at_rule(BorrowedFd socket, const LocalEndpoint& before,
                                         int backlog) const {
-  const auto is_allowed = [&](const LocalEndpoint& local) {
+  const auto has_rule = [&](const LocalEndpoint& local) {
     return std::ranges::any_of(listen_,
                                [&](const EndpointRule& rule) { return covers(rule, local); });
   };
-  if (!is_allowed(before)) return {.error = EPERM, .endpoint = before.text()};
+  // SECURITY(listen-both): a rule for IPv6 does not open IPv4. A bound socket keeps its
+  // IPV6_V6ONLY.
+  const auto is_allowed = [&](const LocalEndpoint& local) {
+    return has_rule(local) && (!local.takes_ipv4 || has_rule(ipv4_side(local)));
+  };
+  const LocalEndpoint wanted = has_rule(before) ? ipv4_side(before) : before;
+  if (!is_allowed(before)) return {.error = EPERM, .endpoint = wanted.text()};
   if (::listen(socket.get(), backlog) != 0) return {.error = errno};
   const auto after = read_local_endpoint(socket);
   if (after && is_allowed(*after)) return {};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <set>
 
 namespace yett {
@@ -72,6 +73,18 @@ std::vector<yett_port_range> merge_ranges(std::vector<yett_port_range> ranges) {
   return merged;
 }
 
+// To listen at ports below 1024 they must be named, and the first range that holds decides: the one
+// for all ports stays beside the others and comes last.
+std::vector<yett_port_range> join_ranges(std::vector<yett_port_range> ranges,
+                                         std::uint8_t direction) {
+  if (direction != YETT_LISTEN) return merge_ranges(std::move(ranges));
+  const auto all = std::ranges::stable_partition(
+      ranges, [](const yett_port_range& range) { return range.first > 0; });
+  std::vector<yett_port_range> joined = merge_ranges({ranges.begin(), all.begin()});
+  std::ranges::copy(merge_ranges({all.begin(), all.end()}), std::back_inserter(joined));
+  return joined;
+}
+
 struct Group {
   std::uint32_t policy;
   std::uint8_t direction;
@@ -87,7 +100,7 @@ Result<EndpointEntry> make_entry(const Group& group, const Prefix& node) {
     ranges.push_back({rule->port_first, rule->port_last});
     last = rule;
   }
-  ranges = merge_ranges(std::move(ranges));
+  ranges = join_ranges(std::move(ranges), group.direction);
   if (ranges.size() > YETT_PORT_RANGES)
     return fail(request_error(last->source.text() + ": " + last->text,
                               "more than 16 separate port ranges hold for one address",

@@ -283,6 +283,23 @@ class Lent : public HostUnchanged {
   ShutPort free_;
 };
 
+class LentListen : public Lent {
+ protected:
+  [[nodiscard]] Results under(const std::string& rules, int port,
+                              const std::vector<std::string>& names);
+  // 0: none is free.
+  static int free_low_port() {
+    for (int port = 1023; port > 600; --port) {
+      const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      sockaddr_in at{};
+      at.sin_family = AF_INET;
+      at.sin_port = htons(static_cast<std::uint16_t>(port));
+      if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0) return port;
+    }
+    return 0;
+  }
+};
+
 TEST_F(Lent, BehavesAsNatively) {
   const Results native = natively(kAsNatively);
   const Results lent = inside(kAsNatively);
@@ -353,6 +370,42 @@ TEST_F(Lent, AUnixListenerShowsTheSandboxsUser) {
   std::array<char, 6> served{};
   EXPECT_EQ(::recv(client.get(), served.data(), served.size(), MSG_WAITALL), 6);
   expect_result(results_of(running.wait()), "serve_unix", "ok", "with rules");
+}
+
+// Each of `names` under these listen rules, with LISTEN as `port`.
+Results LentListen::under(const std::string& rules, int port,
+                          const std::vector<std::string>& names) {
+  write_file(work() + "/listen.toml",
+             "extends = \"plugin\"\n[network]\nmode = \"none\"\nlisten = [" + rules + "]\n");
+  std::vector<std::string> command{"lent_listen"};
+  command.insert(command.end(), names.begin(), names.end());
+  return results_of(run_attack(
+      command, {"--policy", work() + "/listen.toml", "-e", "LISTEN=" + std::to_string(port)}));
+}
+
+// SECURITY(listen-both)
+TEST_F(LentListen, AnIpv6RuleOpensNoIpv4) {
+  const int port = listen_.port();
+  listen_.release();
+  const std::string at_port = ":" + std::to_string(port) + "\"";
+  const std::vector<std::string> names{"listen_ipv6_alone", "listen_both"};
+  const Results ipv6 = under("\"tcp://[::]" + at_port, port, names);
+  expect_result(ipv6, "listen_ipv6_alone", "ok", "by a rule for ::");
+  expect_result(ipv6, "listen_both", "EPERM", "by a rule for ::");
+  for (const std::string& rules :
+       {"\"tcp://[::]" + at_port + ", \"tcp://0.0.0.0" + at_port, "\"tcp://*" + at_port})
+    expect_result(under(rules, port, names), "listen_both", "ok", rules.c_str());
+}
+
+// SECURITY(low-ports): a rule for all ports is none for those that root alone has.
+TEST_F(LentListen, PortsBelow1024MustBeNamed) {
+  const int port = free_low_port();
+  ASSERT_GT(port, 0);
+  const std::vector<std::string> names{"listen_low"};
+  expect_result(under("\"tcp://*:*\"", port, names), "listen_low", "EACCES", "by *");
+  const std::string named = "\"tcp://*:" + std::to_string(port) + "\"";
+  expect_result(under(named, port, names), "listen_low", "ok", "by its number");
+  expect_result(under("\"tcp://*:*\", " + named, port, names), "listen_low", "ok", "by both");
 }
 
 // SECURITY(lent-listen)

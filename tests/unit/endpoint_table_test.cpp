@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -107,6 +108,22 @@ TEST(EndpointTable, AdjacentPortsJoin) {
   const Table table = table_of(rules);
   EXPECT_TRUE(allows(table, "10.0.0.1", 150));
   EXPECT_FALSE(allows(table, "10.0.0.1", 200));
+}
+
+// low-ports: the first range that holds tells whether the port was named.
+TEST(EndpointTable, TheRuleForAllPortsComesLastWhereItIsAboutListening) {
+  const std::vector<EndpointRule> rules{rule("*", 0, 0, 65535), rule("*", 0, 80, 80),
+                                        rule("*", 0, 81, 90)};
+  const Table table = table_of(rules, rules);
+  const auto first_range = [&](std::uint8_t direction) {
+    const auto entry = std::ranges::find_if(
+        table, [&](const EndpointEntry& each) { return each.first.direction == direction; });
+    return entry == table.end() ? yett_port_range{} : entry->second.ranges[0];
+  };
+  EXPECT_EQ(first_range(YETT_LISTEN).first, 80);
+  EXPECT_EQ(first_range(YETT_LISTEN).last, 90);
+  EXPECT_EQ(first_range(YETT_CONNECT).first, 0);
+  EXPECT_TRUE(allows(table, "10.0.0.1", 5000, IPPROTO_TCP, YETT_LISTEN));
 }
 
 TEST(EndpointTable, TooManyPortsAreAnErrorThatNamesTheRule) {
