@@ -329,21 +329,22 @@ TEST_F(Lent, OtherKindsAreNotLent) {
   for (const char* name : kOtherKinds) expect_result(lent, name, "EAFNOSUPPORT", "lent");
 }
 
-// An address that another thread rewrites while the kernel reads it: what arrives is what was
-// decided on. YETT_LONG=1 makes it a million tries.
+// A sockaddr or a msghdr that another thread rewrites while the kernel reads it: what arrives is
+// what was decided on. YETT_LONG=1 makes it a million tries.
 std::string tries_of_a_race() {
   return std::to_string(repeated(std::getenv("YETT_LONG") != nullptr ? 1'000'000 : 20'000));
 }
 
 TEST_F(Lent, RewrittenAddressesReachNothingElse) {
-  const Results lent = results_of(run_attack({"lent", "flip", tries_of_a_race()}, flags()));
+  const Results lent = results_of(run_attack({"lent_flip", tries_of_a_race()}, flags()));
   ASSERT_EQ(lent.count("flips"), 1U);
   EXPECT_EQ(lent.at("connect_forbidden"), "0");
   EXPECT_EQ(other_.received(), 0);
-  for (const char* seen : {"connected", "connect_refused", "sent", "send_refused"})
+  for (const char* seen :
+       {"connected", "connect_refused", "sent", "send_refused", "header_sent", "header_refused"})
     EXPECT_NE(lent.at(seen), "0") << seen;
   const Results native =
-      results_of(run_program({kAttacks + "/lent", "flip", "20000"}, {.environment = ports()}));
+      results_of(run_program({kAttacks + "/lent_flip", "20000"}, {.environment = ports()}));
   EXPECT_NE(native.at("connect_forbidden"), "0");
   EXPECT_NE(other_.received(), 0);
 }

@@ -9,7 +9,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -364,74 +363,6 @@ static long serve_one(void) {
   return accepted >= 0 && write(accepted, "served", 6) == 6 ? 0 : -1;
 }
 
-// ---- rewritten addresses: argv is "flip TRIES"; a second thread turns the port ----
-
-static struct sockaddr_in flipped;
-static atomic_int flipping = 1;
-static unsigned long flips;
-
-static void* flip(void* unused) {
-  (void)unused;
-  const in_port_t open = at("127.0.0.1", "OPEN").sin_port,
-                  other = at("127.0.0.1", "OTHER").sin_port;
-  volatile in_port_t* port = &flipped.sin_port;
-  for (; atomic_load_explicit(&flipping, memory_order_relaxed); flips += 2) {
-    *port = other;
-    for (int i = 0; i < 8; ++i) __builtin_ia32_pause();
-    *port = open;
-  }
-  return NULL;
-}
-
-struct flip_counts {
-  unsigned long let_through, refused, forbidden;
-};
-
-static void connect_flipped(struct flip_counts* counts) {
-  const int made = stream(0);
-  if (connect(made, (struct sockaddr*)&flipped, sizeof flipped) == 0) {
-    struct sockaddr_in peer;
-    socklen_t size = sizeof peer;
-    getpeername(made, (struct sockaddr*)&peer, &size);
-    ++*(peer.sin_port == at("127.0.0.1", "OPEN").sin_port ? &counts->let_through
-                                                          : &counts->forbidden);
-    const struct linger at_once = {1, 0};
-    setsockopt(made, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  } else if (errno == EPERM) {
-    ++counts->refused;
-  }
-  close(made);
-}
-
-static void send_flipped(int made, struct flip_counts* counts) {
-  struct iovec vector = {"x", 1};
-  const struct msghdr message = {
-      .msg_name = &flipped, .msg_namelen = sizeof flipped, .msg_iov = &vector, .msg_iovlen = 1};
-  if (sendmsg(made, &message, MSG_DONTWAIT) == 1)
-    ++counts->let_through;
-  else if (errno == EPERM)
-    ++counts->refused;
-}
-
-// Prints "TRIES ..." lines; what arrived at OTHER by UDP is the server's to tell.
-static int flip_addresses(unsigned long tries) {
-  pthread_t thread;
-  flipped = at("127.0.0.1", "OPEN");
-  pthread_create(&thread, NULL, flip, NULL);
-  struct flip_counts by_connect = {0, 0, 0}, by_send = {0, 0, 0};
-  const int made = datagram();
-  for (unsigned long i = 0; i < tries; ++i) {
-    if (i % 8 == 0) connect_flipped(&by_connect);
-    send_flipped(made, &by_send);
-  }
-  atomic_store(&flipping, 0);
-  pthread_join(thread, NULL);
-  printf("connected %lu\nconnect_refused %lu\nconnect_forbidden %lu\n", by_connect.let_through,
-         by_connect.refused, by_connect.forbidden);
-  printf("sent %lu\nsend_refused %lu\nflips %lu\n", by_send.let_through, by_send.refused, flips);
-  return 0;
-}
-
 #define ATTEMPT(name) {#name, name}
 static const struct attempt kAttempts[] = {
     ATTEMPT(blocking),
@@ -494,7 +425,4 @@ static const struct attempt kAttempts[] = {
     ATTEMPT(serve_unix),
 };
 
-int main(int argc, char** argv) {
-  if (argc == 3 && strcmp(argv[1], "flip") == 0) return flip_addresses(strtoul(argv[2], NULL, 10));
-  return make_attempts(kAttempts, sizeof kAttempts / sizeof kAttempts[0], argc, argv);
-}
+ATTEMPTS_MAIN(kAttempts)
