@@ -121,6 +121,7 @@ Result<int> exec(const OciArguments& given) {
   options.preserved_fds = static_cast<unsigned>(*preserved);
   if (!detach) oci::hold_signals();
   YETT_TRY(oci::ExecutedProcess executed, oci::exec_in_container(oci_store(), options, process));
+  if (!executed.warning.empty()) tell_oci_warning(executed.warning);
   if (!detach) return oci::stay_in_foreground(executed.process, std::move(executed.terminal));
   executed.process.leave();
   return 0;

@@ -24,6 +24,7 @@ import command_cases
 import config_cases
 import hostile_cases
 import malformed_cases
+import mount_cases
 import root_cases
 import specification_cases
 import systemd_cases
@@ -174,7 +175,7 @@ def base_config(script):
         "process": {
             "terminal": False, "user": {"uid": 0, "gid": 0}, "args": ["sh", "-c", script],
             "env": ["PATH=/bin"], "cwd": "/",
-            "capabilities": {kind: DOCKER_CAPABILITIES for kind in ("bounding", "effective", "permitted")}},
+            "capabilities": {kind: list(DOCKER_CAPABILITIES) for kind in ("bounding", "effective", "permitted")}},
         "root": {"path": "rootfs", "readonly": False},
         "hostname": "box",
         "mounts": [
@@ -505,12 +506,13 @@ def case_hooks_in_order_with_the_state(box):
                           "env": ["PATH=/bin:/usr/bin"]}]
 
     def change(config):
-        config["hooks"] = {name: hook(name) for name in ("createRuntime", "createContainer", "poststart",
-                                                         "poststop")}
+        config["hooks"] = {name: hook(name) for name in ("poststop", "poststart", "createContainer",
+                                                         "createRuntime", "prestart")}
     container = box.start(box.bundle("exec sleep 1000", change))
     assert box.run("delete", "--force", container).status == 0
     lines = log.read_text().splitlines()
-    assert [line.split()[0] for line in lines] == ["createRuntime", "createContainer", "poststart", "poststop"], lines
+    assert [line.split()[0] for line in lines] == ["prestart", "createRuntime", "createContainer", "poststart",
+                                                    "poststop"], lines
     for line in lines:
         state = json.loads(line.split(" ", 1)[1])
         assert state["id"] == container and "bundle" in state, line
@@ -714,8 +716,8 @@ def case_container_device_rules(box):
 # ---- the program ----------------------------------------------------------------------------------
 
 CASE_MODULES = (
-    command_cases, config_cases, hostile_cases, malformed_cases, root_cases, specification_cases, terminal_cases,
-    unified_cases)
+    command_cases, config_cases, hostile_cases, malformed_cases, mount_cases, root_cases, specification_cases,
+    terminal_cases, unified_cases)
 if os.environ.get("YETT_VM") == "1":  # what it does would reach past its namespaces
     CASE_MODULES += (systemd_cases,)
 CASES = {name.removeprefix("case_"): function

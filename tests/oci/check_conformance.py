@@ -11,6 +11,7 @@ import sys
 def main(source):
     sys.path.insert(0, str(source / "tests/oci"))
     import cases
+    import mount_cases
     import specification_cases
     text = (source / "docs/oci-conformance.md").read_text()
     table = text.split("## Side by side")[0]
@@ -20,7 +21,8 @@ def main(source):
     there = set(re.findall(r"TEST(?:_F|_P)?\((\w+), (\w+)\)", tests))
     wrong = [f"there is no case {name}" for name in sorted(named - set(cases.CASES))]
     wrong += [f"there is no unit test {suite}.{name}" for suite, name in sorted(units - there)]
-    own = {name.removeprefix("case_") for name in vars(specification_cases) if name.startswith("case_")}
+    own = {name.removeprefix("case_") for module in (mount_cases, specification_cases) for name in vars(module)
+           if name.startswith("case_")}
     wrong += [f"no clause names {name}" for name in sorted(own - named)]
     for row in re.findall(r"^\| .*MUST.*$", table, re.MULTILINE):
         if row.count("|") != 4 or not row.split("|")[3].strip():

@@ -217,21 +217,6 @@ def case_checkpoint_says_what_is_missing(box):
     box.await_status(container, "running")
 
 
-def case_missing_capabilities_are_named(box):
-    if not box.is_yett():
-        box.cannot_run("about yett's own words")
-
-    def change(config):
-        for kind in ("bounding", "effective", "permitted"):
-            config["process"]["capabilities"][kind] = ["CAP_CHOWN", "CAP_SYS_TIME"]
-    words = ["setpriv", "--bounding-set", "-sys_time", "--inh-caps", "-all"]
-    box.prefix = words
-    done = box.once("true", change)
-    box.prefix = []
-    assert done.status != 0 and "CAP_SYS_TIME" in done.err and "CAP_CHOWN" not in done.err, done
-    assert box.once("true", change).status == 0
-
-
 def case_log_lines_as_docker_reads_them(box):
     """Docker and containerd take the last line of level error of the log for the message."""
     log = box.directory / "log.json"

@@ -171,6 +171,10 @@ def check_health_and_restart():
     start("five", "--restart", "on-failure:2", "box", "sh", "-c", "exit 3")
     eventually("restart policy", "2 exited", lambda: inspect("five", ".RestartCount") + " " + inspect("five", ".State.Status"))
     podman("rm", "five")
+    for policy in ("always", "unless-stopped"):
+        start("six", "--restart", policy, "box", "sh", "-c", "exec sleep 0.2")
+        eventually(f"--restart {policy}", lambda text: int(text) >= 2, lambda: inspect("six", ".RestartCount"))
+        podman("rm", "--force", "--time", "0", "six")
 
 
 def check_pods():

@@ -18,7 +18,8 @@ enum class Effect : std::uint8_t {
   idmap,    // value: an IdMap
   copy_up,  //
   super,    // a flag of the superblock, by its name
-  nothing,  // the default, or a wish about messages
+  nothing,  // the default, a wish about messages, and what a file system now does by itself:
+            // iversion
 };
 
 struct Option {
@@ -45,7 +46,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {"dirsync", Effect::super},
     {"exec", Effect::clear, MOUNT_ATTR_NOEXEC},
     {"idmap", Effect::idmap, static_cast<std::uint64_t>(IdMap::this_mount)},
-    {"iversion", Effect::super},
+    {"iversion", Effect::nothing},
     {"lazytime", Effect::super},
     {"loud", Effect::nothing},
     {"mand", Effect::super},
@@ -53,7 +54,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {"nodev", Effect::set, MOUNT_ATTR_NODEV},
     {"nodiratime", Effect::set, MOUNT_ATTR_NODIRATIME},
     {"noexec", Effect::set, MOUNT_ATTR_NOEXEC},
-    {"noiversion", Effect::super},
+    {"noiversion", Effect::nothing},
     {"nolazytime", Effect::super},
     {"nomand", Effect::super},
     {"norelatime", Effect::time, 0},

@@ -201,8 +201,10 @@ Status build(CreatedContainer& container, const CreateOptions& options) {
   YETT_TRY(ContainerPlan plan, plan_container(container.config, {.bundle = state.bundle,
                                                                  .cgroup_path = cgroup_path,
                                                                  .cgroups = features}));
-  if (!enters_user_namespace(plan))
-    YETT_CHECK(check_capabilities(plan.process.capabilities, probe_capabilities()));
+  if (!enters_user_namespace(plan)) {
+    std::string missing = drop_missing(plan.process.capabilities, probe_capabilities());
+    if (!missing.empty()) container.config.warnings.push_back(std::move(missing));
+  }
   const LabelFeatures labels = probe_labels();
   YETT_CHECK(check_labels(plan.process, labels));
   YETT_CHECK(plan_mount_label(container.config.linux_.mount_label, labels, plan));

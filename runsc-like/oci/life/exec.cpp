@@ -93,12 +93,14 @@ Status check_running(const ContainerDirectory& directory, const ContainerState& 
 }
 
 Result<ContainerPlan> plan_joining(const ContainerDirectory& directory, const Process& process,
-                                   const ExecOptions& options) {
+                                   const ExecOptions& options, bool same_user_namespace,
+                                   std::string& warning) {
   YETT_TRY(const std::string text, directory.read_config());
   YETT_TRY(const Config config, parse_config(text, "config.json"));
   ContainerPlan plan;
   YETT_TRY(plan.process, plan_process(process));
   plan.process.preserved_fds = options.preserved_fds;
+  if (same_user_namespace) warning = drop_missing(plan.process.capabilities, probe_capabilities());
   plan_affinity(process, plan.process);
   plan_character(config.linux_, plan);
   YETT_CHECK(plan_filters(config, plan));
@@ -129,10 +131,10 @@ Result<ExecutedProcess> exec_in_container(const ContainerStore& store, const Exe
   YETT_TRY(const ContainerDirectory directory, store.open(options.id));
   YETT_TRY(const ContainerState state, directory.read_state());
   YETT_CHECK(check_running(directory, state, options));
-  YETT_TRY(const ContainerPlan plan, plan_joining(directory, process, options));
   const std::uint64_t namespaces = foreign_namespaces(state.pid);
-  if ((namespaces & CLONE_NEWUSER) == 0)
-    YETT_CHECK(check_capabilities(plan.process.capabilities, probe_capabilities()));
+  std::string warning;
+  YETT_TRY(const ContainerPlan plan,
+           plan_joining(directory, process, options, (namespaces & CLONE_NEWUSER) == 0, warning));
   YETT_CHECK(check_labels(plan.process, probe_labels()));
   YETT_TRY(const UniqueFd pidfd, open_container_process(state));
   YETT_TRY(const Entrance entrance, open_cgroups(state));
@@ -159,7 +161,8 @@ Result<ExecutedProcess> exec_in_container(const ContainerStore& store, const Exe
                             .status = find_status(directory, state),
                             .pid = started.process.pid()}));
   return ExecutedProcess{.process = std::move(started.process),
-                         .terminal = std::move(stage.terminal)};
+                         .terminal = std::move(stage.terminal),
+                         .warning = std::move(warning)};
 }
 
 }  // namespace yett::oci

@@ -26,6 +26,7 @@ struct ExecOptions {
 struct ExecutedProcess {
   ChildProcess process;
   UniqueFd terminal;
+  std::string warning;  // empty: nothing to tell
 };
 // Returns when the program is executed.
 [[nodiscard]] Result<ExecutedProcess> exec_in_container(const ContainerStore& store,

@@ -1,5 +1,4 @@
-// What nobody holds nobody can give: said by name before anything is created, where the kernel says
-// "operation not permitted" at the very end.
+// What nobody holds nobody can give: the specification wants a warning and no failure.
 #include "runsc-like/oci/config/names.hpp"
 #include "runsc-like/oci/life/plan_container.hpp"
 
@@ -16,13 +15,15 @@ std::string names_of(std::uint64_t capabilities) {
 
 }  // namespace
 
-Status check_capabilities(const ContainerCapabilities& asked, std::uint64_t held) {
+std::string drop_missing(ContainerCapabilities& asked, std::uint64_t held) {
   const std::uint64_t given = asked.permitted | asked.effective | asked.inheritable;
   const std::uint64_t missing = given & ~held;
   if (missing == 0) return {};
-  return fail(host_error("/process/capabilities",
-                         "yett itself was started without " + names_of(missing),
-                         "leave it out, or give it to whoever starts yett"));
+  for (std::uint64_t* set :
+       {&asked.permitted, &asked.effective, &asked.inheritable, &asked.ambient})
+    *set &= ~missing;
+  return "/process/capabilities: left out, for yett itself was started without " +
+         names_of(missing);
 }
 
 }  // namespace yett::oci

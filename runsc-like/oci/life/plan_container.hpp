@@ -27,8 +27,9 @@ void plan_affinity(const Process& process, ContainerProcess& planned);
 // The filters of the configuration's seccomp section.
 [[nodiscard]] Status plan_filters(const Config& config, ContainerPlan& plan);
 
-// `held`: the caller's own, in the user namespace that the process will have. Pure.
-[[nodiscard]] Status check_capabilities(const ContainerCapabilities& asked, std::uint64_t held);
+// Takes away what is not in `held`: the caller's own, in the user namespace that the process will
+// have. The warning that names it; empty: nothing was missing. Pure.
+[[nodiscard]] std::string drop_missing(ContainerCapabilities& asked, std::uint64_t held);
 
 // The absolute path of the root file system. Error: it is no directory.
 [[nodiscard]] Result<std::string> find_root(const Config& config, const std::string& bundle);

@@ -46,7 +46,20 @@ class Settings {
 
 std::string or_max(std::int64_t value) { return value < 0 ? "max" : std::to_string(value); }
 
+// A value that only cgroup v1 can hold: an error where the controller is of v2.
+Status refuse_in_v2(bool asked, const char* name) {
+  if (!asked) return {};
+  return fail(host_error("/linux/resources/" + std::string(name), "cgroup v2 has nothing like it",
+                         "leave it out"));
+}
+
+constexpr std::uint64_t kSwappinessAsItIs = UINT64_MAX;  // -1 where it was signed
+
 Status add_memory_v2(const Memory& memory, Settings& settings) {
+  const bool swappiness = is_asked(memory.swappiness) && memory.swappiness != kSwappinessAsItIs;
+  YETT_CHECK(refuse_in_v2(swappiness, "memory/swappiness"));
+  YETT_CHECK(refuse_in_v2(memory.kernel_tcp.value_or(0) > 0, "memory/kernelTCP"));
+  YETT_CHECK(refuse_in_v2(memory.disable_oom_killer.value_or(false), "memory/disableOOMKiller"));
   if (is_asked(memory.swap) && *memory.swap > 0) {
     if (!memory.limit || *memory.limit <= 0 || *memory.swap < *memory.limit)
       return fail(request_error("/linux/resources/memory/swap",
@@ -76,8 +89,8 @@ Status add_memory(const Memory& memory, Settings& settings) {
   if (settings.v2("memory")) return add_memory_v2(memory, settings);
   add_limits_v1(memory, settings);
   settings.add_asked("memory", "memory.soft_limit_in_bytes", memory.reservation);
-  constexpr std::uint64_t kAsItIs = UINT64_MAX;  // -1 where it was signed
-  if (memory.swappiness != kAsItIs)
+  settings.add_asked("memory", "memory.kmem.tcp.limit_in_bytes", memory.kernel_tcp);
+  if (memory.swappiness != kSwappinessAsItIs)
     settings.add_number("memory", "memory.swappiness", memory.swappiness);
   if (memory.disable_oom_killer && *memory.disable_oom_killer)
     settings.add("memory", "memory.oom_control", "1");
@@ -90,7 +103,9 @@ std::uint64_t weight_of(std::uint64_t shares) {
   return 1 + (bounded - 2) * 9999 / 262142;
 }
 
-void add_cpu_v2(const Cpu& cpu, Settings& settings) {
+Status add_cpu_v2(const Cpu& cpu, Settings& settings) {
+  YETT_CHECK(refuse_in_v2(is_asked(cpu.realtime_period), "cpu/realtimePeriod"));
+  YETT_CHECK(refuse_in_v2(is_asked(cpu.realtime_runtime), "cpu/realtimeRuntime"));
   if (is_asked(cpu.shares))
     settings.add("cpu", "cpu.weight", std::to_string(weight_of(*cpu.shares)));
   if (is_asked(cpu.quota) || is_asked(cpu.period)) {
@@ -100,11 +115,12 @@ void add_cpu_v2(const Cpu& cpu, Settings& settings) {
     settings.add("cpu", "cpu.max", quota + " " + std::to_string(period));
   }
   settings.add_number("cpu", "cpu.max.burst", cpu.burst);
+  return {};
 }
 
-void add_cpu(const Cpu& cpu, Settings& settings) {
+Status add_cpu(const Cpu& cpu, Settings& settings) {
   if (settings.v2("cpu")) {
-    add_cpu_v2(cpu, settings);
+    YETT_CHECK(add_cpu_v2(cpu, settings));
   } else {
     settings.add_asked("cpu", "cpu.shares", cpu.shares);
     if (is_asked(cpu.period))
@@ -119,9 +135,11 @@ void add_cpu(const Cpu& cpu, Settings& settings) {
   settings.add_number("cpu", "cpu.idle", cpu.idle);
   if (!cpu.cpus.empty()) settings.add("cpuset", "cpuset.cpus", cpu.cpus);
   if (!cpu.mems.empty()) settings.add("cpuset", "cpuset.mems", cpu.mems);
+  return {};
 }
 
-std::string device_number(const ThrottleDevice& device) {
+template <typename Device>
+std::string device_number(const Device& device) {
   return std::to_string(device.major) + ":" + std::to_string(device.minor) + " ";
 }
 
@@ -133,17 +151,38 @@ void add_throttle(const std::vector<ThrottleDevice>& devices, const char* v1_fil
                  device_number(device) + (v2 ? v2_key : "") + std::to_string(device.rate));
 }
 
-void add_block_io(const BlockIo& io, Settings& settings) {
-  if (is_asked(io.weight)) {
-    const bool v2 = settings.v2("blkio");
-    settings.add(v2 ? "io" : "blkio", v2 ? "io.weight" : "blkio.weight",
-                 std::to_string(v2 ? 1 + (*io.weight - 10U) * 9999 / 990 : *io.weight));
+// 10..1000 as v2's 1..10000.
+std::string io_weight(std::uint16_t weight, bool v2) {
+  return std::to_string(v2 ? 1 + (weight - 10U) * 9999 / 990 : weight);
+}
+
+Status add_weights(const BlockIo& io, Settings& settings) {
+  const bool v2 = settings.v2("blkio");
+  const char* controller = v2 ? "io" : "blkio";
+  if (v2) YETT_CHECK(refuse_in_v2(is_asked(io.leaf_weight), "blockIO/leafWeight"));
+  if (is_asked(io.weight))
+    settings.add(controller, v2 ? "io.weight" : "blkio.weight", io_weight(*io.weight, v2));
+  settings.add_asked("blkio", "blkio.leaf_weight", io.leaf_weight);
+  for (const WeightDevice& device : io.weight_device) {
+    if (v2) YETT_CHECK(refuse_in_v2(is_asked(device.leaf_weight), "blockIO/weightDevice"));
+    if (is_asked(device.weight))
+      settings.add(controller, v2 ? "io.weight" : "blkio.weight_device",
+                   device_number(device) + io_weight(*device.weight, v2));
+    if (is_asked(device.leaf_weight))
+      settings.add("blkio", "blkio.leaf_weight_device",
+                   device_number(device) + std::to_string(*device.leaf_weight));
   }
+  return {};
+}
+
+Status add_block_io(const BlockIo& io, Settings& settings) {
+  YETT_CHECK(add_weights(io, settings));
   add_throttle(io.throttle_read_bps_device, "blkio.throttle.read_bps_device", "rbps=", settings);
   add_throttle(io.throttle_write_bps_device, "blkio.throttle.write_bps_device", "wbps=", settings);
   add_throttle(io.throttle_read_iops_device, "blkio.throttle.read_iops_device", "riops=", settings);
   add_throttle(io.throttle_write_iops_device, "blkio.throttle.write_iops_device",
                "wiops=", settings);
+  return {};
 }
 
 void add_others(const Resources& resources, Settings& settings) {
@@ -177,8 +216,8 @@ Result<std::vector<CgroupSetting>> plan_resources(const Resources& resources,
                                                   const CgroupFeatures& features) {
   Settings settings(features);
   if (resources.memory) YETT_CHECK(add_memory(*resources.memory, settings));
-  if (resources.cpu) add_cpu(*resources.cpu, settings);
-  if (resources.block_io) add_block_io(*resources.block_io, settings);
+  if (resources.cpu) YETT_CHECK(add_cpu(*resources.cpu, settings));
+  if (resources.block_io) YETT_CHECK(add_block_io(*resources.block_io, settings));
   add_others(resources, settings);
   add_rdma(resources, settings);
   for (const auto& [file, value] : resources.unified) {
