@@ -10,7 +10,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # With the packages that these need.
 DEBIAN = ("base-files base-passwd bash coreutils dash dpkg apt findutils grep sed tar gzip hostname login passwd "
           "util-linux bsdutils mawk perl-base libc-bin debianutils diffutils init-system-helpers ncurses-base "
-          "procps libpam-modules libpam-runtime redis-server nginx-light").split()
+          "procps libpam-modules libpam-runtime redis-server nginx-light dropbear-bin").split()
 
 
 def docker_seccomp():
@@ -24,7 +24,8 @@ def as_docker(config):
                                 "DEBIAN_FRONTEND=noninteractive", "TERM=dumb"]
     config["mounts"].append({"destination": "/dev/shm", "type": "tmpfs", "source": "shm",
                              "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=64m"]})
-    config["process"]["args"] = ["/bin/sleep", "1000"]
+    # A shell reaps what daemons leave to the first process; who stops them waits for that.
+    config["process"]["args"] = ["/bin/sh", "-c", "while :; do sleep 1; done"]
 
 
 # ---- a root of the host's packages ----------------------------------------------------------------
@@ -123,6 +124,7 @@ def make_debian(root):
     for directory in "proc sys dev tmp run root var/tmp var/log/nginx var/lib/nginx var/lib/redis etc/ssl".split():
         (root / directory).mkdir(parents=True, exist_ok=True)
     os.chmod(root / "tmp", 0o1777)
+    (root / "usr/bin/awk").symlink_to("mawk")  # an alternative, in no package's list
     shutil.copytree("/etc/pam.d", root / "etc/pam.d", dirs_exist_ok=True)  # made by scripts, in no list
     (root / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nshadow: files\nhosts: files\n")
     (root / "etc/passwd").write_text(
@@ -130,6 +132,7 @@ def make_debian(root):
         "redis:x:101:101::/var/lib/redis:/usr/sbin/nologin\nuser:x:1000:1000::/:/bin/bash\nnobody:x:65534:65534::/:/bin/false\n")
     (root / "etc/group").write_text("root:x:0:\ntty:x:5:\nstaff:x:50:\nwww-data:x:33:\nredis:x:101:\nuser:x:1000:\n"
                                     "nogroup:x:65534:\nshadow:x:42:\nadm:x:4:\n")
+    (root / "etc/shells").write_text("/bin/sh\n/bin/bash\n")
     (root / "etc/shadow").write_text("root:*:19000:0:99999:7:::\nuser:*:19000:0:99999:7:::\n")
     subprocess.run(["chroot", str(root), "/sbin/ldconfig"], check=True)
 
@@ -153,7 +156,7 @@ def make_package(place):
 def case_a_debian_like_root(box):
     if not box.is_yett():
         box.cannot_run("about yett's own policy")
-    for program in ("dpkg-deb", "apt-get", "nginx", "redis-server"):
+    for program in ("dpkg-deb", "apt-get", "nginx", "redis-server", "dropbear"):
         if shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
             box.cannot_run(f"{program} is not installed")
     bundle = box.bundle(change=as_docker)
@@ -186,6 +189,21 @@ start-stop-daemon --start --chuid redis:redis --exec /usr/bin/redis-server -- --
 for i in 1 2 3 4 5 6 7 8 9 10; do redis-cli -p 6390 ping 2>/dev/null && break; sleep 0.3; done
 redis-cli -p 6390 set a b; redis-cli -p 6390 bgsave; ps -o user= -C redis-server | head -1
 redis-cli -p 6390 shutdown nosave""", "PONG", "OK", "Background saving started", "redis\n")
+    # As services without systemd: by the packages' own scripts.
+    inside("service nginx start && service nginx status && ps -o user= -C nginx | sort -u && service nginx stop",
+           "nginx is running", "root\nwww-data\n")
+    inside("mkdir -p /var/log/redis && chown -R redis: /etc/redis /var/log/redis; service redis-server start && for i in 1 2 3 4 5 6 7 8 9 10; do redis-cli ping 2>/dev/null && break; sleep 0.3; done; "
+           "ps -o user= -C redis-server && service redis-server stop", "PONG", "redis\n")
+    # A daemon that logs people in: it opens a pty, gives it to the user, and becomes that user on it.
+    inside("""mkdir -p /etc/dropbear /.ssh && dropbearkey -t ed25519 -f /etc/dropbear/key > /dev/null 2>&1
+dropbearkey -t ed25519 -f /tmp/id 2>/dev/null | grep ^ssh- > /.ssh/authorized_keys && chmod 600 /.ssh/authorized_keys && chown user /.ssh/authorized_keys
+dropbear -r /etc/dropbear/key -p 127.0.0.1:2222 -P /run/dropbear.pid
+for i in 1 2 3 4 5 6 7 8 9 10; do test -s /run/dropbear.pid && break; sleep 0.3; done
+cat > /tmp/there <<'TEXT'
+id -un; tty; stat -c '%U %G' $(tty); test -t 0 && echo terminal; touch /etc/x 2>/dev/null || echo refused
+TEXT
+script -qec 'dbclient -y -t -i /tmp/id -p 2222 user@127.0.0.1 sh /tmp/there' /dev/null
+kill $(cat /run/dropbear.pid)""", "user\n/dev/pts/", "user tty\n", "terminal", "refused")
 
 
 def case_an_alpine_like_root(box):
