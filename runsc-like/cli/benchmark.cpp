@@ -24,10 +24,10 @@ constexpr std::uint64_t kDefaultRounds = 11;
 constexpr std::uint64_t kMostRounds = 100'000;
 
 constexpr std::array kOptions{
-    OciOption{"rounds", 'n', OptionValue::required, "How often it is run in each way (default 11)"},
-    OciOption{"run", 'r', OptionValue::required,
-              "A word more for `yett run`, as --run=--here; as often as you like"},
-    OciOption{"format", 'f', OptionValue::required, "table (default) or json"}};
+    Option{'n', "rounds", "VALUE", "How often it is run in each way (default 11)"},
+    Option{'r', "run", "VALUE",
+           "A word more for `yett run`, as --run=--here; as often as you like"},
+    Option{'f', "format", "FORMAT", "table (default) or json"}};
 constexpr OciUsage kUsage{
     "benchmark", "[OPTIONS] PROGRAM [ARG...]",
     "What a sandbox costs a program: runs it as it is and by `yett run`, in turn, its output "
@@ -43,7 +43,7 @@ struct Wish {
   bool json = false;
 };
 
-Result<Wish> read_wish(const OciArguments& given) {
+Result<Wish> read_wish(const yett::CommandLine& given) {
   const std::string format = given.value("format", "table");
   if (format != "table" && format != "json")
     return fail(request_error("--format", "is " + format, "table or json"));
@@ -55,7 +55,7 @@ Result<Wish> read_wish(const OciArguments& given) {
   if (::readlink("/proc/self/exe", own.data(), own.size() - 1) <= 0)
     return fail(errno_error("readlink", "/proc/self/exe"));
   Wish wish{.rounds = static_cast<std::size_t>(*rounds),
-            .native = given.words(),
+            .native = given.places,
             .sandboxed = {own.data(), "run"},
             .json = format == "json"};
   for (const std::string& word : given.all("run")) wish.sandboxed.push_back(word);
@@ -132,7 +132,7 @@ std::string as_json(const Measured& measured) {
   return json.end_object().text() + "\n";
 }
 
-Status benchmark(const OciArguments& given) {
+Status benchmark(const yett::CommandLine& given) {
   YETT_TRY(const Wish wish, read_wish(given));
   YETT_TRY(const Measured measured, measure(wish));
   const std::string text = wish.json ? as_json(measured) : as_table(measured);

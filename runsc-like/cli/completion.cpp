@@ -31,9 +31,9 @@ std::string quoted(std::string_view text) {
   return "'" + shown + "'";
 }
 
-std::string option_words(const HelpPage& page) {
+std::string option_words(const std::vector<HelpOption>& options) {
   std::string words = "--help";
-  for (const HelpOption& option : page.options) {
+  for (const HelpOption& option : options) {
     words += " --" + option.name;
     if (option.letter != 0) words += std::string(" -") + option.letter;
   }
@@ -46,7 +46,7 @@ std::string bash_script() {
   for (const Command& command : all_commands()) {
     names += (names.empty() ? "" : " ") + std::string(command.name);
     cases += "    " + std::string(command.name) +
-             ") options=" + quoted(option_words(collect_help(command))) +
+             ") options=" + quoted(option_words(collect_help(command).options)) +
              (takes_ids(command) ? "; ids=1" : "") + " ;;\n";
   }
   return "_yett() {\n"
@@ -54,7 +54,7 @@ std::string bash_script() {
          "  COMPREPLY=()\n"
          "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
          "    COMPREPLY=($(compgen -W " +
-         quoted(names) +
+         quoted(names + " " + option_words(help_options(oci_global_options()))) +
          " -- \"$word\"))\n"
          "    return\n"
          "  fi\n"
@@ -147,7 +147,7 @@ Status completion(const std::string& shell) {
 int run_completion(int argc, char** argv) {
   const OciCommandLine line(kUsage, argc, argv);
   if (!line.good(1, 1)) return line.exit_status();
-  return line.finish(completion(line.arguments().words().front()));
+  return line.finish(completion(line.arguments().places.front()));
 }
 
 }  // namespace yett

@@ -3,6 +3,7 @@
 // while a HelpCollector lives; what the command would have printed goes there.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct HelpOption {
   std::string value;  // empty: a flag
   std::string help;
 };
+
+struct Option;
+[[nodiscard]] std::vector<HelpOption> help_options(std::span<const Option> options);
 
 struct HelpPage {
   std::string usage;  // "yett stop [OPTIONS] ID..."; a line for each form

@@ -4,11 +4,11 @@
 
 namespace yett {
 
-ImageStore image_store_of(const OciArguments& given) {
+ImageStore image_store_of(const CommandLine& given) {
   return ImageStore(given.value("image-root", kDefaultImageRoot));
 }
 
-Result<UnpackBounds> bounds_of(const OciArguments& given) {
+Result<UnpackBounds> bounds_of(const CommandLine& given) {
   UnpackBounds bounds;
   if (!given.has("max-size")) return bounds;
   const auto bytes = parse_size(given.value("max-size"));

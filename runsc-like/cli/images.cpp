@@ -17,9 +17,9 @@
 namespace yett {
 namespace {
 
-constexpr std::array kOptions{
-    kImageRootOption, kMaxSizeOption, OciOption{"quiet", 'q', OptionValue::none, "Names only"},
-    OciOption{"format", 'f', OptionValue::required, "table (default) or json"}};
+constexpr std::array kOptions{kImageRootOption, kMaxSizeOption,
+                              Option{'q', "quiet", "", "Names only"},
+                              Option{'f', "format", "FORMAT", "table (default) or json"}};
 constexpr OciUsage kUsage{
     "images", "[OPTIONS] [import PATH [NAME[:TAG]] | rm NAME[:TAG]... | prune]",
     "The imported images; import one; remove some; remove what no name has any more.\n\n"
@@ -38,8 +38,8 @@ std::string name_of_path(std::string path) {
   return name;
 }
 
-Status import(const OciArguments& given) {
-  const auto& words = given.words();
+Status import(const CommandLine& given) {
+  const auto& words = given.places;
   if (words.size() < 2 || words.size() > 3)
     return fail(request_error("import", "wanted a path and a name",
                               "yett images import PATH [NAME[:TAG]]"));
@@ -55,10 +55,10 @@ Status import(const OciArguments& given) {
   return {};
 }
 
-Status remove(const OciArguments& given) {
+Status remove(const CommandLine& given) {
   const ImageStore store = image_store_of(given);
   YETT_TRY(const UniqueFd held, store.lock());
-  const auto& words = given.words();
+  const auto& words = given.places;
   if (words.size() < 2) return fail(request_error("rm", "no name given"));
   for (std::size_t i = 1; i < words.size(); ++i) {
     YETT_TRY(const ImageName name, parse_image_name(words[i]));
@@ -68,7 +68,7 @@ Status remove(const OciArguments& given) {
   return {};
 }
 
-Status prune(const OciArguments& given) {
+Status prune(const CommandLine& given) {
   const ImageStore store = image_store_of(given);
   YETT_TRY(const UniqueFd held, store.lock());
   YETT_TRY(const ImageStore::Pruned pruned, store.prune());
@@ -107,7 +107,7 @@ std::string as_table(const std::vector<StoredImage>& images) {
   return table(rows);
 }
 
-Status list(const OciArguments& given) {
+Status list(const CommandLine& given) {
   const std::string format = given.value("format", "table");
   if (format != "table" && format != "json")
     return fail(request_error("--format", "is " + format, "table or json"));
@@ -121,8 +121,8 @@ Status list(const OciArguments& given) {
   return {};
 }
 
-Status images(const OciArguments& given) {
-  const auto& words = given.words();
+Status images(const CommandLine& given) {
+  const auto& words = given.places;
   if (words.empty() || words.front() == "list" || words.front() == "ls") return list(given);
   if (words.front() == "import") return import(given);
   if (words.front() == "rm" || words.front() == "remove") return remove(given);

@@ -21,11 +21,12 @@ void open_closed_streams() {
 }
 
 void print_help(std::FILE* out) {
-  std::fputs("Usage: yett COMMAND [OPTIONS]\n\nCommands:\n", out);
+  std::fputs("Usage: yett [GLOBAL OPTIONS] COMMAND [OPTIONS]\n\nCommands:\n", out);
   for (const yett::Command& command : yett::all_commands())
     std::fprintf(out, "  %-10.*s %.*s\n", static_cast<int>(command.name.size()),
                  command.name.data(), static_cast<int>(command.summary.size()),
                  command.summary.data());
+  std::fputs(yett::option_lines(yett::oci_global_options()).c_str(), out);
 }
 
 // In the lines that engines look for in runc's.

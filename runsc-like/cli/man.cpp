@@ -15,8 +15,8 @@
 namespace yett {
 namespace {
 
-constexpr std::array kOptions{OciOption{"all", 'a', OptionValue::required,
-                                        "Write every page into this directory, as NAME.1"}};
+constexpr std::array kOptions{
+    Option{'a', "all", "DIR", "Write every page into this directory, as NAME.1"}};
 constexpr OciUsage kUsage{"man", "[COMMAND] | --all DIR",
                           "The manual page of a command, or of yett itself, for man(1) to show.",
                           "yett man run | man -l -\n  yett man --all /usr/local/share/man/man1",
@@ -70,9 +70,13 @@ std::string page_of(const Command& command) {
 
 std::string page_of_yett() {
   std::string page = title("yett", "runs programs that you do not trust");
-  page += ".SH SYNOPSIS\n\\fByett\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR]\n.SH COMMANDS\n";
+  page +=
+      ".SH SYNOPSIS\n\\fByett\\fR [\\fIGLOBAL OPTIONS\\fR] \\fICOMMAND\\fR "
+      "[\\fIOPTIONS\\fR]\n.SH COMMANDS\n";
   for (const Command& command : all_commands())
     page += ".TP\n\\fByett\\-" + roff(command.name) + "\\fR(1)\n" + roff(command.summary) + "\n";
+  page += ".SH GLOBAL OPTIONS\nBefore the command, as runc has them.\n";
+  for (const HelpOption& option : help_options(oci_global_options())) page += option_entry(option);
   return page;
 }
 
@@ -92,8 +96,8 @@ Status write_all(const std::string& directory) {
   return {};
 }
 
-Status man(const OciArguments& given) {
-  const auto& words = given.words();
+Status man(const CommandLine& given) {
+  const auto& words = given.places;
   if (given.has("all")) return write_all(given.value("all"));
   std::string page = words.empty() ? page_of_yett() : "";
   for (const Command& command : all_commands())

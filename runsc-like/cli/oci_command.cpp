@@ -1,31 +1,37 @@
 #include "runsc-like/cli/oci_command.hpp"
 
+#include <cstdio>
 #include <string>
 
 namespace yett {
+
+void print_oci_help(const OciUsage& usage) {
+  const std::string form = "yett " + std::string(usage.command) + " " + std::string(usage.synopsis);
+  const std::string examples = "Example:\n  " + std::string(usage.example);
+  const CommandHelp help{.description = usage.summary, .usage = form, .examples = examples};
+  std::fputs(help_text(help, usage.options).c_str(), stdout);
+}
 
 OciCommandLine::OciCommandLine(const OciUsage& usage, int argc, char** argv,
                                std::size_t words_before_rest)
     : usage_(usage) {
   const std::span<char* const> words(argv + 1, static_cast<std::size_t>(argc - 1));
-  const std::string_view first = words.empty() ? "" : words.front();
-  if (first == "--help" || first == "-h") {
+  auto parsed = parse_command_line(usage.options, words,
+                                   {.runcs = true, .places_before_rest = words_before_rest});
+  ended_ = !parsed || parsed->help;
+  if (!parsed)
+    exit_status_ = fail_with(
+        request_error({}, parsed.error(), "see yett " + std::string(usage.command) + " --help"),
+        kOciFailure);
+  else if (parsed->help)
     print_oci_help(usage);
-    ended_ = true;
-    return;
-  }
-  auto parsed = parse_oci_arguments(usage.options, words, words_before_rest);
-  if (!parsed) {
-    exit_status_ = fail_with(parsed.error(), kOciFailure);
-    ended_ = true;
-    return;
-  }
-  arguments_ = std::move(*parsed);
+  else
+    arguments_ = *std::move(parsed);
 }
 
 bool OciCommandLine::good(std::size_t fewest, std::size_t most) const {
   if (ended_) return false;
-  const std::size_t count = arguments_.words().size();
+  const std::size_t count = arguments_.places.size();
   if (count >= fewest && count <= most) return true;
   const std::string synopsis(usage_.synopsis);
   exit_status_ =

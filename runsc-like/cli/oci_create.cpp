@@ -14,17 +14,13 @@
 namespace yett {
 namespace {
 
-constexpr OciOption kBundle{"bundle", 'b', OptionValue::required,
-                            "Directory with config.json (default: here)"};
-constexpr OciOption kConsole{"console-socket", '\0', OptionValue::required,
-                             "AF_UNIX socket that gets the terminal's master"};
-constexpr OciOption kPidFile{"pid-file", '\0', OptionValue::required, "File to write the pid to"};
-constexpr OciOption kNoPivot{"no-pivot", '\0', OptionValue::none,
-                             "Move the root instead of pivoting (initramfs)"};
-constexpr OciOption kNoKeyring{"no-new-keyring", '\0', OptionValue::none,
-                               "Keep the caller's session keyring"};
-constexpr OciOption kPreserve{"preserve-fds", '\0', OptionValue::required,
-                              "How many descriptors from 3 on stay open"};
+constexpr Option kBundle{'b', "bundle", "DIR", "Directory with config.json (default: here)"};
+constexpr Option kConsole{0, "console-socket", "SOCKET",
+                          "AF_UNIX socket that gets the terminal's master"};
+constexpr Option kPidFile{0, "pid-file", "FILE", "File to write the pid to"};
+constexpr Option kNoPivot{0, "no-pivot", "", "Move the root instead of pivoting (initramfs)"};
+constexpr Option kNoKeyring{0, "no-new-keyring", "", "Keep the caller's session keyring"};
+constexpr Option kPreserve{0, "preserve-fds", "COUNT", "How many descriptors from 3 on stay open"};
 constexpr std::array kCreateOptions{kBundle, kConsole, kPidFile, kNoPivot, kNoKeyring, kPreserve};
 constexpr std::array kRunOptions{
     kBundle,
@@ -33,9 +29,9 @@ constexpr std::array kRunOptions{
     kNoPivot,
     kNoKeyring,
     kPreserve,
-    OciOption{"detach", 'd', OptionValue::none, "Return when the program was started"},
-    OciOption{"keep", '\0', OptionValue::none, "Do not delete the container at its end"},
-    OciOption{"no-subreaper", '\0', OptionValue::none, "Taken and not needed"},
+    Option{'d', "detach", "", "Return when the program was started"},
+    Option{0, "keep", "", "Do not delete the container at its end"},
+    Option{0, "no-subreaper", "", "Taken and not needed"},
 };
 
 constexpr OciUsage kCreateUsage{"create", "[OPTIONS] ID",
@@ -47,9 +43,9 @@ constexpr OciUsage kRunUsage{"run", "[OPTIONS] ID",
                              "Create a container of a bundle, start it, and wait for its end.",
                              "yett run --bundle /srv/app app1", kRunOptions};
 
-Result<oci::CreateOptions> take_options(const OciArguments& given) {
+Result<oci::CreateOptions> take_options(const CommandLine& given) {
   oci::CreateOptions options;
-  options.id = given.words().front();
+  options.id = given.places.front();
   options.bundle = given.value("bundle", ".");
   options.pid_file = given.value("pid-file");
   options.console_socket = given.value("console-socket");
@@ -69,7 +65,7 @@ void tell_warnings(const oci::CreatedContainer& container) {
   for (const std::string& warning : container.config.warnings) tell_oci_warning(warning);
 }
 
-Status create(const OciArguments& given) {
+Status create(const CommandLine& given) {
   YETT_CHECK(oci::leave_writable_executable(oci_globals().command_line));
   YETT_TRY(const oci::CreateOptions options, take_options(given));
   YETT_TRY(oci::CreatedContainer container, oci::create_container(oci_store(), options));
@@ -78,12 +74,12 @@ Status create(const OciArguments& given) {
   return {};
 }
 
-Status forget(const OciArguments& given, oci::CreatedContainer& container) {
+Status forget(const CommandLine& given, oci::CreatedContainer& container) {
   if (given.has("keep")) return {};
   return oci::destroy_container(container.directory, container.state);
 }
 
-Result<int> run(const OciArguments& given) {
+Result<int> run(const CommandLine& given) {
   YETT_CHECK(oci::leave_writable_executable(oci_globals().command_line));
   YETT_TRY(oci::CreateOptions options, take_options(given));
   const bool detach = given.has("detach");
@@ -129,7 +125,7 @@ int oci_create(int argc, char** argv) {
 int oci_start(int argc, char** argv) {
   const OciCommandLine line(kStartUsage, argc, argv);
   if (!line.good(1, 1)) return line.exit_status();
-  return line.finish(oci::start_container(oci_store(), line.arguments().words().front()));
+  return line.finish(oci::start_container(oci_store(), line.arguments().places.front()));
 }
 
 int oci_run(int argc, char** argv) {

@@ -12,8 +12,8 @@ namespace yett {
 namespace {
 
 constexpr std::array kEventsOptions{
-    OciOption{"interval", '\0', OptionValue::required, "Between two statistics (default 5s)"},
-    OciOption{"stats", '\0', OptionValue::none, "The statistics once, and end"}};
+    Option{0, "interval", "TIME", "Between two statistics (default 5s)"},
+    Option{0, "stats", "", "The statistics once, and end"}};
 
 constexpr OciUsage kEventsUsage{
     "events", "[OPTIONS] ID",
@@ -26,8 +26,8 @@ void print_line(const std::string& line) {
   std::fflush(stdout);
 }
 
-Status events(const OciArguments& given) {
-  const std::string& id = given.words().front();
+Status events(const CommandLine& given) {
+  const std::string& id = given.places.front();
   if (given.has("stats")) {
     YETT_TRY(const std::string line, oci::statistics_of(oci_store(), id));
     print_line(line);

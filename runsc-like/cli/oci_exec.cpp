@@ -18,25 +18,22 @@ namespace yett {
 namespace {
 
 constexpr std::array kExecOptions{
-    OciOption{"process", 'p', OptionValue::required, "File with the process as JSON"},
-    OciOption{"tty", 't', OptionValue::none, "Give it a terminal"},
-    OciOption{"interactive", 'i', OptionValue::none,
-              "Standard input is kept (it always is; for docker's habits)"},
-    OciOption{"env", 'e', OptionValue::required, "NAME=VALUE, beside the container's own"},
-    OciOption{"cwd", '\0', OptionValue::required, "Working directory inside"},
-    OciOption{"user", 'u', OptionValue::required, "UID[:GID] inside"},
-    OciOption{"additional-gids", 'g', OptionValue::required, "One more group"},
-    OciOption{"cap", 'c', OptionValue::required, "One more capability, CAP_NAME"},
-    OciOption{"no-new-privs", '\0', OptionValue::none, "Set no_new_privs"},
-    OciOption{"apparmor", '\0', OptionValue::required, "AppArmor profile"},
-    OciOption{"process-label", '\0', OptionValue::required, "SELinux label"},
-    OciOption{"detach", 'd', OptionValue::none, "Return when the program was started"},
-    OciOption{"pid-file", '\0', OptionValue::required, "File to write the pid to"},
-    OciOption{"console-socket", '\0', OptionValue::required,
-              "AF_UNIX socket that gets the terminal's master"},
-    OciOption{"preserve-fds", '\0', OptionValue::required,
-              "How many descriptors from 3 on stay open"},
-    OciOption{"ignore-paused", '\0', OptionValue::none, "Do not refuse in a paused container"},
+    Option{'p', "process", "FILE", "File with the process as JSON"},
+    Option{'t', "tty", "", "Give it a terminal"},
+    Option{'i', "interactive", "", "Standard input is kept (it always is; for docker's habits)"},
+    Option{'e', "env", "NAME=VALUE", "NAME=VALUE, beside the container's own"},
+    Option{0, "cwd", "DIR", "Working directory inside"},
+    Option{'u', "user", "UID[:GID]", "UID[:GID] inside"},
+    Option{'g', "additional-gids", "GID", "One more group"},
+    Option{'c', "cap", "CAP_NAME", "One more capability, CAP_NAME"},
+    Option{0, "no-new-privs", "", "Set no_new_privs"},
+    Option{0, "apparmor", "PROFILE", "AppArmor profile"},
+    Option{0, "process-label", "LABEL", "SELinux label"},
+    Option{'d', "detach", "", "Return when the program was started"},
+    Option{0, "pid-file", "FILE", "File to write the pid to"},
+    Option{0, "console-socket", "SOCKET", "AF_UNIX socket that gets the terminal's master"},
+    Option{0, "preserve-fds", "COUNT", "How many descriptors from 3 on stay open"},
+    Option{0, "ignore-paused", "", "Do not refuse in a paused container"},
 };
 
 constexpr OciUsage kExecUsage{"exec", "[OPTIONS] ID COMMAND [ARG...]",
@@ -50,7 +47,7 @@ Result<std::uint32_t> parse_id(std::string_view text) {
   return static_cast<std::uint32_t>(*id);
 }
 
-Status set_user(const OciArguments& given, oci::User& user) {
+Status set_user(const CommandLine& given, oci::User& user) {
   const std::string text = given.value("user");
   const std::size_t colon = text.find(':');
   if (!text.empty()) {
@@ -66,7 +63,7 @@ Status set_user(const OciArguments& given, oci::User& user) {
   return {};
 }
 
-Status add_capabilities(const OciArguments& given, oci::Process& process) {
+Status add_capabilities(const CommandLine& given, oci::Process& process) {
   for (const std::string& name : given.all("cap")) {
     const auto known = oci::capability_names();
     const auto found = std::ranges::find(known, name, &oci::Named::name);
@@ -81,8 +78,8 @@ Status add_capabilities(const OciArguments& given, oci::Process& process) {
 }
 
 // Flags over what the container's own process has.
-Result<oci::Process> process_of_flags(const OciArguments& given) {
-  const auto& words = given.words();
+Result<oci::Process> process_of_flags(const CommandLine& given) {
+  const auto& words = given.places;
   YETT_TRY(oci::Process process, oci::default_process(oci_store(), words.front()));
   process.args.assign(words.begin() + 1, words.end());
   process.terminal = given.has("tty");
@@ -98,7 +95,7 @@ Result<oci::Process> process_of_flags(const OciArguments& given) {
   return process;
 }
 
-Result<oci::Process> choose_process(const OciArguments& given) {
+Result<oci::Process> choose_process(const CommandLine& given) {
   if (!given.has("process")) return process_of_flags(given);
   YETT_TRY(const std::string text, oci::read_config_text(given.value("process")));
   YETT_TRY(oci::Process process, oci::parse_process(text, "process.json"));
@@ -106,11 +103,11 @@ Result<oci::Process> choose_process(const OciArguments& given) {
   return process;
 }
 
-Result<int> exec(const OciArguments& given) {
+Result<int> exec(const CommandLine& given) {
   YETT_CHECK(oci::leave_writable_executable(oci_globals().command_line));
   YETT_TRY(const oci::Process process, choose_process(given));
   const bool detach = given.has("detach");
-  oci::ExecOptions options{.id = given.words().front(),
+  oci::ExecOptions options{.id = given.places.front(),
                            .pid_file = given.value("pid-file"),
                            .console_socket = given.value("console-socket"),
                            .ignore_paused = given.has("ignore-paused")};
@@ -132,7 +129,7 @@ Result<int> exec(const OciArguments& given) {
 int oci_exec(int argc, char** argv) {
   const OciCommandLine line(kExecUsage, argc, argv, 1);
   if (!line.good(1, SIZE_MAX)) return line.exit_status();
-  if (is_sandbox(line.arguments().words().front())) return sandbox_exec(line);
+  if (is_sandbox(line.arguments().places.front())) return sandbox_exec(line);
   const Result<int> status = exec(line.arguments());
   return status ? *status : line.fail_with(status.error(), kOciProcessFailure);
 }

@@ -11,7 +11,7 @@
 
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
-#include "runsc-like/cli/oci_options.hpp"
+#include "runsc-like/cli/command_line.hpp"
 #include "runsc-like/cli/print_error.hpp"
 #include "runsc-like/oci/state/json_writer.hpp"
 
@@ -20,15 +20,20 @@ namespace {
 
 OciGlobals globals;
 
+constexpr std::string_view kGroup = "Options before the command, as runc has them";
 constexpr std::array kGlobalOptions{
-    OciOption{"root", '\0', OptionValue::required, "Directory of the containers' state"},
-    OciOption{"log", '\0', OptionValue::required, "File that log lines are appended to"},
-    OciOption{"log-format", '\0', OptionValue::required, "text or json"},
-    OciOption{"debug", '\0', OptionValue::none, "Log more"},
-    OciOption{"systemd-cgroup", '\0', OptionValue::none, "Let systemd make the cgroups"},
-    OciOption{"rootless", '\0', OptionValue::required, "Taken and not needed"},
-    OciOption{"criu", '\0', OptionValue::required, "Taken and not needed"},
+    Option{0, "root", "DIR", "Directory of the containers' state", {}, kGroup},
+    Option{0, "log", "FILE", "File that log lines are appended to", {}, kGroup},
+    Option{0, "log-format", "FORMAT", "text or json", {}, kGroup},
+    Option{0, "debug", "", "Log more", {}, kGroup},
+    Option{0, "systemd-cgroup", "", "Let systemd make the cgroups", {}, kGroup},
+    Option{0, "rootless", "auto|true|false", "Taken and not needed", {}, kGroup},
+    Option{0, "criu", "PATH", "Taken and not needed", {}, kGroup},
 };
+
+bool asks_for_help(std::string_view word) {
+  return word == "--help" || word == "-h" || word == "-help";
+}
 
 std::string now_text() {
   const std::time_t now = ::time(nullptr);
@@ -55,25 +60,16 @@ void append_log(const std::string& line) {
     std::fprintf(stderr, "yett: %s: the log file cannot be written\n", globals.log_file.c_str());
 }
 
-std::size_t words_before_command(std::span<char* const> arguments) {
-  std::size_t count = 0;
-  while (count < arguments.size() && arguments[count][0] == '-') {
-    const std::string_view text = arguments[count];
-    const bool has_value = text.find('=') != std::string_view::npos || text.ends_with("debug") ||
-                           text.ends_with("systemd-cgroup");
-    count += has_value ? 1 : 2;
-  }
-  return std::min(count, arguments.size());
-}
-
 }  // namespace
 
 const OciGlobals& oci_globals() { return globals; }
 
+std::span<const Option> oci_global_options() { return kGlobalOptions; }
+
 void keep_command_line(char** argv) { globals.command_line = argv; }
 
 bool begins_with_oci_globals(std::string_view word) {
-  return std::ranges::any_of(kGlobalOptions, [word](const OciOption& option) {
+  return std::ranges::any_of(kGlobalOptions, [word](const Option& option) {
     const std::size_t at = word.find_first_not_of('-');
     return at != 0 && at != std::string_view::npos &&
            word.substr(at, word.find('=') - at) == option.name;
@@ -81,10 +77,13 @@ bool begins_with_oci_globals(std::string_view word) {
 }
 
 Result<std::size_t> read_oci_globals(std::span<char* const> arguments) {
-  const std::size_t count = words_before_command(arguments);
-  if (count == 0) return count;
-  YETT_TRY(const OciArguments given,
-           parse_oci_arguments(kGlobalOptions, arguments.subspan(0, count)));
+  const auto parsed =
+      parse_command_line(kGlobalOptions, arguments, {.runcs = true, .places_before_rest = 1});
+  if (!parsed) return fail(request_error({}, parsed.error(), "see yett --help"));
+  const CommandLine& given = *parsed;
+  if (given.help)
+    return static_cast<std::size_t>(std::ranges::find_if(arguments, asks_for_help) -
+                                    arguments.begin());
   globals.given = true;
   globals.root = given.value("root", globals.root);
   globals.log_file = given.value("log");
@@ -94,7 +93,7 @@ Result<std::size_t> read_oci_globals(std::span<char* const> arguments) {
   if (format != "text" && format != "json")
     return fail(request_error("--log-format", "is " + format, "text or json"));
   globals.log_json = format == "json";
-  return count;
+  return arguments.size() - given.places.size();
 }
 
 int tell_oci_error(const char* command, const Error& error, int exit_status) {

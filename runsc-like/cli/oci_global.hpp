@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/result.hpp"
+#include "runsc-like/cli/command_line.hpp"
 
 namespace yett {
 
@@ -21,6 +22,7 @@ struct OciGlobals {
 };
 
 [[nodiscard]] const OciGlobals& oci_globals();
+[[nodiscard]] std::span<const Option> oci_global_options();
 void keep_command_line(char** argv);
 // Is the first word one of them, and not --help or --version?
 [[nodiscard]] bool begins_with_oci_globals(std::string_view word);

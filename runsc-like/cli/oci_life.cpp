@@ -10,10 +10,9 @@
 namespace yett {
 namespace {
 
-constexpr std::array kKillOptions{
-    OciOption{"all", 'a', OptionValue::none, "Signal every process of the container"}};
+constexpr std::array kKillOptions{Option{'a', "all", "", "Signal every process of the container"}};
 constexpr std::array kDeleteOptions{
-    OciOption{"force", 'f', OptionValue::none, "Kill it first; one that is not there is no error"}};
+    Option{'f', "force", "", "Kill it first; one that is not there is no error"}};
 constexpr OciUsage kStateUsage{
     "state", "ID", "Print the state of a container as JSON.", "yett state app1", {}};
 constexpr OciUsage kKillUsage{"kill", "[OPTIONS] ID [SIGNAL]",
@@ -36,8 +35,8 @@ Status print_state(const std::string& id) {
   return {};
 }
 
-Status kill(const OciArguments& given) {
-  const auto& words = given.words();
+Status kill(const CommandLine& given) {
+  const auto& words = given.places;
   YETT_TRY(const int signal_number, oci::parse_signal(words.size() > 1 ? words[1] : "TERM"));
   return oci::kill_container(oci_store(), words[0], signal_number,
                              given.has("all") ? oci::KillWhom::all : oci::KillWhom::first_process);
@@ -48,7 +47,7 @@ Status kill(const OciArguments& given) {
 int oci_state(int argc, char** argv) {
   const OciCommandLine line(kStateUsage, argc, argv);
   if (!line.good(1, 1)) return line.exit_status();
-  return line.finish(print_state(line.arguments().words().front()));
+  return line.finish(print_state(line.arguments().places.front()));
 }
 
 int oci_kill(int argc, char** argv) {
@@ -61,21 +60,21 @@ int oci_delete(int argc, char** argv) {
   const OciCommandLine line(kDeleteUsage, argc, argv);
   if (!line.good(1, 1)) return line.exit_status();
   const auto force = line.arguments().has("force") ? oci::DeleteForce::yes : oci::DeleteForce::no;
-  return line.finish(oci::delete_container(oci_store(), line.arguments().words().front(), force));
+  return line.finish(oci::delete_container(oci_store(), line.arguments().places.front(), force));
 }
 
 int oci_pause(int argc, char** argv) {
   const OciCommandLine line(kPauseUsage, argc, argv);
   if (!line.good(1, 1)) return line.exit_status();
   return line.finish(
-      oci::pause_container(oci_store(), line.arguments().words().front(), oci::Pause::freeze));
+      oci::pause_container(oci_store(), line.arguments().places.front(), oci::Pause::freeze));
 }
 
 int oci_resume(int argc, char** argv) {
   const OciCommandLine line(kResumeUsage, argc, argv);
   if (!line.good(1, 1)) return line.exit_status();
   return line.finish(
-      oci::pause_container(oci_store(), line.arguments().words().front(), oci::Pause::thaw));
+      oci::pause_container(oci_store(), line.arguments().places.front(), oci::Pause::thaw));
 }
 
 }  // namespace yett

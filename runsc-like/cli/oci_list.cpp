@@ -16,11 +16,9 @@
 namespace yett {
 namespace {
 
-constexpr std::array kListOptions{
-    OciOption{"format", 'f', OptionValue::required, "table (default) or json"},
-    OciOption{"quiet", 'q', OptionValue::none, "Ids only"}};
-constexpr std::array kPsOptions{
-    OciOption{"format", 'f', OptionValue::required, "table (default) or json"}};
+constexpr std::array kListOptions{Option{'f', "format", "FORMAT", "table (default) or json"},
+                                  Option{'q', "quiet", "", "Ids only"}};
+constexpr std::array kPsOptions{Option{'f', "format", "FORMAT", "table (default) or json"}};
 
 constexpr OciUsage kListUsage{"list", "[OPTIONS]", "The containers below --root.",
                               "yett list --format json", kListOptions};
@@ -68,13 +66,13 @@ std::string as_table(const std::vector<Listed>& listed) {
   return table(rows);
 }
 
-Status check_format(const OciArguments& given) {
+Status check_format(const CommandLine& given) {
   const std::string format = given.value("format", "table");
   if (format == "table" || format == "json") return {};
   return fail(request_error("--format", "is " + format, "table or json"));
 }
 
-Status list(const OciArguments& given) {
+Status list(const CommandLine& given) {
   YETT_CHECK(check_format(given));
   const std::vector<Listed> listed = all_containers();
   std::string text;
@@ -141,9 +139,9 @@ Result<std::string> only_lines_of(const std::string& text, const std::vector<int
   return kept;
 }
 
-Status ps(const OciArguments& given) {
+Status ps(const CommandLine& given) {
   YETT_CHECK(check_format(given));
-  YETT_TRY(const oci::ContainerDirectory directory, oci_store().open(given.words().front()));
+  YETT_TRY(const oci::ContainerDirectory directory, oci_store().open(given.places.front()));
   YETT_TRY(const oci::ContainerState state, directory.read_state());
   const std::vector<int> pids = cgroup_processes(state.cgroups);
   std::string text;
@@ -153,7 +151,7 @@ Status ps(const OciArguments& given) {
     for (const int pid : pids) json.value(pid);
     text = json.end_array().text() + "\n";
   } else {
-    YETT_TRY(const std::string all, host_ps({given.words().begin() + 1, given.words().end()}));
+    YETT_TRY(const std::string all, host_ps({given.places.begin() + 1, given.places.end()}));
     YETT_TRY(text, only_lines_of(all, pids));
   }
   std::fwrite(text.data(), 1, text.size(), stdout);

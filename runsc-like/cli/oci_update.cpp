@@ -11,28 +11,27 @@ namespace yett {
 namespace {
 
 constexpr std::array kUpdateOptions{
-    OciOption{"resources", 'r', OptionValue::required,
-              "File with the resources as JSON; - is standard input"},
-    OciOption{"memory", '\0', OptionValue::required, "Limit: 64m, 1g, bytes; -1 is none"},
-    OciOption{"memory-reservation", '\0', OptionValue::required, "What reclaim tries to leave"},
-    OciOption{"memory-swap", '\0', OptionValue::required, "Limit of memory and swap; -1 is none"},
-    OciOption{"pids-limit", '\0', OptionValue::required, "Most processes; -1 is no limit"},
-    OciOption{"cpu-share", '\0', OptionValue::required, "Weight against others"},
-    OciOption{"cpu-quota", '\0', OptionValue::required, "Microseconds of a period; -1 is no limit"},
-    OciOption{"cpu-period", '\0', OptionValue::required, "A period, in microseconds"},
-    OciOption{"cpu-burst", '\0', OptionValue::required, "Microseconds beyond the quota"},
-    OciOption{"cpu-rt-period", '\0', OptionValue::required, "The same for real-time tasks"},
-    OciOption{"cpu-rt-runtime", '\0', OptionValue::required, "The same for real-time tasks"},
-    OciOption{"cpu-idle", '\0', OptionValue::required, "1: only when nobody else wants the CPU"},
-    OciOption{"cpuset-cpus", '\0', OptionValue::required, "CPUs to use, 0-3,5"},
-    OciOption{"cpuset-mems", '\0', OptionValue::required, "Memory nodes to use"},
-    OciOption{"blkio-weight", '\0', OptionValue::required, "Weight of I/O, 10 to 1000"}};
+    Option{'r', "resources", "FILE", "File with the resources as JSON; - is standard input"},
+    Option{0, "memory", "SIZE", "Limit: 64m, 1g, bytes; -1 is none"},
+    Option{0, "memory-reservation", "SIZE", "What reclaim tries to leave"},
+    Option{0, "memory-swap", "SIZE", "Limit of memory and swap; -1 is none"},
+    Option{0, "pids-limit", "COUNT", "Most processes; -1 is no limit"},
+    Option{0, "cpu-share", "WEIGHT", "Weight against others"},
+    Option{0, "cpu-quota", "MICROSECONDS", "Microseconds of a period; -1 is no limit"},
+    Option{0, "cpu-period", "MICROSECONDS", "A period, in microseconds"},
+    Option{0, "cpu-burst", "MICROSECONDS", "Microseconds beyond the quota"},
+    Option{0, "cpu-rt-period", "MICROSECONDS", "The same for real-time tasks"},
+    Option{0, "cpu-rt-runtime", "MICROSECONDS", "The same for real-time tasks"},
+    Option{0, "cpu-idle", "0|1", "1: only when nobody else wants the CPU"},
+    Option{0, "cpuset-cpus", "LIST", "CPUs to use, 0-3,5"},
+    Option{0, "cpuset-mems", "LIST", "Memory nodes to use"},
+    Option{0, "blkio-weight", "WEIGHT", "Weight of I/O, 10 to 1000"}};
 
 constexpr OciUsage kUpdateUsage{"update", "[OPTIONS] ID", "Change the resources of a container.",
                                 "yett update --memory 64m --pids-limit 50 app1", kUpdateOptions};
 
 // Sizes as docker writes them; -1 is no limit.
-Status take_size(const OciArguments& given, const char* name, std::optional<std::int64_t>& value) {
+Status take_size(const CommandLine& given, const char* name, std::optional<std::int64_t>& value) {
   if (!given.has(name)) return {};
   const std::string text = given.value(name);
   const auto size = parse_size(text);
@@ -43,7 +42,7 @@ Status take_size(const OciArguments& given, const char* name, std::optional<std:
 }
 
 template <typename Number>
-Status take_number(const OciArguments& given, const char* name, std::optional<Number>& value) {
+Status take_number(const CommandLine& given, const char* name, std::optional<Number>& value) {
   if (!given.has(name)) return {};
   const std::string text = given.value(name);
   const auto number =
@@ -55,13 +54,13 @@ Status take_number(const OciArguments& given, const char* name, std::optional<Nu
   return {};
 }
 
-Status take_memory(const OciArguments& given, oci::Memory& memory) {
+Status take_memory(const CommandLine& given, oci::Memory& memory) {
   YETT_CHECK(take_size(given, "memory", memory.limit));
   YETT_CHECK(take_size(given, "memory-reservation", memory.reservation));
   return take_size(given, "memory-swap", memory.swap);
 }
 
-Status take_cpu(const OciArguments& given, oci::Cpu& cpu) {
+Status take_cpu(const CommandLine& given, oci::Cpu& cpu) {
   YETT_CHECK(take_number(given, "cpu-share", cpu.shares));
   YETT_CHECK(take_number(given, "cpu-quota", cpu.quota));
   YETT_CHECK(take_number(given, "cpu-period", cpu.period));
@@ -74,7 +73,7 @@ Status take_cpu(const OciArguments& given, oci::Cpu& cpu) {
   return {};
 }
 
-Result<oci::Resources> resources_of(const OciArguments& given) {
+Result<oci::Resources> resources_of(const CommandLine& given) {
   oci::Resources resources;
   if (given.has("resources")) {
     YETT_TRY(const std::string text, oci::read_config_text(given.value("resources")));
@@ -93,9 +92,9 @@ Result<oci::Resources> resources_of(const OciArguments& given) {
   return resources;
 }
 
-Status update(const OciArguments& given) {
+Status update(const CommandLine& given) {
   YETT_TRY(const oci::Resources resources, resources_of(given));
-  return oci::update_container(oci_store(), given.words().front(), resources);
+  return oci::update_container(oci_store(), given.places.front(), resources);
 }
 
 }  // namespace

@@ -24,9 +24,9 @@ namespace {
 
 constexpr std::array kOptions{
     kImageRootOption, kMaxSizeOption,
-    OciOption{"change", 'c', OptionValue::required,
-              "Of the configuration: 'CMD ...', 'ENV NAME=VALUE', 'WORKDIR DIR', 'USER USER'"},
-    OciOption{"no-pause", '\0', OptionValue::none, "Let it go on running meanwhile"}};
+    Option{'c', "change", "CHANGE",
+           "Of the configuration: 'CMD ...', 'ENV NAME=VALUE', 'WORKDIR DIR', 'USER USER'"},
+    Option{0, "no-pause", "", "Let it go on running meanwhile"}};
 constexpr OciUsage kUsage{
     "commit", "[OPTIONS] ID IMAGE[:TAG]",
     "A new image: the one that a sandbox runs on, and what it has changed in its root, as one "
@@ -70,7 +70,7 @@ Result<Base> find_base(const ImageStore& store, const oci::ContainerState& state
 }
 
 // Frozen for as long as it is copied, so that the image is of one moment.
-Result<bool> hold_still(const ListedSandbox& sandbox, const OciArguments& given) {
+Result<bool> hold_still(const ListedSandbox& sandbox, const CommandLine& given) {
   if (sandbox.status != oci::ContainerStatus::running || given.has("no-pause")) return false;
   Status paused = oci::pause_container(oci_store(), sandbox.state.id, oci::Pause::freeze);
   if (paused) return true;
@@ -93,7 +93,7 @@ Result<WrittenLayer> copy_changes(const std::string& id, const Base& base, const
 }
 
 Result<StoredImage> make_image(const ImageStore& store, const ListedSandbox& sandbox, Base base,
-                               const OciArguments& given) {
+                               const CommandLine& given) {
   YETT_TRY(const UnpackBounds bounds, bounds_of(given));
   YETT_TRY(const UniqueFd held, store.lock());
   YETT_TRY(const WorkDirectory work, WorkDirectory::make(store));
@@ -116,7 +116,7 @@ Result<StoredImage> make_image(const ImageStore& store, const ListedSandbox& san
   std::erase(image.layers, layer.digest);  // it lies on top, wherever it was before
   image.layers.push_back(layer.digest);
   for (const std::string& each : image.layers) image.bytes += store.layer_bytes(each);
-  YETT_TRY(image.name, parse_image_name(given.words()[1]));
+  YETT_TRY(image.name, parse_image_name(given.places[1]));
   YETT_CHECK(store.add_name(image));
   if (!layer.opened.empty())
     std::fprintf(stderr,
@@ -130,10 +130,10 @@ Result<StoredImage> make_image(const ImageStore& store, const ListedSandbox& san
   return image;
 }
 
-Status commit(const OciArguments& given) {
+Status commit(const CommandLine& given) {
   const ImageStore store = image_store_of(given);
-  YETT_CHECK(parse_image_name(given.words()[1]));
-  YETT_TRY(const ListedSandbox sandbox, find_sandbox(oci_store(), given.words()[0]));
+  YETT_CHECK(parse_image_name(given.places[1]));
+  YETT_TRY(const ListedSandbox sandbox, find_sandbox(oci_store(), given.places[0]));
   YETT_TRY(Base base, find_base(store, sandbox.state));
   for (const std::string& change : given.all("change"))
     YETT_CHECK(change_config(base.config, change));

@@ -12,8 +12,7 @@
 namespace yett {
 namespace {
 
-constexpr std::array kOptions{
-    OciOption{"format", 'f', OptionValue::required, "table (default) or json"}};
+constexpr std::array kOptions{Option{'f', "format", "FORMAT", "table (default) or json"}};
 constexpr OciUsage kUsage{
     "diff", "[OPTIONS] ID",
     "What a sandbox or container has changed in its root: A is added, C changed, D deleted.\n\n"
@@ -52,11 +51,11 @@ std::string as_json(const std::vector<TreeChange>& changes) {
   return json.end_object().text() + "\n";
 }
 
-Status diff(const OciArguments& given) {
+Status diff(const CommandLine& given) {
   const std::string format = given.value("format", "table");
   if (format != "table" && format != "json")
     return fail(request_error("--format", "is " + format, "table or json"));
-  const std::string& id = given.words().front();
+  const std::string& id = given.places.front();
   YETT_TRY(const RootView view, open_root_view(oci_store(), id, RootBefore::image));
   YETT_TRY(const auto changes, find_changes({.before = view.before.borrow(),
                                              .after = view.after.borrow(),

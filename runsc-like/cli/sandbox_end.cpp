@@ -16,15 +16,15 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr OciOption kTime{"time", 't', OptionValue::required,
-                          "How long before SIGKILL: 10 (seconds, the default), 500ms, 1m"};
-constexpr OciOption kSignal{"signal", 's', OptionValue::required, "In place of TERM"};
+constexpr Option kTime{'t', "time", "TIME",
+                       "How long before SIGKILL: 10 (seconds, the default), 500ms, 1m"};
+constexpr Option kSignal{'s', "signal", "SIGNAL", "In place of TERM"};
 constexpr std::array kStopOptions{kTime, kSignal};
 constexpr std::array kRemoveOptions{
-    OciOption{"force", 'f', OptionValue::none, "Kill it first; one that is not there is no error"},
-    OciOption{"all", 'a', OptionValue::none, "All that have ended; with --force all there are"}};
-constexpr std::array kShutdownOptions{
-    kTime, OciOption{"rm", '\0', OptionValue::none, "Remove them when they have ended"}};
+    Option{'f', "force", "", "Kill it first; one that is not there is no error"},
+    Option{'a', "all", "", "All that have ended; with --force all there are"}};
+constexpr std::array kShutdownOptions{kTime,
+                                      Option{0, "rm", "", "Remove them when they have ended"}};
 
 constexpr OciUsage kStopUsage{
     "stop", "[OPTIONS] ID...",
@@ -42,7 +42,7 @@ constexpr OciUsage kShutdownUsage{"shutdown", "[OPTIONS]",
                                   "End every sandbox and container there is below --root.",
                                   "yett shutdown -t 3 --rm", kShutdownOptions};
 
-Result<milliseconds> patience_of(const OciArguments& given) {
+Result<milliseconds> patience_of(const CommandLine& given) {
   constexpr milliseconds kDay{86'400'000};
   const std::string text = given.value("time", "10");
   const auto patience = parse_duration(text);
@@ -68,7 +68,7 @@ int stop(const OciCommandLine& line) {
   if (!patience) return line.fail_with(patience.error(), kOciFailure);
   const auto number = oci::parse_signal(line.arguments().value("signal", "TERM"));
   if (!number) return line.fail_with(number.error(), kOciFailure);
-  return for_each(line, line.arguments().words(), [&](const std::string& id) {
+  return for_each(line, line.arguments().places, [&](const std::string& id) {
     return stop_sandbox(oci_store(), id, *number, *patience);
   });
 }
@@ -82,9 +82,9 @@ std::vector<std::string> ids_of(const std::vector<ListedSandbox>& listed, bool a
 }
 
 int remove(const OciCommandLine& line) {
-  const OciArguments& given = line.arguments();
+  const CommandLine& given = line.arguments();
   const bool force = given.has("force");
-  const auto& words = given.words();
+  const auto& words = given.places;
   if (words.empty() != given.has("all"))
     return line.fail_with(
         request_error({}, words.empty() ? "no ID given" : "--all with an ID", "yett rm --help"),
@@ -97,7 +97,7 @@ int remove(const OciCommandLine& line) {
 
 int wait(const OciCommandLine& line) {
   int exit_status = 0;
-  for (const std::string& id : line.arguments().words()) {
+  for (const std::string& id : line.arguments().places) {
     const auto end = await_sandbox(oci_store(), id);
     if (!end)
       exit_status = line.fail_with(end.error(), kOciFailure);

@@ -20,13 +20,13 @@ constexpr std::array<std::string_view, 9> kOnlyContainers{
     "process",  "user",          "additional-gids", "cap",         "apparmor",
     "pid-file", "process-label", "console-socket",  "preserve-fds"};
 
-Result<ExecRequest> make_request(const OciArguments& given) {
+Result<ExecRequest> make_request(const CommandLine& given) {
   for (const std::string_view option : kOnlyContainers)
     if (given.has(option))
       return fail(request_error("--" + std::string(option),
                                 "a program in a sandbox has what the sandbox has",
                                 "leave it out; it is for containers of a bundle"));
-  const auto& words = given.words();
+  const auto& words = given.places;
   if (words.size() < 2)
     return fail(request_error("exec", "no program given", "yett exec ID PROGRAM"));
   ExecRequest request{.argv = {words.begin() + 1, words.end()},
@@ -57,13 +57,13 @@ bool is_sandbox(const std::string& id) {
 }
 
 int sandbox_exec(const OciCommandLine& line) {
-  const OciArguments& given = line.arguments();
+  const CommandLine& given = line.arguments();
   const auto request = make_request(given);
   if (!request) return line.fail_with(request.error(), kExecFailure);
   const bool detach = given.has("detach");
   const UniqueFd callers_stderr(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
   if (detach) leave_stdio();
-  const auto outcome = exec_in_sandbox(oci_store(), given.words().front(), *request,
+  const auto outcome = exec_in_sandbox(oci_store(), given.places.front(), *request,
                                        detach ? ExecStay::until_started : ExecStay::until_ended);
   if (detach) ::dup2(callers_stderr.get(), STDERR_FILENO);
   if (!outcome) return line.fail_with(outcome.error(), kExecFailure);

@@ -16,16 +16,15 @@ namespace yett {
 namespace {
 
 constexpr std::array kOptions{
-    OciOption{"follow", 'f', OptionValue::none, "Go on until it ends"},
-    OciOption{"tail", 'n', OptionValue::required, "The last lines only: a count, or all"},
-    OciOption{"since", '\0', OptionValue::required,
-              "2026-01-31T12:00:00Z, or 10m: of the last ten"},
-    OciOption{"timestamps", 't', OptionValue::none, "With the time of each line"}};
+    Option{'f', "follow", "", "Go on until it ends"},
+    Option{'n', "tail", "COUNT", "The last lines only: a count, or all"},
+    Option{0, "since", "TIME", "2026-01-31T12:00:00Z, or 10m: of the last ten"},
+    Option{'t', "timestamps", "", "With the time of each line"}};
 constexpr OciUsage kUsage{"logs", "[OPTIONS] ID",
                           "What a sandbox in the background has written, to where it wrote it.",
                           "yett logs -f --tail 20 web", kOptions};
 
-Result<LogQuery> read_query(const OciArguments& given) {
+Result<LogQuery> read_query(const CommandLine& given) {
   LogQuery query;
   if (const std::string tail = given.value("tail", "all"); tail != "all") {
     query.last_lines = parse_decimal(tail);
@@ -70,9 +69,9 @@ void follow(LogReader& reader, const std::string& id, const LogReader::Take& tak
   }
 }
 
-Status logs(const OciArguments& given) {
+Status logs(const CommandLine& given) {
   YETT_TRY(const LogQuery query, read_query(given));
-  const std::string& id = given.words().front();
+  const std::string& id = given.places.front();
   YETT_TRY(const ListedSandbox found, find_sandbox(oci_store(), id));
   if (!found.state.sandbox || found.state.sandbox->log.empty())
     return fail(request_error(id, "keeps no log",

@@ -13,11 +13,10 @@
 namespace yett {
 namespace {
 
-constexpr std::array kOptions{
-    OciOption{"all", 'a', OptionValue::none, "Those that have ended, too"},
-    OciOption{"quiet", 'q', OptionValue::none, "Ids only"},
-    OciOption{"no-trunc", '\0', OptionValue::none, "Whole commands"},
-    OciOption{"format", 'f', OptionValue::required, "table (default) or json"}};
+constexpr std::array kOptions{Option{'a', "all", "", "Those that have ended, too"},
+                              Option{'q', "quiet", "", "Ids only"},
+                              Option{0, "no-trunc", "", "Whole commands"},
+                              Option{'f', "format", "FORMAT", "table (default) or json"}};
 constexpr OciUsage kUsage{
     "ps", "[OPTIONS] | ID [PS OPTIONS]",
     "The sandboxes and containers that run. With an ID: its processes, by the host's ps.",
@@ -71,7 +70,7 @@ std::string as_json(const std::vector<ListedSandbox>& listed) {
   return json.end_array().text() + "\n";
 }
 
-Status ps(const OciArguments& given) {
+Status ps(const CommandLine& given) {
   const std::string format = given.value("format", "table");
   if (format != "table" && format != "json")
     return fail(request_error("--format", "is " + format, "table or json"));

@@ -20,9 +20,9 @@ namespace yett {
 namespace {
 
 constexpr std::array kOptions{
-    OciOption{"no-stream", '\0', OptionValue::none, "Once (what it is anyway without a terminal)"},
-    OciOption{"interval", 'i', OptionValue::required, "Between two looks (default 1s)"},
-    OciOption{"format", 'f', OptionValue::required, "table (default) or json"}};
+    Option{0, "no-stream", "", "Once (what it is anyway without a terminal)"},
+    Option{'i', "interval", "TIME", "Between two looks (default 1s)"},
+    Option{'f', "format", "FORMAT", "table (default) or json"}};
 constexpr OciUsage kUsage{"stats", "[OPTIONS] [ID...]",
                           "CPU, memory and processes of what runs; on a terminal again and again.",
                           "yett stats --no-stream web", kOptions};
@@ -45,7 +45,7 @@ struct Wish {
   bool stream = false;
 };
 
-Result<Wish> read_wish(const OciArguments& given) {
+Result<Wish> read_wish(const CommandLine& given) {
   const std::string format = given.value("format", "table");
   if (format != "table" && format != "json")
     return fail(request_error("--format", "is " + format, "table or json"));
@@ -56,7 +56,7 @@ Result<Wish> read_wish(const OciArguments& given) {
   if (!parsed || *parsed < kShortest || *parsed > kLongest)
     return fail(request_error("--interval " + interval, "wanted 50ms to 1h"));
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
-  return Wish{.ids = given.words(),
+  return Wish{.ids = given.places,
               .interval = *parsed,
               .json = format == "json",
               .stream = terminal && format == "table" && !given.has("no-stream")};
@@ -133,7 +133,7 @@ void pause_for(std::chrono::milliseconds time) {
   ::nanosleep(&pause, nullptr);
 }
 
-Status stats(const OciArguments& given) {
+Status stats(const CommandLine& given) {
   YETT_TRY(const Wish wish, read_wish(given));
   YETT_TRY(Look before, look(wish));
   for (;;) {

@@ -20,7 +20,7 @@ namespace yett {
 namespace {
 
 constexpr std::array kOptions{
-    OciOption{"image-root", '\0', OptionValue::required, "Whose volumes (default /var/lib/yett)"}};
+    Option{0, "image-root", "DIR", "Whose volumes (default /var/lib/yett)"}};
 constexpr OciUsage kUsage{
     "volume", "[OPTIONS] create NAME... | ls | rm NAME... | prune",
     "Directories that outlive sandboxes, by name: `yett run -v NAME:/inside`, which makes one "
@@ -28,7 +28,7 @@ constexpr OciUsage kUsage{
     "is not there yet. rm and prune take away those that no sandbox uses, with what is in them.",
     "yett volume create data && yett run -v data:/data -- touch /data/mine", kOptions};
 
-std::string directory_of(const OciArguments& given) {
+std::string directory_of(const CommandLine& given) {
   return given.value("image-root", kDefaultImageRoot) + "/volumes";
 }
 
@@ -109,8 +109,8 @@ Status prune(const std::string& directory) {
   return {};
 }
 
-Status volume(const OciArguments& given) {
-  const auto& words = given.words();
+Status volume(const CommandLine& given) {
+  const auto& words = given.places;
   const std::string directory = directory_of(given);
   const bool of_all = words[0] == "ls" || words[0] == "prune";
   if (words[0] == "prune" && words.size() == 1) return prune(directory);

@@ -98,5 +98,66 @@ TEST(CommandLine, HelpShowsEachGroupAndOption) {
     EXPECT_NE(text.find(part), std::string::npos) << part;
 }
 
+constexpr Option kRuncs[]{{'p', "pid-file", "FILE", ""},
+                          {0, "memory", "SIZE", ""},
+                          {'d', "detach", "", ""},
+                          {'t', "tty", "", ""}};
+
+CommandLine parse_runcs(std::vector<std::string> words, std::size_t places_before_rest = SIZE_MAX) {
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  auto line = parse_command_line(kRuncs, pointers,
+                                 {.runcs = true, .places_before_rest = places_before_rest});
+  if (line) return *std::move(line);
+  return {.places = {"wrong: " + line.error()}};
+}
+
+TEST(RuncsCommandLine, EachWayOfGivingAValue) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"--pid-file", "x", "id"},
+                                             {"--pid-file=x", "id"},
+                                             {"-pid-file", "x", "id"},
+                                             {"-pid-file=x", "id"},
+                                             {"-p", "x", "id"},
+                                             {"-p=x", "id"},
+                                             {"id", "--pid-file", "x"}}) {
+    const CommandLine line = parse_runcs(words);
+    EXPECT_EQ(line.value("pid-file"), "x") << words[0];
+    EXPECT_EQ(line.places, std::vector<std::string>{"id"}) << words[0];
+  }
+}
+
+TEST(RuncsCommandLine, ValuesThatLookLikeOptionsAndTheLastOfSeveral) {
+  EXPECT_EQ(parse_runcs({"--memory", "-1"}).value("memory"), "-1");
+  EXPECT_EQ(parse_runcs({"--memory="}).value("memory", "none"), "");
+  const CommandLine twice = parse_runcs({"--memory", "1", "--memory", "2"});
+  EXPECT_EQ(twice.value("memory"), "2");
+  EXPECT_EQ(twice.all("memory"), (std::vector<std::string>{"1", "2"}));
+  EXPECT_EQ(parse_runcs({}).value("memory", "none"), "none");
+}
+
+TEST(RuncsCommandLine, FlagsAreSaidToBeFalse) {
+  EXPECT_TRUE(parse_runcs({"--detach"}).has("detach"));
+  EXPECT_TRUE(parse_runcs({"--detach=true"}).has("detach"));
+  EXPECT_FALSE(parse_runcs({"--detach=false"}).has("detach"));
+  EXPECT_FALSE(parse_runcs({"-d", "--detach=false"}).has("detach"));
+  const CommandLine both = parse_runcs({"-dt"});
+  EXPECT_TRUE(both.has("detach") && both.has("tty"));
+}
+
+TEST(RuncsCommandLine, TheRestIsNotRead) {
+  const CommandLine line = parse_runcs({"-t", "id", "ls", "-d", "--", "--help"}, 1);
+  EXPECT_EQ(line.places, (std::vector<std::string>{"id", "ls", "-d", "--", "--help"}));
+  EXPECT_FALSE(line.help || line.has("detach"));
+  EXPECT_TRUE(parse_runcs({"id", "--help"}).help);
+}
+
+TEST(RuncsCommandLine, WhatIsWrongIsNamed) {
+  EXPECT_EQ(parse_runcs({"--detatch"}).places[0],
+            "wrong: --detatch: no such option; did you mean --detach?");
+  EXPECT_EQ(parse_runcs({"--memory"}).places[0], "wrong: --memory: SIZE is missing");
+  EXPECT_EQ(parse_runcs({"--detach=perhaps"}).places[0], "wrong: --detach: true or false");
+}
+
 }  // namespace
 }  // namespace yett
