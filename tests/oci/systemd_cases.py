@@ -24,11 +24,23 @@ SECONDS = 200
 started = []  # the command that enters it; one for all cases of this program
 
 
+def cgroups():
+    return [path for path, _, _ in os.walk("/sys/fs/cgroup", topdown=False)]
+
+
+def end_systemd(init, before):
+    init.kill()
+    init.wait()
+    for path in cgroups():
+        if path not in before:
+            os.rmdir(path)  # a slice of its own
+
+
 def start_systemd():
     init = subprocess.Popen(["unshare", "--mount", "--pid", "--cgroup", "--ipc", "--fork", "--kill-child", "sh", "-c",
                              BEGIN],
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    atexit.register(lambda: (init.kill(), init.wait()))
+    atexit.register(end_systemd, init, cgroups())
     children = pathlib.Path(f"/proc/{init.pid}/task/{init.pid}/children")
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:

@@ -194,7 +194,6 @@ Status build(CreatedContainer& container, const CreateOptions& options) {
     YETT_CHECK(check_systemd(features));
     YETT_TRY(scope, parse_systemd_path(container.config.linux_.cgroups_path, options.id));
     cgroup_path = scope->cgroup_path;
-    state.systemd_unit = scope->unit;
   } else {
     YETT_TRY(cgroup_path, choose_cgroup_path(container.config, options.id));
   }
@@ -228,6 +227,7 @@ Status build(CreatedContainer& container, const CreateOptions& options) {
   // Before anything is made, so that a `delete` finds what a killed `create` made.
   YETT_CHECK(container.directory.write_state(state));
   YETT_TRY(const MadeCgroup made, make_cgroup(container.config, features, cgroup_path, scope));
+  if (scope) state.systemd_unit = scope->unit;  // from here on it is this container's to end
   if (!rdt.group.empty()) YETT_CHECK(make_rdt(rdt));
   return launch(container, plan, options, made.cgroup);
 }

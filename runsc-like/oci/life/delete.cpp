@@ -69,6 +69,8 @@ Status check_memory_before(const Resources& resources, const CgroupFeatures& fea
 
 Status destroy_container(ContainerDirectory& directory, const ContainerState& state) {
   YETT_CHECK(remove_container_cgroup(state.cgroups, state.cgroup_v2));
+  // systemd may miss that the cgroup became empty before it was gone.
+  if (!state.systemd_unit.empty()) YETT_CHECK(end_scope(state.systemd_unit));
   for (const std::string& made : state.rdt_made) ::rmdir(made.c_str());
   run_poststop(directory, state);
   return directory.remove();

@@ -237,4 +237,12 @@ Status set_systemd_properties(const std::string& unit, const std::vector<std::st
       Error{.operation = "systemctl set-property", .subject = unit, .detail = done.last_lines});
 }
 
+Status end_scope(const std::string& unit) {
+  constexpr int kNotLoaded = 5;  // EXIT_NOTINSTALLED, systemctl's word for a unit that is not there
+  YETT_TRY(const ToolOutcome done,
+           run_tool({"systemctl", "stop", "--", unit}, kMend, [](std::string_view) {}));
+  if (done.exit_status == 0 || done.exit_status == kNotLoaded) return {};
+  return fail(Error{.operation = "systemctl stop", .subject = unit, .detail = done.last_lines});
+}
+
 }  // namespace yett::oci

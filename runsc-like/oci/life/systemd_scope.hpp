@@ -43,5 +43,7 @@ class HeldScope {
                                                    const std::vector<std::string>& properties);
 [[nodiscard]] Status set_systemd_properties(const std::string& unit,
                                             const std::vector<std::string>& properties);
+// Stops it; one that is not there is no error. What still is in it is ended.
+[[nodiscard]] Status end_scope(const std::string& unit);
 
 }  // namespace yett::oci
