@@ -217,6 +217,21 @@ def case_checkpoint_says_what_is_missing(box):
     box.await_status(container, "running")
 
 
+def case_annotations_of_yetts_own(box):
+    if not box.is_yett():
+        box.cannot_run("about yett's own annotations")
+
+    def noted(name, value):
+        return lambda config: config.update(annotations={name: value})
+    script = "grep Seccomp: /proc/self/status"
+    for value, filters in (("container", 2), ("none", 0)):
+        done = box.once(script, noted("dev.yett.policy", value))
+        assert done.out == f"Seccomp:\t{filters}\n", (value, done)
+    for name, value in (("dev.yett.policy", "plugin"), ("dev.yett.require", "bpf-lsm"), ("dev.yett.polcy", "none")):
+        done = box.once(script, noted(name, value))
+        assert done.status != 0 and f"/annotations/{name}" in done.err and not done.out, (name, done)
+
+
 def case_log_lines_as_docker_reads_them(box):
     """Docker and containerd take the last line of level error of the log for the message."""
     log = box.directory / "log.json"

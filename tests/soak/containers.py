@@ -3,7 +3,7 @@
 time, and at random moments the command at work gets SIGKILL. Whatever it was, `delete --force` must
 then succeed, and in the end no process, mount, cgroup or file of theirs may be left.
 
-    containers.py [--smoke | COUNT] [--seed N]     200 containers, or 40 as a smoke test
+    containers.py [COUNT] [--seed N]     200 containers
 """
 import concurrent.futures
 import os
@@ -124,9 +124,7 @@ def main(arguments):
     count, seed = 200, random.SystemRandom().randrange(10_000)
     while arguments:
         word = arguments.pop(0)
-        if word == "--smoke":
-            count, seed = 40, 7
-        elif word == "--seed" and arguments:
+        if word == "--seed" and arguments:
             seed = int(arguments.pop(0))
         elif word.isdigit():
             count = int(word)

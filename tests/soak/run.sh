@@ -3,7 +3,7 @@
 # mixed endings (success, failure, signals, the wall clock, a killed supervisor), then compares the
 # host with what it was (tests/support/host_snapshot.sh); each round ends with 200 containers whose
 # runtime is killed at random moments (containers.py). --smoke is one round without the containers,
-# of which the stage `oci` has 40.
+# which the stage `oci` has.
 set -eu
 cd "$(dirname "$0")/../.."
 

@@ -18,16 +18,16 @@ namespace yett::oci {
 namespace {
 
 Status await_death(BorrowedFd process, const std::string& id) {
-  constexpr int kTenSeconds = 10'000;
+  constexpr int kHalfAMinute = 30'000;  // a loaded machine takes long to end eight pid namespaces
   struct pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
   int ready = 0;
   do {
-    ready = ::poll(&ended, 1, kTenSeconds);
+    ready = ::poll(&ended, 1, kHalfAMinute);
   } while (ready < 0 && errno == EINTR);
   if (ready > 0) return {};
   return fail(Error{.kind = ErrorKind::system,
                     .subject = id,
-                    .detail = "its first process has not died in 10 s of SIGKILL"});
+                    .detail = "its first process has not died in 30 s of SIGKILL"});
 }
 
 Status end_process(const ContainerState& state) {

@@ -13,6 +13,16 @@ namespace yett::oci {
 namespace {
 
 constexpr const char* kPolicyAnnotation = "dev.yett.policy";
+constexpr std::string_view kOwnAnnotations = "dev.yett.";
+
+// A wish that nobody reads would be taken for granted.
+Status check_own_annotations(const Config& config) {
+  for (const auto& [name, value] : config.annotations)
+    if (name.starts_with(kOwnAnnotations) && name != kPolicyAnnotation)
+      return fail(request_error("/annotations/" + name, "is no annotation of Yett's",
+                                "there is dev.yett.policy; leave it out"));
+  return {};
+}
 
 Status add_policy(const Config& config, ContainerPlan& plan) {
   const auto named = config.annotations.find(kPolicyAnnotation);
@@ -49,6 +59,7 @@ Status check_agent(const SeccompSection& section) {
 }  // namespace
 
 Status plan_filters(const Config& config, ContainerPlan& plan) {
+  YETT_CHECK(check_own_annotations(config));
   YETT_CHECK(add_policy(config, plan));
   if (!config.linux_.seccomp) return {};
   if (section_notifies(*config.linux_.seccomp)) YETT_CHECK(check_agent(*config.linux_.seccomp));
