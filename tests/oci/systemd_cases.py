@@ -2,6 +2,7 @@
 namespaces of its own, with cgroup v2 alone, and nothing to start. In guests only: a systemd that starts
 what it usually does empties the machine's /tmp, and namespaces do not hold all that it may do."""
 import atexit
+import contextlib
 import json
 import os
 import pathlib
@@ -31,9 +32,15 @@ def cgroups():
 def end_systemd(init, before):
     init.kill()
     init.wait()
-    for path in cgroups():
-        if path not in before:
-            os.rmdir(path)  # a slice of its own
+    # Its own slices; they are busy until systemd itself, which dies by the end of unshare, has died.
+    for _ in range(100):
+        for path in cgroups():
+            if path not in before:
+                with contextlib.suppress(OSError):
+                    os.rmdir(path)
+        if set(cgroups()) <= set(before):
+            return
+        time.sleep(0.1)
 
 
 def start_systemd():
