@@ -21,6 +21,7 @@ printf '[Unit]\nDefaultDependencies=no\n' > /run/systemd/system/nothing.target
 export container=yett SYSTEMD_UNIT_PATH=/run/systemd/system.control:/run/systemd/transient:/run/systemd/system
 exec /usr/lib/systemd/systemd --system --unit=nothing.target --log-target=null --show-status=no
 """
+CONTROLLERS = pathlib.Path("/sys/fs/cgroup/cgroup.subtree_control")
 SECONDS = 200
 started = []  # the command that enters it; one for all cases of this program
 
@@ -29,7 +30,7 @@ def cgroups():
     return [path for path, _, _ in os.walk("/sys/fs/cgroup", topdown=False)]
 
 
-def end_systemd(init, before):
+def end_systemd(init, before, controllers):
     init.kill()
     init.wait()
     # Its own slices; they are busy until systemd itself, which dies by the end of unshare, has died.
@@ -39,15 +40,16 @@ def end_systemd(init, before):
                 with contextlib.suppress(OSError):
                     os.rmdir(path)
         if set(cgroups()) <= set(before):
-            return
+            break
         time.sleep(0.1)
+    CONTROLLERS.write_text(" ".join(f"+{name}" for name in controllers.split()))  # it takes away what no unit needs
 
 
 def start_systemd():
     init = subprocess.Popen(["unshare", "--mount", "--pid", "--cgroup", "--ipc", "--fork", "--kill-child", "sh", "-c",
                              BEGIN],
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    atexit.register(end_systemd, init, cgroups())
+    atexit.register(end_systemd, init, cgroups(), CONTROLLERS.read_text())
     children = pathlib.Path(f"/proc/{init.pid}/task/{init.pid}/children")
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
