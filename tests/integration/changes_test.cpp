@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 
 #include "tests/integration/images_fixture.hpp"
@@ -30,7 +31,8 @@ class Changes : public ImagesFixture {
   void start(const std::string& id, const std::string& script, std::vector<std::string> flags = {},
              const std::string& image = "app:1") const {
     std::vector<std::string> words{
-        "run", "--root", directory_ + "/state", "--image-root", store(), "-d", "--name", id};
+        "run",    "--root", directory_ + "/state", "--image-root", store(), "-d", "--time", "110s",
+        "--name", id};
     words.insert(words.end(), flags.begin(), flags.end());
     if (std::ranges::find(flags, "--policy") == flags.end())
       words.insert(words.end(), {"--policy", "container"});
@@ -161,7 +163,8 @@ TEST_F(Changes, LinksToTheHostAreNeverFollowed) {
                    "/host away; (while true; do mv trap aside; mv away trap; mv trap away; "
                    "mv aside trap; done) & ");
   int committed = 0;
-  for (int i = 0; i < 15; ++i) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  for (int i = 0; i < 15 && std::chrono::steady_clock::now() < end; ++i) {
     const RunResult changes = yett({"diff", "one"});
     EXPECT_EQ(changes.exit_status, 0) << changes.text();
     committed += commit({"--no-pause", "one", "x" + std::to_string(i)}).exit_status == 0 ? 1 : 0;
