@@ -64,6 +64,23 @@ static long op_open_close(void) {
   return 0;
 }
 
+/* What "open" opens, which may be a file that was asked for. */
+static const char* asked(void) {
+  const char* named = getenv("YETT_BENCH_FILE");
+  return named != NULL ? named : kProbed;
+}
+
+/* Only openat(2) counts. */
+static long op_open(void) {
+  const int opened = open(asked(), O_RDONLY | O_CLOEXEC);
+  if (opened < 0) die(asked());
+  const long has_it = now_ns();
+  close(opened);
+  return now_ns() - has_it;
+}
+
+static void start_addfd(void) { start_addfd_baseline(asked()); }
+
 static long op_stat(void) {
   struct stat found;
   if (stat(kProbed, &found) != 0) die(kProbed);
@@ -191,6 +208,7 @@ static const struct operation operations[] = {
     {"getpid", NULL, op_getpid},
     {"clock_gettime", NULL, op_clock_gettime},
     {"open+close", NULL, op_open_close},
+    {"open", NULL, op_open},
     {"stat", NULL, op_stat},
     {"read-4k", start_file, op_read},
     {"write-4k", start_file, op_write},
@@ -204,6 +222,7 @@ static const struct operation operations[] = {
     /* The bare RECV/SEND round trip: what a notified call costs at the least. Last, for the filter
      * stays. */
     {"notify-baseline", start_notify_baseline, op_sysinfo},
+    {"addfd-baseline", start_addfd, op_open},
 };
 
 static double chunk(const struct operation* operation, long count) {

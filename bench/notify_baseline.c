@@ -1,5 +1,6 @@
 #include "bench/notify_baseline.h"
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -22,10 +23,10 @@ static void die(const char* what) {
   exit(1);
 }
 
-static int install_filter(void) {
+static int install_filter(unsigned call) {
   struct sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sysinfo, 0, 1),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
@@ -49,14 +50,44 @@ static void answer_for_ever(int listener) {
   }
 }
 
-void start_notify_baseline(void) {
-  const int listener = install_filter();
+static void give_for_ever(int listener, int file) {
+  struct seccomp_notif request;
+  struct seccomp_notif_addfd given;
+  for (;;) {
+    memset(&request, 0, sizeof request);
+    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0) _exit(0);
+    memset(&given, 0, sizeof given);
+    given.id = request.id;
+    given.flags = SECCOMP_ADDFD_FLAG_SEND;
+    given.srcfd = (unsigned)file;
+    given.newfd_flags = O_CLOEXEC;
+    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &given) < 0) _exit(0);
+  }
+}
+
+/* In the child: the listener of a filter that notifies `call`; in the caller: -1. */
+static int start_supervisor(unsigned call) {
+  const int listener = install_filter(call);
   ioctl(listener, kSetFlags, kSyncWakeUp); /* older kernels are measured without it */
   const pid_t supervisor = fork();
   if (supervisor < 0) die("fork");
   if (supervisor == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    answer_for_ever(listener);
+    return listener;
   }
   close(listener);
+  return -1;
+}
+
+void start_notify_baseline(void) {
+  const int listener = start_supervisor(SYS_sysinfo);
+  if (listener >= 0) answer_for_ever(listener);
+}
+
+void start_addfd_baseline(const char* path) {
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) die(path);
+  const int listener = start_supervisor(SYS_openat);
+  if (listener >= 0) give_for_ever(listener, file);
+  close(file);
 }

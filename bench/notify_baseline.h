@@ -5,5 +5,8 @@
 /* From here on the calling process's sysinfo(2) is answered, with 0 and untouched memory, by a
  * child that does nothing else. Ends the program when the kernel refuses. */
 void start_notify_baseline(void);
+/* The same of openat(2), answered with a descriptor of `path` that the child has kept open
+ * (SECCOMP_ADDFD_FLAG_SEND). */
+void start_addfd_baseline(const char* path);
 
 #endif

@@ -18,7 +18,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_LPM_TRIE);
-  __uint(max_entries, 16384);
+  __uint(max_entries, 65536); /* of several sets of rules: the one in force and earlier ones */
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct yett_endpoint_key);
   __type(value, struct yett_endpoint_value);
@@ -75,7 +75,7 @@ static __always_inline void begin_event(struct yett_event* event,
                                         const struct yett_cgroup_policy* policy, __u16 hook,
                                         __u16 reason) {
   take_back_loss();
-  fill_event(event, policy->policy, hook, reason);
+  fill_event(event, policy->rules, hook, reason);
 }
 
 static __always_inline void begin_packet_event(struct yett_event* event,
@@ -83,7 +83,7 @@ static __always_inline void begin_packet_event(struct yett_event* event,
   take_back_loss();
   __builtin_memset(event, 0, sizeof(*event));
   event->time_ns = bpf_ktime_get_ns();
-  event->policy = policy->policy;
+  event->policy = policy->rules;
   event->hook = YETT_HOOK_PACKET;
   event->reason = YETT_REASON_PACKET_OPTIONS;
   event->error = -EPERM;
@@ -113,7 +113,8 @@ static __always_inline int decide(struct bpf_sock_addr* context, struct endpoint
   if (!(policy->flags & YETT_CGROUP_NETWORK)) return ALLOW;
   endpoint->port = bpf_ntohs(context->user_port);
   if (set_protocol(endpoint, context->type, context->protocol)) {
-    enum endpoint_answer found = endpoint_allowed(&yett_cgroup_endpoints, policy->policy, endpoint);
+    enum endpoint_answer found =
+        endpoint_allowed(&yett_cgroup_endpoints, 0, policy->rules, endpoint);
     /* SECURITY(low-ports): a rule for all ports gives those that any program may have. */
     if (found == PORT_ALLOWED && endpoint->direction == YETT_LISTEN) return ALLOW_ANY_PORT;
     if (found != NO_ENDPOINT) return ALLOW;

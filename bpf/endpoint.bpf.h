@@ -29,13 +29,14 @@ static __always_inline void set_ipv4(struct endpoint* endpoint, __be32 address) 
 /* By a rule that names ports, or by one for all of them. */
 enum endpoint_answer { NO_ENDPOINT = 0, ANY_PORT_ALLOWED, PORT_ALLOWED };
 
-static __always_inline enum endpoint_answer endpoint_allowed(void* map, __u32 policy,
+static __always_inline enum endpoint_answer endpoint_allowed(void* map, __u32 policy, __u8 rules,
                                                              const struct endpoint* endpoint) {
   struct yett_endpoint_key key = {
       .prefix_length = YETT_ENDPOINT_FIXED_BITS + 128,
       .policy = policy,
       .direction = endpoint->direction,
       .protocol = endpoint->protocol,
+      .rules = rules,
   };
   __builtin_memcpy(key.address, endpoint->address, sizeof(key.address));
   const struct yett_endpoint_value* value = bpf_map_lookup_elem(map, &key);

@@ -56,7 +56,9 @@ static __always_inline int check_endpoint(const struct subject* subject, bool ha
   __u32 restricts =
       endpoint->direction == YETT_CONNECT ? YETT_RESTRICT_CONNECT : YETT_RESTRICT_LISTEN;
   if (!(flags & restricts)) return 0;
-  if (has_rules && endpoint_allowed(&yett_endpoints, subject->label.policy, endpoint)) return 0;
+  if (has_rules &&
+      endpoint_allowed(&yett_endpoints, subject->label.policy, subject->policy->rules, endpoint))
+    return 0;
   return refuse_endpoint(subject, refusal, family, endpoint);
 }
 

@@ -41,10 +41,10 @@ enum yett_policy_flag {
 struct yett_policy {
   __u32 magic;
   __u32 generation;
-  __u32 flags;      /* yett_policy_flag */
-  __u32 event_slot; /* index of its ring buffer, or YETT_NO_EVENT_SLOT */
-  __u32 owner_pid;  /* the supervisor: entries of dead ones are swept */
-  __u32 padding;
+  __u32 flags;       /* yett_policy_flag */
+  __u32 event_slot;  /* index of its ring buffer, or YETT_NO_EVENT_SLOT */
+  __u32 owner_pid;   /* the supervisor: entries of dead ones are swept */
+  __u32 rules;       /* which of the endpoint rules are in force: those with this number */
   __u64 owner_start; /* start time of owner_pid in clock ticks: field 22 of /proc/PID/stat */
 };
 
@@ -77,7 +77,8 @@ struct yett_endpoint_key {
   __u32 policy;
   __u8 direction; /* yett_direction */
   __u8 protocol;  /* IPPROTO_TCP, IPPROTO_UDP */
-  __u8 padding[2];
+  __u8 rules;     /* number of the set that they belong to: a later set is written beside it */
+  __u8 padding;
   __u8 address[16];
 };
 #define YETT_ENDPOINT_FIXED_BITS 64 /* policy, direction, protocol, padding */
@@ -99,8 +100,8 @@ enum yett_cgroup_flag {
   YETT_CGROUP_DEVICES = 1u << 2,
 };
 struct yett_cgroup_policy {
-  __u32 flags;  /* yett_cgroup_flag */
-  __u32 policy; /* of the endpoint keys */
+  __u32 flags; /* yett_cgroup_flag */
+  __u32 rules; /* of the endpoint keys: at most 255, so that changing it is one byte's store */
 };
 
 /* Per policy. */

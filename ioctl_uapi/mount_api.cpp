@@ -91,6 +91,13 @@ int sys_open_in_root(int root, const char* path, int flags, std::uint32_t mode) 
   return raw(SYS_openat2, root, path, &how, sizeof how);
 }
 
+int sys_open_beneath(int directory, const char* path, int flags) {
+  struct open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags);
+  how.resolve = RESOLVE_BENEATH;
+  return raw(SYS_openat2, directory, path, &how, sizeof how);
+}
+
 int sys_open_without_magic(const char* path, int flags) {
   struct open_how how{};
   how.flags = static_cast<std::uint64_t>(flags);

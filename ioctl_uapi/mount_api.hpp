@@ -42,7 +42,9 @@ int sys_mount_idmap(int mount, int user_namespace, Subtree subtree = Subtree::on
 int sys_mount_propagation(int mount, unsigned long flags);
 // openat2(2) with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: `path` as it is seen from `root`.
 int sys_open_in_root(int root, const char* path, int flags, std::uint32_t mode);
-// The same for O_PATH, and -ELOOP where any part of `path` is a link.
+// The same where no part of the way leads above `directory`: else -EXDEV, as for magic links.
+int sys_open_beneath(int directory, const char* path, int flags);
+// sys_open_in_root() for O_PATH, and -ELOOP where any part of `path` is a link.
 int sys_open_plain_in_root(int root, const char* path);
 // The same below `directory` (-EXDEV for what leads above it), and -EXDEV where another mount
 // begins.

@@ -19,7 +19,7 @@ void close_all(std::span<int> fds) {
 
 // Of what came, `fds` takes the first; the rest is nobody's.
 void take_descriptors(const struct cmsghdr* rights, std::span<int> fds) {
-  std::array<int, kMaxPassedFds> passed{};
+  std::array<int, kMostFdsOfMessage> passed{};
   const std::size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
   std::memcpy(passed.data(), CMSG_DATA(rights), count * sizeof(int));
   for (std::size_t i = 0; i < count; ++i) {
@@ -35,7 +35,7 @@ void take_descriptors(const struct cmsghdr* rights, std::span<int> fds) {
 ReceivedBytes receive_with_fds(int socket, std::span<char> bytes, std::span<int> fds, int flags) {
   for (int& fd : fds) fd = -1;
   struct iovec data{.iov_base = bytes.data(), .iov_len = bytes.size()};
-  alignas(struct cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxPassedFds)> control{};
+  alignas(struct cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMostFdsOfMessage)> control{};
   struct msghdr header{};
   header.msg_iov = &data;
   header.msg_iovlen = 1;

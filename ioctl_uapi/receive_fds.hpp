@@ -15,11 +15,11 @@ struct ReceivedBytes {
   std::size_t size = 0;
 };
 
-// Blocks for one message, unless `flags` has MSG_DONTWAIT. `fds` (at most kMaxPassedFds) gets the
-// descriptors in their order, close-on-exec, and -1 where none came; more than it takes are closed.
-// Errors: EPIPE, the other side closed and nothing is queued (a reset alone is told before what is
-// queued, and is no end); EPROTO, the message or its descriptors did not fit, and none is left
-// open; else errno.
+// Blocks for one message, unless `flags` has MSG_DONTWAIT. `fds` (at most kMostFdsOfMessage) gets
+// the descriptors in their order, close-on-exec, and -1 where none came; more than it takes are
+// closed. Errors: EPIPE, the other side closed and nothing is queued (a reset alone is told before
+// what is queued, and is no end); EPROTO, the message or its descriptors did not fit, and none is
+// left open; else errno.
 [[nodiscard]] ReceivedBytes receive_with_fds(int socket, std::span<char> bytes, std::span<int> fds,
                                              int flags = 0);
 

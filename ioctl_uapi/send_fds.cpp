@@ -10,9 +10,9 @@ namespace yett {
 
 ChildResult send_with_fds(int socket, const void* bytes, std::size_t size,
                           std::span<const int> fds) {
-  if (fds.size() > kMaxPassedFds) return EINVAL;
+  if (fds.size() > kMostFdsOfMessage) return EINVAL;
   struct iovec data{.iov_base = const_cast<void*>(bytes), .iov_len = size};
-  alignas(struct cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxPassedFds)> control{};
+  alignas(struct cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMostFdsOfMessage)> control{};
   struct msghdr header{};
   header.msg_iov = &data;
   header.msg_iovlen = 1;

@@ -10,6 +10,7 @@
 #include "runsc-like/cli/command_line.hpp"
 #include "runsc-like/cli/doctor_print.hpp"
 #include "sandbox/host/probe.hpp"
+#include "sandbox/host/user_namespace.hpp"
 #include "supervisor/session/foreground.hpp"
 
 namespace yett {
@@ -42,12 +43,14 @@ Colours colours_of_stdout() {
 HostReport examine_host() {
   HostReport report;
   const Result<std::string> runtime = open_runtime_directory();
+  if (const Status entered = become_namespace_root(); !entered)
+    std::fprintf(stderr, "yett doctor: %s\n", entered.error().message().c_str());
   report.features = runtime ? probe_and_keep_kernel_features(*runtime, bpf_probes())
                             : probe_kernel_features(bpf_probes());
   report.rows = describe_host(report.features);
   report.tools = find_tools();
   report.planes = usable_planes(report.features);
-  report.full_mode = full_mode_works(report.rows);
+  report.mode = working_mode(report.features, report.rows);
   if (!runtime)
     std::fprintf(stderr, "yett doctor: the answer is not kept: %s\n",
                  runtime.error().message().c_str());
@@ -77,7 +80,7 @@ int run_doctor(int argc, char** argv) {
                                 colours_of_stdout()))
           .c_str(),
       stdout);
-  return report.full_mode ? 0 : 1;
+  return report.mode ? 0 : 1;
 }
 
 }  // namespace yett

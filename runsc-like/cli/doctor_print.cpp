@@ -85,16 +85,36 @@ std::string rows_text(const HostReport& report, Detail detail, const Paint& pain
   return text;
 }
 
+struct ModeLine {
+  const char* name;
+  bool works;
+  std::string text;
+};
+
+std::vector<ModeLine> mode_lines(const HostReport& report) {
+  const std::string planes = "works; planes: " + join(report.planes, ", ");
+  const std::string lacking =
+      "does not work: see the lines marked - under \"needed by every sandbox\"";
+  const bool root = report.features.is_root;
+  const bool full = report.mode == Mode::full;
+  const bool rootless = report.mode == Mode::rootless;
+  return {{"full", full,
+           full   ? planes
+           : root ? lacking
+                  : "takes root"},
+          {"rootless", rootless || (root && report.features.user_namespaces.usable),
+           rootless ? planes
+           : root   ? "for ordinary users: run yett doctor as one"
+                    : lacking},
+          {"fallback", false, "not built yet"}};
+}
+
 std::string modes_text(const HostReport& report, const Paint& paint) {
-  return fmt::format(
-      "\n{0}modes{1}\n"
-      "  {2}{3}{1} full                  {4}\n"
-      "    rootless              not built yet: yett run needs root\n"
-      "    fallback              not built yet\n",
-      paint.strong, paint.off, report.full_mode ? paint.good : paint.bad,
-      report.full_mode ? "+" : "-",
-      report.full_mode ? "works; planes: " + join(report.planes, ", ")
-                       : "does not work: see the lines marked - under \"needed by every sandbox\"");
+  std::string text = fmt::format("\n{}modes{}\n", paint.strong, paint.off);
+  for (const ModeLine& line : mode_lines(report))
+    text += fmt::format("  {}{}{} {:<21} {}\n", line.works ? paint.good : paint.middling,
+                        line.works ? "+" : "-", paint.off, line.name, line.text);
+  return text;
 }
 
 std::string tools_text(const HostReport& report, const Paint& paint) {
@@ -122,9 +142,9 @@ std::string doctor_table(const HostReport& report, Detail detail, Colours colour
 std::string doctor_json(const HostReport& report) {
   nlohmann::ordered_json document;
   document["kernel"] = report.features.release;
-  document["modes"] = {{"full", report.full_mode ? "works" : "missing"},
-                       {"rootless", "not built"},
-                       {"fallback", "not built"}};
+  const auto works = [&report](Mode mode) { return report.mode == mode ? "works" : "missing"; };
+  document["modes"] = {
+      {"full", works(Mode::full)}, {"rootless", works(Mode::rootless)}, {"fallback", "not built"}};
   document["planes"] = report.planes;
   document["landlock_abi"] = report.features.landlock_abi;
   document["features"] = nlohmann::ordered_json::array();

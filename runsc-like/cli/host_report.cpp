@@ -92,7 +92,19 @@ HostRow describe(const KernelFeatures& features, const Knowledge& known) {
           .kernel_options = known.kernel_options};
 }
 
+HostRow describe_namespace_privilege() {
+  return {.name = "privilege",
+          .there = true,
+          .detail = "root of a user namespace of its own",
+          .need = Need::full_mode,
+          .gives = "mounts and id maps for the sandbox, but no cgroups",
+          .without = {},
+          .mend = {},
+          .kernel_options = {}};
+}
+
 HostRow describe_privilege(const KernelFeatures& features) {
+  if (features.is_namespace_root) return describe_namespace_privilege();
   const bool admin = ((features.capabilities >> CAP_SYS_ADMIN) & 1) != 0;
   return {.name = "privilege",
           .there = admin && features.is_root,
@@ -155,11 +167,15 @@ const char* layout_name(CgroupLayout layout) {
 HostRow describe_layout(const KernelFeatures& features) {
   return {.name = "cgroups",
           .there = features.cgroup.layout != CgroupLayout::none,
-          .detail = layout_name(features.cgroup.layout),
+          .detail = features.is_namespace_root ? "none is delegated to you"
+                                               : layout_name(features.cgroup.layout),
           .need = Need::one_use,
           .gives = "limits, and killing a sandbox as one",
-          .without = "no limit but rlimits; a policy with such limits is refused",
-          .mend = "mount -t cgroup2 cgroup2 /sys/fs/cgroup",
+          .without = features.is_namespace_root
+                         ? "processes are counted by an rlimit, memory by the supervisor"
+                         : "no limit but rlimits; a policy with such limits is refused",
+          .mend = features.is_namespace_root ? "run yett as root"
+                                             : "mount -t cgroup2 cgroup2 /sys/fs/cgroup",
           .kernel_options = "CONFIG_CGROUPS"};
 }
 
@@ -179,20 +195,25 @@ std::string find_in_path(std::string_view program) {
 
 std::vector<HostRow> describe_host(const KernelFeatures& features) {
   std::vector<HostRow> rows;
+  const bool limits_by_cgroup = !features.is_namespace_root;
   rows.push_back(describe_privilege(features));
   for (const Knowledge& known : kKnowledge) rows.push_back(describe(features, known));
   rows.push_back(describe_landlock(features));
   rows.push_back(describe_layout(features));
-  rows.push_back(describe_controller(features, "memory", "-m", "CONFIG_MEMCG"));
-  rows.push_back(describe_controller(features, "pids", "--pids", "CONFIG_CGROUP_PIDS"));
+  if (limits_by_cgroup) {
+    rows.push_back(describe_controller(features, "memory", "-m", "CONFIG_MEMCG"));
+    rows.push_back(describe_controller(features, "pids", "--pids", "CONFIG_CGROUP_PIDS"));
+  }
   rows.push_back(describe_controller(features, "cpu", "--cpus", "CONFIG_CFS_BANDWIDTH"));
   std::ranges::stable_sort(rows, {}, &HostRow::need);
   return rows;
 }
 
-bool full_mode_works(const std::vector<HostRow>& rows) {
-  return std::ranges::all_of(
-      rows, [](const HostRow& row) { return row.there || row.need != Need::full_mode; });
+std::optional<Mode> working_mode(const KernelFeatures& features, const std::vector<HostRow>& rows) {
+  if (!std::ranges::all_of(
+          rows, [](const HostRow& row) { return row.there || row.need != Need::full_mode; }))
+    return std::nullopt;
+  return features.is_root ? Mode::full : Mode::rootless;
 }
 
 std::vector<std::string> usable_planes(const KernelFeatures& features) {

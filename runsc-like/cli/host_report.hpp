@@ -2,10 +2,12 @@
 // mend. Pure; `yett doctor` prints it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sandbox/host/kernel_features.hpp"
+#include "sandbox/request/sandbox_request.hpp"
 
 namespace yett {
 
@@ -39,12 +41,13 @@ struct HostReport {
   std::vector<HostRow> rows;
   std::vector<ToolRow> tools;
   std::vector<std::string> planes;  // and back ends that will be used
-  bool full_mode = false;
+  std::optional<Mode> mode;         // the highest that works for whoever asks; none does
 };
 
 [[nodiscard]] std::vector<HostRow> describe_host(const KernelFeatures& features);
 [[nodiscard]] std::vector<std::string> usable_planes(const KernelFeatures& features);
-[[nodiscard]] bool full_mode_works(const std::vector<HostRow>& rows);
+[[nodiscard]] std::optional<Mode> working_mode(const KernelFeatures& features,
+                                               const std::vector<HostRow>& rows);
 // Looks into PATH.
 [[nodiscard]] std::vector<ToolRow> find_tools();
 

@@ -12,6 +12,7 @@
 #include "runsc-like/cli/command_line.hpp"
 #include "runsc-like/cli/input_file.hpp"
 #include "runsc-like/cli/policy_record.hpp"
+#include "runsc-like/cli/policy_swap.hpp"
 #include "runsc-like/cli/print_error.hpp"
 #include "sandbox/plan/syscall_rows.hpp"
 #include "sandbox/policy/parse_policy.hpp"
@@ -33,11 +34,14 @@ constexpr CommandHelp kHelp{
         "differ\n"
         "record runs COMMAND traced and writes its policy with what would let the refused calls "
         "pass;\n       what a refusal kept from happening is seen by recording again with that "
-        "policy",
+        "policy\n"
+        "swap   gives the sandbox ID, which runs, another policy: all of it at one moment, or "
+        "nothing",
     .usage =
         "yett policy check FILE\n"
         "       yett policy plan FILE|plugin|container|rvisor|none [--calls]\n"
         "       yett policy diff OLD NEW\n"
+        "       yett policy swap ID FILE\n"
         "       yett policy record [-o FILE] [OPTIONS OF run] -- COMMAND",
     .examples =
         "Examples:\n  yett policy check app.toml\n  yett policy plan plugin --calls\n"
@@ -103,14 +107,15 @@ Widths widths_of(const std::vector<PlacedRule>& rows) {
 void print_rows(const std::vector<PlacedRule>& rows) {
   const Widths widths = widths_of(rows);
   const auto line = [&widths](std::string_view rule, std::string_view plane, std::string_view cost,
-                              std::string_view because) {
-    const std::string text = fmt::format("{:<{}}  {:<{}}  {:<{}}  {}\n", rule, widths.rule, plane,
-                                         widths.plane, cost, widths.cost, because);
+                              std::string_view live, std::string_view because) {
+    const std::string text = fmt::format("{:<{}}  {:<{}}  {:<{}}  {:<4}  {}\n", rule, widths.rule,
+                                         plane, widths.plane, cost, widths.cost, live, because);
     std::fwrite(text.data(), 1, text.size(), stdout);
   };
-  line("RULE", "PLANE", "COST", "RACE-FREE BECAUSE");
+  line("RULE", "PLANE", "COST", "LIVE", "RACE-FREE BECAUSE");
   for (const PlacedRule& row : rows)
-    line(escape_for_terminal(row.rule), plane_name(row.plane), row.cost, row.race_free_because);
+    line(escape_for_terminal(row.rule), plane_name(row.plane), row.cost,
+         row.swappable ? "yes" : "-", row.race_free_because);
 }
 
 void print_summary(const SandboxPlan& plan) {
@@ -192,6 +197,7 @@ int run_policy(int argc, char** argv) {
   if (words[0] == "plan" && words.size() == 2) return plan(words[1], Calls::summed);
   if (words[0] == "diff" && words.size() == 3) return diff(words[1], words[2]);
   if (words[0] == "record") return run_policy_record(argc - 1, argv + 1);
+  if (words[0] == "swap") return run_policy_swap(argc - 1, argv + 1);
   if (words[0] == "plan" && words.size() == 3 && words[2] == "--calls")
     return plan(words[1], Calls::listed);
   std::fprintf(stderr, "yett policy: cannot read '%s'\n",

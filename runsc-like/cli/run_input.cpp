@@ -122,6 +122,7 @@ Status take_manifest(RunInput& input) {
   YETT_TRY(const Policy asked,
            parse_policy(manifest.policy_toml, input.request.image_path + ":/yett.toml"));
   input.policy = intersect_policy(input.policy, asked);
+  input.package_policy = asked;
   return {};
 }
 
@@ -391,15 +392,34 @@ Status take_mode(const std::string& text, SandboxRequest& request) {
     request.mode = Mode::automatic;
   else if (text == "full")
     request.mode = Mode::full;
-  else if (text == "rootless" || text == "fallback")
-    return fail(host_error("--mode " + text, "this version has no such mode yet",
-                           "run as root with --mode full"));
+  else if (text == "rootless")
+    request.mode = Mode::rootless;
+  else if (text == "fallback")
+    return fail(host_error("--mode fallback", "this version has no such mode yet",
+                           "leave it out: yett takes the highest that works"));
   else
-    return fail(request_error("--mode " + text, "wanted auto or full"));
+    return fail(request_error("--mode " + text, "wanted auto, full or rootless"));
   return {};
 }
 
+Status take_policy_flags(const RunOptions& options, Policy& policy) {
+  YETT_CHECK(take_network(options.network, policy.network));
+  YETT_CHECK(take_published(options.publish, policy.network));
+  YETT_CHECK(take_limits(options, policy.limits));
+  return take_truth(options.truth, policy.truth);
+}
+
 }  // namespace
+
+Result<Policy> read_other_policy(const RunOptions& options, const RunInput& input,
+                                 const std::string& name, const std::string& text) {
+  const bool is_file = name.starts_with('/');
+  YETT_TRY(Policy policy, is_file ? parse_policy(text, name) : make_builtin_policy(name));
+  if (is_file) policy.file = name;
+  YETT_CHECK(take_policy_flags(options, policy));
+  if (input.package_policy) policy = intersect_policy(policy, *input.package_policy);
+  return policy;
+}
 
 Result<RunInput> make_run_input(const RunOptions& options) {
   RunInput input;
@@ -408,10 +428,7 @@ Result<RunInput> make_run_input(const RunOptions& options) {
   input.request.trace = options.trace;
   YETT_CHECK(take_mode(options.mode, input.request));
   YETT_TRY(input.policy, load_policy(options.policy));
-  YETT_CHECK(take_network(options.network, input.policy.network));
-  YETT_CHECK(take_published(options.publish, input.policy.network));
-  YETT_CHECK(take_limits(options, input.policy.limits));
-  YETT_CHECK(take_truth(options.truth, input.policy.truth));
+  YETT_CHECK(take_policy_flags(options, input.policy));
   YETT_CHECK(take_image(options, input));
   YETT_CHECK(take_process(options, input.request));
   YETT_CHECK(take_files(options, input));

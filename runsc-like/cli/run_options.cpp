@@ -93,7 +93,8 @@ std::vector<Option> options_into(RunOptions& into) {
        &into.publish, "Policy"},
       {0, "require", "PLANE,...", "no start unless these hold: bpf-lsm,landlock,cgroup-bpf,...",
        &into.require, "Policy"},
-      {0, "mode", "MODE", "auto (default) or full", &into.mode, "Policy"},
+      {0, "mode", "MODE", "auto (default: the highest that works), full or rootless", &into.mode,
+       "Policy"},
 
       {0, "audit", "FILE", "the audit log (JSON lines) is appended to it", &into.audit_file,
        "Reports"},
@@ -145,9 +146,11 @@ std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv) {
 
 // The command is everything after the first "--", so that no flag of its own is taken for ours.
 std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv,
-                                                      const CommandHelp& help) {
+                                                      const CommandHelp& help,
+                                                      std::span<const Option> more) {
   RunOptions options;
-  const std::vector<Option> table = options_into(options);
+  std::vector<Option> table = options_into(options);
+  table.insert(table.end(), more.begin(), more.end());
   const std::span<char*> words(argv + 1, argv + argc);
   const auto dashes =
       std::ranges::find_if(words, [](std::string_view word) { return word == "--"; });

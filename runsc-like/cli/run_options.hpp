@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -60,18 +61,23 @@ struct ParseEnd {
   int exit_status = 0;
 };
 [[nodiscard]] std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv);
-// The same for a command that takes these options and has words of its own for --help.
-[[nodiscard]] std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv,
-                                                                    const CommandHelp& help);
+// The same for a command that takes these options and `more`, and has words of its own for --help.
+[[nodiscard]] std::expected<RunOptions, ParseEnd> parse_run_options(
+    int argc, char** argv, const CommandHelp& help, std::span<const Option> more = {});
 
 // The request and the policy that the options mean together. Errors name the flag and the mend.
 struct RunInput {
   SandboxRequest request;
   Policy policy;
   std::optional<ImageConfig> image_config;  // of an imported image
+  std::optional<Policy> package_policy;     // that a package asks for
   // Layers of an imported image and volumes by name: to be kept open while the sandbox lives.
   std::vector<UniqueFd> in_use;
 };
 [[nodiscard]] Result<RunInput> make_run_input(const RunOptions& options);
+// What a policy of this text would have been in place of the options' own: `name` is a built-in's,
+// whose text does not count, or the absolute path of its file.
+[[nodiscard]] Result<Policy> read_other_policy(const RunOptions& options, const RunInput& input,
+                                               const std::string& name, const std::string& text);
 
 }  // namespace yett

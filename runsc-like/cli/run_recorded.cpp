@@ -47,11 +47,19 @@ Result<std::string> choose_log(const RunOptions& options, const std::string& roo
 struct Prepared {
   SandboxRecord record;
   UniqueFd exec_socket;
+  UniqueFd control_socket;
+  UniqueFd grant_socket;  // of a policy that asks
+  UniqueFd swap_socket;
   std::optional<LogFile> log;  // in the background
 };
 
-Status open_files(Prepared& prepared, const std::string& log) {
+Status open_files(Prepared& prepared, const Policy& policy, const std::string& log) {
   YETT_TRY(prepared.exec_socket, prepared.record.listen_for_exec());
+  YETT_TRY(prepared.control_socket, prepared.record.listen_for_control());
+  YETT_TRY(prepared.swap_socket, prepared.record.listen_for_swaps());
+  if (policy.violation == ViolationAction::ask) {
+    YETT_TRY(prepared.grant_socket, prepared.record.listen_for_grants());
+  }
   if (log.empty()) return {};
   YETT_TRY(prepared.log, LogFile::open(log));
   return {};
@@ -73,8 +81,13 @@ Result<Prepared> prepare(const RunOptions& options, const RunInput& input) {
   }
   YETT_TRY(SandboxRecord record,
            SandboxRecord::make(oci::ContainerStore(root), options.name, facts));
-  Prepared prepared{.record = std::move(record), .exec_socket = UniqueFd(), .log = std::nullopt};
-  if (Status opened = open_files(prepared, facts.log); !opened) {
+  Prepared prepared{.record = std::move(record),
+                    .exec_socket = UniqueFd(),
+                    .control_socket = UniqueFd(),
+                    .grant_socket = UniqueFd(),
+                    .swap_socket = UniqueFd(),
+                    .log = std::nullopt};
+  if (Status opened = open_files(prepared, input.policy, facts.log); !opened) {
     static_cast<void>(prepared.record.remove());
     return fail(std::move(opened).error());
   }
@@ -91,6 +104,13 @@ Status note_started(Prepared& prepared, const StartedSession& started) {
                                   .mounts = started.mounts});
 }
 
+// Another policy's file is read as the first one's was; the flags go before it, as before that one.
+auto reader_of(const RunOptions& options, const RunInput& input) {
+  return [&options, &input](const std::string& name, const std::string& text) {
+    return read_other_policy(options, input, name, text);
+  };
+}
+
 // In front, its record is there for as long as it runs: the caller sees how it ended.
 int run_in_front(const RunOptions& options, const RunInput& input, Prepared prepared) {
   const auto on_started = [&prepared](const StartedSession& started) {
@@ -100,7 +120,11 @@ int run_in_front(const RunOptions& options, const RunInput& input, Prepared prep
                                            {.audit_file = options.audit_file,
                                             .on_started = on_started,
                                             .exec_socket = prepared.exec_socket.borrow(),
-                                            .in_attendant = {}});
+                                            .in_attendant = [&] { prepared.swap_socket.reset(); },
+                                            .control_socket = prepared.control_socket.borrow(),
+                                            .grant_socket = prepared.grant_socket.borrow(),
+                                            .swap_socket = prepared.swap_socket.borrow(),
+                                            .read_policy = reader_of(options, input)});
   const int status = tell_run_report(options, report);
   const Status removed = prepared.record.remove();
   return removed ? status : tell(removed.error());
@@ -136,6 +160,7 @@ int supervise_behind(const RunOptions& options, const RunInput& input, Prepared 
     return {};
   };
   const auto in_attendant = [&] {
+    prepared.swap_socket.reset();
     callers_stderr.reset();
     line.close();
   };
@@ -143,7 +168,11 @@ int supervise_behind(const RunOptions& options, const RunInput& input, Prepared 
                                            {.audit_file = options.audit_file,
                                             .on_started = on_started,
                                             .exec_socket = prepared.exec_socket.borrow(),
-                                            .in_attendant = in_attendant});
+                                            .in_attendant = in_attendant,
+                                            .control_socket = prepared.control_socket.borrow(),
+                                            .grant_socket = prepared.grant_socket.borrow(),
+                                            .swap_socket = prepared.swap_socket.borrow(),
+                                            .read_policy = reader_of(options, input)});
   const bool failed = report.failure.has_value();
   if (failed && callers_stderr.valid()) ::dup2(callers_stderr.get(), STDERR_FILENO);
   const int status = tell_run_report(options, report);

@@ -31,7 +31,7 @@ void print_ending(const SessionReport& report) {
       break;
     case EndReason::out_of_memory:
       std::fprintf(stderr, "yett: killed: out of memory (limit %llu bytes)\n",
-                   static_cast<unsigned long long>(report.plan.cgroup.memory_bytes.value_or(0)));
+                   static_cast<unsigned long long>(memory_limit(report.plan)));
       break;
     case EndReason::init_lost:
       std::fputs("yett: the sandbox's first process was killed\n", stderr);

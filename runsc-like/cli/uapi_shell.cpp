@@ -1,4 +1,8 @@
-// `yett uapi-shell`: a sandbox whose program may make sandboxes, by ioctl on /dev/yett.
+// `yett uapi-shell`: a sandbox whose program may make sandboxes, by ioctl on /dev/yett; or a socket
+// over which programs of the host's may.
+#include <unistd.h>
+
+#include <array>
 #include <string>
 
 #include "runsc-like/cli/print_error.hpp"
@@ -6,6 +10,7 @@
 #include "runsc-like/cli/run_options.hpp"
 #include "runsc-like/cli/run_report.hpp"
 #include "supervisor/session/foreground.hpp"
+#include "supervisor/session/manager_service.hpp"
 
 namespace yett {
 namespace {
@@ -16,9 +21,18 @@ constexpr CommandHelp kHelp{
         "yett/uapi.h,\n"
         "ioctl(2) on /dev/yett. It is confined as by `yett run`, with the same options; what it "
         "makes\n"
-        "sandboxes of are directories that it sees read-only. They get the same policy and limits.",
-    .usage = "yett uapi-shell [OPTIONS] [IMAGE] [-- COMMAND [ARG...]]",
-    .examples = "Example:\n  yett uapi-shell -v /srv/roots:/roots:ro -- ./manager /roots/alpine"};
+        "sandboxes of are directories that it sees read-only. They get the same policy and "
+        "limits.\n\n"
+        "With --socket a program of the host's makes them instead, of directories of the host, "
+        "over\n"
+        "a socket that is root's alone. Served until SIGINT or SIGTERM.",
+    .usage =
+        "yett uapi-shell [OPTIONS] [IMAGE] [-- COMMAND [ARG...]]\n"
+        "       yett uapi-shell [OPTIONS] --socket PATH",
+    .examples =
+        "Examples:\n"
+        "  yett uapi-shell -v /srv/roots:/roots:ro -- ./manager /roots/alpine\n"
+        "  yett uapi-shell -m 256M --socket /run/manager.sock"};
 
 void add_option(const char* name, const std::string& value, std::vector<std::string>& words) {
   if (!value.empty()) words.insert(words.end(), {name, value});
@@ -40,18 +54,48 @@ std::vector<std::string> words_for(const RunOptions& options, const InsteadOf& w
   return words;
 }
 
+int tell(const Error& error) { return print_error("uapi-shell", error, kRunFailure); }
+
+Status check(const RunOptions& options, const std::string& socket) {
+  if (options.detach || !options.name.empty() || options.dry_run)
+    return fail(request_error("-d, --name and --dry-run", "are of yett run",
+                              "leave them out: the program stays in front"));
+  if (socket.empty()) return {};
+  if (!options.command.empty() || !options.image.empty() || !options.volumes.empty())
+    return fail(request_error("--socket with an image, a volume or a command",
+                              "a program of the host's connects, and is not started here",
+                              "leave them out"));
+  if (::geteuid() != 0)
+    return fail(
+        request_error("--socket", "sandboxes for others are root's to make", "run it as root"));
+  return {};
+}
+
+// Each sandbox is planned when its program begins; planned here, too, an impossible policy is told
+// at once.
+Status serve(RunOptions options, const std::string& socket) {
+  options.command = {"true"};
+  YETT_TRY(const RunInput input, make_run_input(options));
+  YETT_TRY(const SandboxPlan plan, plan_session(input.request, input.policy));
+  return serve_manager(socket, plan,
+                       [&options](const InsteadOf& wanted) { return words_for(options, wanted); });
+}
+
 }  // namespace
 
 int run_uapi_shell(int argc, char** argv) {
-  const auto options = parse_run_options(argc, argv, kHelp);
+  std::string socket;
+  const std::array more{Option{0, "socket", "PATH", "listen there for a program of the host's",
+                               &socket, "Sandboxes"}};
+  const auto options = parse_run_options(argc, argv, kHelp, more);
   if (!options) return options.error().exit_status;
-  if (options->detach || !options->name.empty() || options->dry_run)
-    return print_error("uapi-shell",
-                       request_error("-d, --name and --dry-run", "are of yett run",
-                                     "leave them out: the program stays in front"),
-                       kRunFailure);
+  if (Status checked = check(*options, socket); !checked) return tell(checked.error());
+  if (!socket.empty()) {
+    const Status served = serve(*options, socket);
+    return served ? 0 : tell(served.error());
+  }
   const auto input = make_run_input(*options);
-  if (!input) return print_error("uapi-shell", input.error(), kRunFailure);
+  if (!input) return tell(input.error());
   return tell_run_report(*options, run_session(input->request, input->policy,
                                                {.audit_file = options->audit_file,
                                                 .make_sandboxes = [&](const InsteadOf& wanted) {

@@ -29,6 +29,18 @@ std::vector<ListedSandbox> list_sandboxes(const oci::ContainerStore& store) {
   return listed;
 }
 
+Result<UniqueFd> connect_to_running(const oci::ContainerStore& store, const std::string& id,
+                                    Result<UniqueFd> (oci::ContainerDirectory::*connect)() const,
+                                    const Error& unlistened) {
+  YETT_TRY(const ListedSandbox sandbox, find_sandbox(store, id));
+  if (!is_alive(sandbox.status))
+    return fail(Error{.kind = ErrorKind::target_gone, .subject = id, .detail = "it does not run"});
+  YETT_TRY(const oci::ContainerDirectory directory, store.open(id));
+  auto connection = (directory.*connect)();
+  if (!connection && connection.error().sys_errno == ENOENT) return fail(unlistened);
+  return connection;
+}
+
 bool is_alive(ContainerStatus status) {
   return status == ContainerStatus::running || status == ContainerStatus::paused ||
          status == ContainerStatus::created;

@@ -21,6 +21,12 @@ struct ListedSandbox {
 [[nodiscard]] Result<ListedSandbox> find_sandbox(const oci::ContainerStore& store,
                                                  const std::string& id);
 
+// To a sandbox that runs; `connect` is one of ContainerDirectory's connect_to_..., and `unlistened`
+// what is said where it has no such socket.
+[[nodiscard]] Result<UniqueFd> connect_to_running(
+    const oci::ContainerStore& store, const std::string& id,
+    Result<UniqueFd> (oci::ContainerDirectory::*connect)() const, const Error& unlistened);
+
 [[nodiscard]] bool is_alive(oci::ContainerStatus status);
 // "running", "exited", "dead" (nobody could say how it ended), or a container's own status.
 [[nodiscard]] std::string sandbox_status_name(const ListedSandbox& sandbox);

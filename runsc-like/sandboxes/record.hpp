@@ -26,6 +26,18 @@ class SandboxRecord {
   // For `exec`: to be listened at by the supervisor.
   [[nodiscard]] Result<UniqueFd> listen_for_exec() const { return directory_.listen_for_exec(); }
 
+  // For commands of yett/uapi.h, likewise.
+  [[nodiscard]] Result<UniqueFd> listen_for_control() const {
+    return directory_.listen_for_control();
+  }
+  // For `grant`, likewise.
+  [[nodiscard]] Result<UniqueFd> listen_for_grants() const {
+    return directory_.listen_for_grants();
+  }
+
+  // For `policy swap`, likewise.
+  [[nodiscard]] Result<UniqueFd> listen_for_swaps() const { return directory_.listen_for_swaps(); }
+
   struct Started {
     int app = 0;  // 0: it has ended already
     std::vector<std::string> cgroups;

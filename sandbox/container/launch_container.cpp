@@ -146,6 +146,8 @@ std::string program_failure(const std::string& program, ContainerStep step, int 
     return quoted + "its interpreter or dynamic loader: no such file or directory";
   if (error == ENOENT && program.find('/') == std::string::npos)
     return quoted + "executable file not found in $PATH";
+  // Docker's command line takes its 126 from these words: 20.10 from the latter, 23 from either.
+  if (error == EISDIR) return quoted + "is a directory: permission denied";
   std::string text = std::strerror(error);
   if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] + 32);
   return quoted + (error == ENOENT ? "stat " + program + ": " : "") + text;

@@ -98,7 +98,8 @@ ChildResult set_lower(int context, OverlayLower lower, int staging) {
                                  : set_layers(context, *lower.layers, staging);
 }
 
-ChildResult follow_nothing(int context) {
+ChildResult follow_nothing(int context, OverlayLower lower) {
+  if (lower.in_user_namespace) YETT_STEP(from_kernel(sys_fsconfig_flag(context, "userxattr")));
   // SECURITY(overlay-xattr): a hostile image may carry overlay's own attributes; none is followed.
   YETT_STEP(from_kernel(sys_fsconfig_string(context, "redirect_dir", "nofollow")));
   YETT_STEP(from_kernel(sys_fsconfig_string(context, "metacopy", "off")));
@@ -109,12 +110,12 @@ ChildResult configure_overlay(int context, OverlayLower lower, int staging, int 
   YETT_STEP(set_lower(context, lower, staging));
   YETT_STEP(set_layer(context, "upperdir", upper));
   YETT_STEP(set_layer(context, "workdir", work));
-  return follow_nothing(context);
+  return follow_nothing(context, lower);
 }
 
 ChildResult configure_layers(int context, OverlayLower lower, int staging) {
   YETT_STEP(set_lower(context, lower, staging));
-  return follow_nothing(context);
+  return follow_nothing(context, lower);
 }
 
 // The directory below which `upper` and `work` live: the kept one (idmapped when asked), or a fresh

@@ -43,6 +43,7 @@ struct TmpfsShape {
 struct OverlayLower {
   int directory = -1;
   const std::vector<std::string>* layers = nullptr;
+  bool in_user_namespace = false;  // its attributes are user.*: trusted.* takes the host's root
 };
 // A detached overlay: upper and work below `entry.upper`, or below a fresh tmpfs of
 // entry.size_bytes. fd or -errno. `id_map`: user namespace to idmap a kept upper by, or -1. With

@@ -12,8 +12,20 @@ namespace yett {
 
 ChildResult drop_groups() { return from_libc(::syscall(SYS_setgroups, 0, nullptr)); }
 
+namespace {
+
+// Locked memory is no limit that anybody asked for: where the user has less, it stays less.
+bool is_lower_already(const RlimitEntry& entry) {
+  struct rlimit has{};
+  return entry.resource == RLIMIT_MEMLOCK && ::getrlimit(RLIMIT_MEMLOCK, &has) == 0 &&
+         has.rlim_max < entry.hard;
+}
+
+}  // namespace
+
 ChildResult set_rlimits(const SandboxPlan& plan) {
   for (const RlimitEntry& entry : plan.rlimits) {
+    if (plan.mode == Mode::rootless && is_lower_already(entry)) continue;
     const struct rlimit limit{.rlim_cur = entry.soft, .rlim_max = entry.hard};
     YETT_STEP(from_libc(::setrlimit(static_cast<__rlimit_resource>(entry.resource), &limit)));
   }

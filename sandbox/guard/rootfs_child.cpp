@@ -28,6 +28,7 @@ struct Work {
   int staging;  // the staging tmpfs, or -1
 
   [[nodiscard]] const IdentityPlan& identity() const { return inputs->plan->identity; }
+  [[nodiscard]] bool rootless() const { return inputs->plan->mode == Mode::rootless; }
   [[nodiscard]] const char* target() const { return entry->target.c_str(); }
   [[nodiscard]] const char* source() const { return entry->source.c_str(); }
 };
@@ -92,9 +93,10 @@ ChildResult mount_overlay(const Work& work) {
   const int lower = open_lower(work);
   if (lower == -ENOENT && work.entry->optional) return kDone;
   if (lower < 0) return from_kernel(lower);
-  const int mount = make_overlay(*work.entry, {.directory = lower}, work.staging, work.id_map,
-                                 work.identity().host_uid, work.identity().host_gid,
-                                 mount_attributes(*work.entry));
+  const OverlayLower below{.directory = lower, .in_user_namespace = work.rootless()};
+  const int mount =
+      make_overlay(*work.entry, below, work.staging, work.id_map, work.identity().host_uid,
+                   work.identity().host_gid, mount_attributes(*work.entry));
   ::close(lower);
   return attach(work, mount);
 }
@@ -337,14 +339,18 @@ int attach_in_staging(int staging, const char* name, int mount) {
 int image_mount(const RootfsInputs& inputs, int staging) {
   if (inputs.image_mount >= 0) return inputs.image_mount;
   if (!inputs.plan->image_layers.empty())
-    return make_layers({.layers = &inputs.plan->image_layers}, staging,
+    return make_layers({.layers = &inputs.plan->image_layers,
+                        .in_user_namespace = inputs.plan->mode == Mode::rootless},
+                       staging,
                        mount_flags::kReadOnly | mount_flags::kNoSuid | mount_flags::kNoDev);
-  const int mount =
-      sys_open_tree_clone(AT_FDCWD, inputs.plan->image_path.c_str(), Subtree::only_this_mount);
+  // What is mounted below it is locked to it where yett is root of a namespace alone.
+  const Subtree subtree =
+      inputs.plan->mode == Mode::rootless ? Subtree::with_submounts : Subtree::only_this_mount;
+  const int mount = sys_open_tree_clone(AT_FDCWD, inputs.plan->image_path.c_str(), subtree);
   if (mount < 0) return mount;
   constexpr std::uint64_t kImage =
       mount_flags::kReadOnly | mount_flags::kNoSuid | mount_flags::kNoDev;
-  const int set = sys_mount_setattr(mount, kImage, 0, Subtree::only_this_mount);
+  const int set = sys_mount_setattr(mount, kImage, 0, subtree);
   return set < 0 ? set : mount;
 }
 
@@ -382,7 +388,8 @@ ChildResult mount_root(const RootfsInputs& inputs, RootfsState& state) {
   const unsigned gid = plan.identity.host_gid;
   const int id_map = inputs.id_maps == nullptr ? -1 : inputs.id_maps[0];
   const OverlayLower lower{.directory = state.image,
-                           .layers = layered ? &plan.image_layers : nullptr};
+                           .layers = layered ? &plan.image_layers : nullptr,
+                           .in_user_namespace = plan.mode == Mode::rootless};
   int root = entry.kind == MountKind::root_tmpfs ? make_tmpfs(shape_of(entry), uid, gid, attributes)
              : entry.kind == MountKind::root_image
                  ? make_overlay(entry, lower, state.staging, id_map, uid, gid, attributes)

@@ -5,6 +5,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <optional>
@@ -54,10 +55,14 @@ Result<std::vector<BpfRange>> make_ranges(const FilterPlan& plan) {
                         .subject = std::string(rule.name),
                         .detail = "rules are not ordered by number"});
     if (rule.number > next) append_range(ranges, {.first = next, .answer = kUnknown});
+    next = rule.number + 1;
+    if (std::ranges::binary_search(plan.live, rule.number)) {
+      append_range(ranges, {.first = rule.number, .answer = SECCOMP_RET_USER_NOTIF});
+      continue;
+    }
     append_range(ranges, {.first = rule.number,
                           .answer = return_value(rule.action, rule, plan),
                           .conditional = rule.when.empty() ? std::nullopt : std::optional(index)});
-    next = rule.number + 1;
   }
   append_range(ranges, {.first = next, .answer = kUnknown});
   return ranges;

@@ -133,6 +133,8 @@ bool parse_pair(KernelFeatures& features, std::string_view key, std::string_view
   if (key == "release") return features.release = value, true;
   if (key == "boot_id") return features.boot_id = value, true;
   if (key == "is_root") return features.is_root = value == "1", value == "1" || value == "0";
+  if (key == "is_namespace_root")
+    return features.is_namespace_root = value == "1", value == "1" || value == "0";
   if (key == "capabilities") return parse_number(value, UINT64_MAX, features.capabilities);
   if (key == "landlock_abi") return parse_number(value, 1000, features.landlock_abi);
   if (key == "cgroup_layout") return parse_number(value, 3, features.cgroup.layout);
@@ -213,6 +215,7 @@ std::string serialise_features(const KernelFeatures& features, std::string_view 
   append_line(text, "release", features.release);
   append_line(text, "boot_id", features.boot_id);
   append_line(text, "is_root", features.is_root ? "1" : "0");
+  append_line(text, "is_namespace_root", features.is_namespace_root ? "1" : "0");
   append_line(text, "capabilities", std::to_string(features.capabilities));
   append_line(text, "landlock_abi", std::to_string(features.landlock_abi));
   append_line(text, "cgroup_layout", layout_text(features.cgroup.layout));

@@ -27,6 +27,7 @@ struct KernelFeatures {
   std::string release;  // uname -r
   std::string boot_id;
   bool is_root = false;            // effective uid 0 in the initial user namespace
+  bool is_namespace_root = false;  // the same in another one, with CAP_SYS_ADMIN there: rootless
   std::uint64_t capabilities = 0;  // effective set
   int landlock_abi = 0;            // 0: absent
   Feature user_namespaces;

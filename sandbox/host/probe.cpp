@@ -17,6 +17,7 @@
 #include "sandbox/host/feature_cache.hpp"
 #include "sandbox/host/probe_parts.hpp"
 #include "sandbox/host/read_file.hpp"
+#include "sandbox/host/user_namespace.hpp"
 
 namespace yett {
 namespace {
@@ -27,12 +28,6 @@ Attempt try_user_namespace() {
   if (::unshare(CLONE_NEWUSER) != 0) return {errno, "unshare of a user namespace"};
   if (::unshare(CLONE_NEWNS) != 0) return {errno, "a mount namespace inside a user namespace"};
   return {};
-}
-
-// Only the initial namespace maps every id to itself.
-bool in_initial_user_namespace() {
-  const std::string map = read_file("/proc/self/uid_map").value_or("");
-  return map.find(" 4294967295") != std::string::npos && map.find('\n') == map.size() - 1;
 }
 
 Feature probe_bpf_lsm_with(const BpfProbes& bpf) {
@@ -83,13 +78,16 @@ KernelFeatures probe_kernel_features(const BpfProbes& bpf) {
   features.boot_id = read_line_file("/proc/sys/kernel/random/boot_id").value_or("");
   features.is_root = ::geteuid() == 0 && in_initial_user_namespace();
   features.capabilities = probe_capabilities();
+  features.is_namespace_root =
+      ::geteuid() == 0 && !features.is_root && ((features.capabilities >> CAP_SYS_ADMIN) & 1) != 0;
   features.landlock_abi = probe_landlock_abi();
   features.user_namespaces = probe_user_namespaces();
   probe_seccomp(features);
   probe_filesystems(features);
   features.loop_devices = probe_loop_devices();
   features.memfd_noexec_sysctl = probe_memfd_noexec();
-  features.cgroup = probe_cgroups();
+  // Nobody has delegated one to whoever is root of a namespace alone.
+  if (!features.is_namespace_root) features.cgroup = probe_cgroups();
   features.bpf_lsm = probe_bpf_lsm_with(bpf);
   features.cgroup_bpf = probe_cgroup_bpf_with(features.cgroup, bpf);
   return features;

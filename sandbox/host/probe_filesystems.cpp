@@ -15,6 +15,7 @@
 #include "ioctl_uapi/mount_api.hpp"
 #include "sandbox/host/attempt.hpp"
 #include "sandbox/host/probe_parts.hpp"
+#include "sandbox/host/user_namespace.hpp"
 
 namespace yett {
 namespace {
@@ -29,22 +30,6 @@ int write_once(int file, const char* text, std::size_t size) {
 
 // Without privilege the tries are made as root of a user namespace: they say what this caller may
 // do.
-Attempt enter_user_namespace() {
-  char user_map[64];
-  char group_map[64];
-  const int user_size = std::snprintf(user_map, sizeof user_map, "0 %u 1", ::geteuid());
-  const int group_size = std::snprintf(group_map, sizeof group_map, "0 %u 1", ::getegid());
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return {errno, "unshare of a user namespace"};
-  const auto write_own = [](const char* path, const char* text, int size) {
-    return write_once(::open(path, O_WRONLY | O_CLOEXEC), text, static_cast<std::size_t>(size));
-  };
-  if (const int done = write_own("/proc/self/uid_map", user_map, user_size); done < 0)
-    return {-done, "uid_map"};
-  if (const int done = write_own("/proc/self/setgroups", "deny", 4); done < 0)
-    return {-done, "setgroups"};
-  return attempted(write_own("/proc/self/gid_map", group_map, group_size), "gid_map");
-}
-
 Attempt enter_private_mounts() {
   if (::unshare(CLONE_NEWNS) != 0) {
     if (errno != EPERM) return {errno, "unshare of the mount namespace"};
@@ -74,7 +59,7 @@ Attempt enter_scratch() {
 }
 
 Attempt try_overlay() {
-  const bool in_user_namespace = ::geteuid() != 0;  // after the next line everybody is root
+  const bool in_user_namespace = !in_initial_user_namespace() || ::geteuid() != 0;
   if (const Attempt entered = enter_scratch(); entered.error != 0) return entered;
   for (const char* directory : {"/run/lower", "/run/upper", "/run/work"})
     if (::mkdir(directory, 0700) != 0) return {errno, "mkdir"};

@@ -10,19 +10,24 @@
 namespace yett {
 namespace {
 
-Result<std::string> runtime_directory_path() {
-  if (::geteuid() == 0) return std::string("/run/yett");
+std::string find_runtime_directory() {
+  if (::geteuid() == 0) return "/run/yett";
   const char* base = std::getenv("XDG_RUNTIME_DIR");
-  if (base == nullptr || base[0] != '/')
-    return fail(host_error("XDG_RUNTIME_DIR", "not set to an absolute path",
-                           "log in through a session that sets it, or run as root"));
-  return std::string(base) + "/yett";
+  if (base != nullptr && base[0] == '/' && ::access(base, W_OK | X_OK) == 0)
+    return std::string(base) + "/yett";
+  return "/tmp/yett-" + std::to_string(::geteuid());
+}
+
+// Found once: who becomes root of a namespace keeps the place that it began with.
+const std::string& runtime_directory_path() {
+  static const std::string path = find_runtime_directory();
+  return path;
 }
 
 }  // namespace
 
 Result<std::string> open_runtime_directory() {
-  YETT_TRY(std::string path, runtime_directory_path());
+  const std::string& path = runtime_directory_path();
   struct stat found{};
   if (::lstat(path.c_str(), &found) != 0) {
     if (errno != ENOENT) return fail(errno_error("look at", path));

@@ -58,9 +58,17 @@ ChildResult network(ChildContext& context) {
   return joined;
 }
 
-ChildResult groups(ChildContext&) { return drop_groups(); }
+// Who is root of a namespace alone may not drop the user's groups: setgroups(2) is denied there.
+ChildResult groups(ChildContext& context) {
+  return context.plan->mode == Mode::rootless ? kDone : drop_groups();
+}
 
 ChildResult user_namespace(ChildContext& context) {
+  // The parent writes this process's maps, which belong to the host's root while it is not
+  // dumpable: whoever is not the host's root could not. Nothing of the app's is there yet, and
+  // die_with_parent takes it back. proc_pid_uid_map(5).
+  if (context.plan->mode == Mode::rootless)
+    YETT_STEP(from_libc(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)));
   YETT_STEP(from_libc(::unshare(CLONE_NEWUSER)));
   return send_launch_message(context.status_socket,
                              LaunchMessage{.kind = LaunchMessageKind::ready});

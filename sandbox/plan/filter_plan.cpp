@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "sandbox/plan/plan_steps.hpp"
@@ -58,6 +59,28 @@ void plan_set_ids(const PlanInputs& inputs, SandboxPlan& plan) {
   }
 }
 
+// Before its program runs, and where it ends or comes back from a signal, nobody could answer.
+bool can_be_live(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kNever{"execve",     "execveat",     "exit",
+                                                   "exit_group", "rt_sigreturn", "restart_syscall"};
+  return std::ranges::find(kNever, name) == kNever.end();
+}
+
+// The calls that a live policy allows by name: by a filter alone they could never be refused again.
+void plan_live_calls(const PlanInputs& inputs, FilterPlan& filter) {
+  if (inputs.context.runs != nullptr) {
+    filter.live = inputs.context.runs->filter.live;
+    filter.continues = true;
+    return;
+  }
+  if (!inputs.policy.live) return;
+  filter.continues = true;
+  for (const SyscallRule& rule : filter.rules)
+    if (rule.action == SyscallAction::allow && rule.source.line != 0 &&
+        rule.source.file == inputs.policy.name && can_be_live(rule.name))
+      filter.live.push_back(rule.number);
+}
+
 bool is_notified(FilterPlan& filter, std::string_view name) {
   const SyscallRule* rule = find_rule(filter, name);
   if (rule == nullptr) return false;
@@ -74,6 +97,7 @@ Status plan_filter(const PlanInputs& inputs, SandboxPlan& plan) {
   plan.filter.wait_killable = inputs.features.seccomp_wait_killable.usable;
   plan_memfd(inputs, plan);
   plan_set_ids(inputs, plan);
+  plan_live_calls(inputs, plan.filter);
   plan.emulation.sysinfo = is_notified(plan.filter, "sysinfo");
   plan.emulation.setrlimit =
       is_notified(plan.filter, "setrlimit") || is_notified(plan.filter, "prlimit64");

@@ -73,13 +73,32 @@ Status require(std::string_view name, const KernelFeatures& features) {
 
 }  // namespace
 
+Error full_mode_needs_root() {
+  return host_error("--mode full", "it needs root in the initial user namespace",
+                    "run yett as root");
+}
+
+Result<Mode> choose_mode(const PlanInputs& inputs) {
+  const KernelFeatures& features = inputs.features;
+  const Mode asked = inputs.request.mode;
+  if (asked == Mode::fallback)
+    return fail(host_error("--mode fallback", "it is not there yet", "use full or rootless"));
+  if (asked == Mode::rootless && features.is_root)
+    return fail(host_error("--mode rootless",
+                           "a sandbox has its user's id on the host, and that is root's here",
+                           "run yett as an ordinary user"));
+  if (features.is_root) return Mode::full;
+  if (asked == Mode::full) return fail(full_mode_needs_root());
+  if (features.is_namespace_root) return Mode::rootless;
+  return fail(host_error("mode rootless",
+                         features.user_namespaces.usable
+                             ? "it needs CAP_SYS_ADMIN in its user namespace"
+                             : features.user_namespaces.detail,
+                         "see yett doctor"));
+}
+
 Status check_host(const PlanInputs& inputs) {
   const KernelFeatures& features = inputs.features;
-  if (inputs.request.mode == Mode::rootless || inputs.request.mode == Mode::fallback)
-    return fail(host_error("--mode", "only the full mode is there yet", "use --mode full as root"));
-  if (!features.is_root)
-    return fail(
-        host_error("mode full", "it needs root in the initial user namespace", "run yett as root"));
   if (!inputs.policy.unrestricted && !features.seccomp_notify.usable)
     return fail(host_error(
         "filter", "seccomp cannot notify the supervisor here: " + features.seccomp_notify.detail,

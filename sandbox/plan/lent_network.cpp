@@ -46,16 +46,26 @@ EndpointRule name_server_rule(std::uint32_t address) {
   return rule;
 }
 
+// Later rules may name hosts, and the file that names the server cannot come later. On the host's
+// network the host's own file stays where no rule names one.
+bool keeps_name_server(const PlanInputs& inputs) {
+  if (inputs.context.runs != nullptr) return inputs.context.runs->broker.name_server != 0;
+  return inputs.policy.live && can_hold_by_cgroup(inputs.features) &&
+         inputs.policy.network.mode.value_or(NetworkMode::none) == NetworkMode::none;
+}
+
 SyscallRule* find_allowed(SandboxPlan& plan, std::string_view name) {
   const auto rule = std::ranges::find(plan.filter.rules, name, &SyscallRule::name);
   return rule != plan.filter.rules.end() && rule->reachable() ? &*rule : nullptr;
 }
 
-const EndpointRule& first_rule(const NetworkPolicy& network) {
-  for (const auto* rules : {&network.connect, &network.listen})
+// What asks for sockets from outside: a rule, or that later ones may come.
+std::string who_asks(const Policy& policy) {
+  for (const auto* rules : {&policy.network.connect, &policy.network.listen})
     for (const EndpointRule& rule : *rules)
-      if (rule.scheme != EndpointScheme::unix_path) return rule;
-  return network.connect.front();
+      if (rule.scheme != EndpointScheme::unix_path)
+        return fmt::format("{}: network rule {}", rule.source.text(), rule.text);
+  return policy.name + ": live = true";
 }
 
 }  // namespace
@@ -67,8 +77,7 @@ bool can_hold_by_cgroup(const KernelFeatures& features) {
 // SECURITY(lent-sockets): every socket of a network comes from the supervisor, in the sandbox's
 // cgroup; the filter makes none.
 Status lend_sockets(const PlanInputs& inputs, SandboxPlan& plan) {
-  const EndpointRule& rule = first_rule(inputs.policy.network);
-  const std::string name = fmt::format("{}: network rule {}", rule.source.text(), rule.text);
+  const std::string name = who_asks(inputs.policy);
   if (inputs.policy.unrestricted)
     return fail(request_error(name, "without a filter no socket can come from outside",
                               "write mode = \"host\" in [network], or extend another policy"));
@@ -92,14 +101,15 @@ Status lend_sockets(const PlanInputs& inputs, SandboxPlan& plan) {
 
 void plan_name_server(const PlanInputs& inputs, SandboxPlan& plan,
                       std::vector<EndpointRule>& connect) {
-  if (plan.broker.names.empty()) return;
+  if (plan.broker.names.empty() && !keeps_name_server(inputs)) return;
   plan.broker.name_server = name_server_of(inputs);
   connect.push_back(name_server_rule(plan.broker.name_server));
 }
 
 void add_name_servers(const PlanInputs& inputs, std::vector<MountEntry>& entries) {
   const NetworkPolicy& network = inputs.policy.network;
-  if (std::ranges::any_of(network.connect, is_name) && !inputs.policy.unrestricted) {
+  const bool by_rules = std::ranges::any_of(network.connect, is_name);
+  if ((by_rules || keeps_name_server(inputs)) && !inputs.policy.unrestricted) {
     entries.push_back(made_up_file("/etc/resolv.conf",
                                    fmt::format("nameserver {}\n", dotted(name_server_of(inputs)))));
     return;

@@ -15,7 +15,7 @@ std::vector<RlimitEntry> make_rlimits(const LimitPolicy& limits) {
   const auto add = [&entries](int resource, const std::optional<std::uint64_t>& value) {
     if (value) entries.push_back({resource, *value, *value});
   };
-  // The sandbox's uid is its own, so the kernel's count per uid is the sandbox's count.
+  // The kernel counts per uid and user namespace, and one of the two is the sandbox's own.
   add(RLIMIT_NPROC, limits.pids);
   add(RLIMIT_NOFILE, limits.open_files);
   add(RLIMIT_FSIZE, limits.file_size_bytes);
@@ -46,6 +46,20 @@ Status check_controller(const PlanInputs& inputs, const std::string& controller,
                          "mount it, or leave the limit out"));
 }
 
+// Who is root of a namespace alone has no cgroup: processes are counted for the user namespace,
+// which is the sandbox's own (Linux 5.14), memory by the supervisor.
+Status plan_rootless_limits(const PlanInputs& inputs, SandboxPlan& plan) {
+  const LimitPolicy& limits = inputs.policy.limits;
+  if (limits.cpus)
+    return fail(host_error(source_text(limits, "cpu"), "the rootless mode has no cgroup to hold it",
+                           "leave the limit out, or run yett as root"));
+  plan.meter.memory_bytes = limits.memory_bytes;
+  if (limits.memory_bytes)  // System V segments would have room that no process's memory shows
+    plan.namespaces.sysctls.push_back(
+        {"/proc/sys/kernel/shmall", std::to_string(*limits.memory_bytes / 4096)});
+  return {};
+}
+
 }  // namespace
 
 Status plan_limits(const PlanInputs& inputs, SandboxPlan& plan) {
@@ -55,6 +69,7 @@ Status plan_limits(const PlanInputs& inputs, SandboxPlan& plan) {
   // A name can be taken again while its earlier bearer's cgroup is still being cleared away.
   if (!inputs.request.name.empty())
     plan.cgroup.name += "." + std::to_string(inputs.context.identity_seed);
+  if (is_rootless(inputs)) return plan_rootless_limits(inputs, plan);
   if (limits.memory_bytes) YETT_CHECK(check_controller(inputs, "memory", "memory"));
   if (limits.cpus) YETT_CHECK(check_controller(inputs, "cpu", "cpu"));
   plan.cgroup.memory_bytes = limits.memory_bytes;

@@ -199,6 +199,16 @@ void add_deny_rules(const Policy& policy, std::vector<MountEntry>& entries) {
   }
 }
 
+// Whoever is root of a namespace alone can make no device, and what is mounted below a place is
+// locked to it: one is shown with the other. user_namespaces(7), mount_namespaces(7).
+void adapt_to_rootless(std::vector<MountEntry>& entries) {
+  for (MountEntry& entry : entries) {
+    if (entry.kind == MountKind::device) entry.devices = true;
+    if (entry.kind == MountKind::device) entry.kind = MountKind::bind;
+    if (entry.kind == MountKind::bind) entry.recursive = true;
+  }
+}
+
 Status add_image(const PlanInputs& inputs, std::vector<MountEntry>& entries) {
   const SandboxRequest& request = inputs.request;
   if (!request.overlay_host_dirs.empty() || !request.exec_dir.empty())
@@ -249,6 +259,7 @@ Result<std::vector<MountEntry>> make_mounts(const PlanInputs& inputs) {
   }
   add_exec_rules(inputs.policy, entries);
   add_deny_rules(inputs.policy, entries);
+  if (is_rootless(inputs)) adapt_to_rootless(entries);
   return entries;
 }
 

@@ -20,6 +20,9 @@ struct PlanInputs {
   const PlanContext& context;
 };
 
+// The choice of mode as the other steps read it: choose_mode has found it possible.
+[[nodiscard]] inline bool is_rootless(const PlanInputs& inputs) { return !inputs.features.is_root; }
+
 // Whether a bind of `source` cannot be idmapped.
 [[nodiscard]] bool keeps_owners(const PlanInputs& inputs, const std::string& source);
 

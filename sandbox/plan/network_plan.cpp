@@ -111,7 +111,9 @@ Status plan_network(const PlanInputs& inputs, SandboxPlan& plan) {
     return fail(host_error(inputs.policy.name + ": [network] mode = \"private\"",
                            "private networks are not there yet", "use \"none\" or \"host\""));
   const bool lent = mode == NetworkMode::none;
-  if (lent && !has_network_rules(network)) return {};
+  const bool is_live =
+      inputs.policy.live || (inputs.context.runs != nullptr && inputs.context.runs->broker.sockets);
+  if (lent && !has_network_rules(network) && (!is_live || inputs.policy.unrestricted)) return {};
   if (!lent) plan.namespaces.network = NetworkNamespace::host;
   if (!lent && inputs.policy.unrestricted) return {};
   const bool by_cgroup = can_hold_by_cgroup(inputs.features);

@@ -63,7 +63,10 @@ void place_exec(Rows& rows, const PlanInputs& inputs, const SandboxPlan& plan) {
         "0", source);
   }
   if (exec.memfd || inputs.policy.unrestricted) return;
-  if (!plan.namespaces.sysctls.empty())
+  const bool held_by_kernel = std::ranges::any_of(
+      plan.namespaces.sysctls,
+      [](const SysctlEntry& entry) { return entry.path == "/proc/sys/vm/memfd_noexec"; });
+  if (held_by_kernel)
     add(rows, "exec.memfd = false", Plane::namespaces,
         "vm.memfd_noexec of its pid namespace; MFD_EXEC is a register", "0", source);
   else
@@ -90,6 +93,8 @@ void place_endpoints(Rows& rows, std::string_view key, const std::vector<Endpoin
           "~10 ns per connect, a look-up first", rule.source);
     else
       add(rows, name, network_plane(plan), kKernelCopy, "~10 ns per connect", rule.source);
+    rows.back().swappable =
+        rows.back().plane == Plane::cgroup_bpf || rows.back().plane == Plane::bpf_lsm;
   }
 }
 
@@ -128,12 +133,17 @@ struct LimitRow {
 void place_limits(Rows& rows, const PlanInputs& inputs, const SandboxPlan& plan) {
   const LimitPolicy& limits = inputs.policy.limits;
   constexpr const char* kCounted = "counted by the kernel where it is used";
+  constexpr const char* kMetered =
+      "looked at before it can grow by a tenth; beyond it all is killed";
   const LimitRow all[] = {
-      {"memory", limits.memory_bytes.has_value(), Plane::cgroup, kCounted},
+      {"memory", limits.memory_bytes.has_value(),
+       plan.meter.memory_bytes ? Plane::supervisor : Plane::cgroup,
+       plan.meter.memory_bytes ? kMetered : kCounted},
       {"swap", limits.swap_bytes.has_value(), Plane::cgroup, kCounted},
       {"cpu", limits.cpus.has_value(), Plane::cgroup, kCounted},
       {"pids", limits.pids.has_value(), plan.cgroup.pids ? Plane::cgroup : Plane::rlimit,
-       plan.cgroup.pids ? kCounted : "counted per uid, and the uid is the sandbox's alone"},
+       plan.cgroup.pids ? kCounted
+                        : "counted per uid and user namespace: one of them is the sandbox's alone"},
       {"open_files", limits.open_files.has_value(), Plane::rlimit, kCounted},
       {"file_size", limits.file_size_bytes.has_value(), Plane::rlimit, kCounted},
       {"disk", limits.disk_bytes.has_value(), Plane::mount_tree, "sizes of its tmpfs mounts"},

@@ -77,6 +77,12 @@ Json cgroup_json(const CgroupPlan& cgroup) {
   return json;
 }
 
+Json meter_json(const MeterPlan& meter) {
+  Json json = Json::object();
+  add_if(json, "memory_bytes", meter.memory_bytes);
+  return json;
+}
+
 Json endpoints_json(const std::vector<EndpointRule>& rules) {
   Json json = Json::array();
   for (const EndpointRule& rule : rules) json.push_back(rule.text);
@@ -125,6 +131,7 @@ Json rules_json(const std::vector<PlacedRule>& rules) {
                     {"plane", plane_name(rule.plane)},
                     {"race_free_because", rule.race_free_because},
                     {"cost", rule.cost},
+                    {"live", rule.swappable},
                     {"source", rule.source.text()}});
   return json;
 }
@@ -179,6 +186,7 @@ std::string plan_json(const SandboxPlan& plan) {
             {"mounts", mounts_json(plan.mounts)},
             {"rlimits", rlimits_json(plan.rlimits)},
             {"cgroup", cgroup_json(plan.cgroup)},
+            {"meter", meter_json(plan.meter)},
             {"landlock", landlock_json(plan.landlock)},
             {"cgroup_bpf",
              {{"attached", plan.cgroup_bpf.attached},
@@ -187,6 +195,10 @@ std::string plan_json(const SandboxPlan& plan) {
               {"restrict_devices", plan.cgroup_bpf.restrict_devices}}},
             {"bpf_lsm", lsm_json(plan.lsm)},
             {"broker", broker_json(plan.broker)}};
+  if (plan.ask.opens)
+    json["ask"] = {{"within", plan.ask.within},
+                   {"never", plan.ask.never},
+                   {"patience_ms", plan.ask.patience.count()}};
   if (plan.wall) json["wall_ms"] = plan.wall->count();
   json["rules"] = rules_json(plan.rules);
   json["filter"] = filter_json(plan.filter);

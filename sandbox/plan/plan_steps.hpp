@@ -6,6 +6,8 @@
 
 namespace yett {
 
+// The highest that this caller can have, or the one asked for. Errors: unsupported_host.
+[[nodiscard]] Result<Mode> choose_mode(const PlanInputs& inputs);
 // Ends the plan where the mode or a --require cannot be had. Errors: unsupported_host,
 // invalid_request for an unknown name.
 [[nodiscard]] Status check_host(const PlanInputs& inputs);
@@ -17,6 +19,11 @@ namespace yett {
 [[nodiscard]] Status plan_limits(const PlanInputs& inputs, SandboxPlan& plan);
 // The filter's rules as this host can hold them. After the mounts.
 [[nodiscard]] Status plan_filter(const PlanInputs& inputs, SandboxPlan& plan);
+// What may be used of the host: where the supervisor opens files on the target's behalf, no plane
+// that goes by who opens.
+[[nodiscard]] KernelFeatures usable_features(const Policy& policy, const KernelFeatures& features);
+// [on] violation = "ask". After plan_filter.
+[[nodiscard]] Status plan_questions(const PlanInputs& inputs, SandboxPlan& plan);
 // What is told of the machine: mounts over /proc and /sys, sched_getaffinity, uname. After the
 // mounts and plan_filter.
 void plan_truth(const PlanInputs& inputs, SandboxPlan& plan);

@@ -26,12 +26,17 @@ std::uint32_t host_id_of_kept(const PlanInputs& inputs) {
   return 0;
 }
 
+std::uint32_t host_id_of(const PlanInputs& inputs) {
+  const std::uint32_t kept = host_id_of_kept(inputs);
+  return kept != 0 ? kept : kFirstHostId + inputs.context.identity_seed;
+}
+
 // SECURITY(one-id): one uid and one gid exist inside; on the host each is this sandbox's alone, or
-// that of those which are given the same kept directories.
+// that of those which are given the same kept directories. Rootless, it is the caller's own: 0 of
+// the namespace that yett runs in.
 IdentityPlan make_identity(const PlanInputs& inputs) {
   IdentityPlan identity{.uid = inputs.request.user.uid, .gid = inputs.request.user.gid};
-  const std::uint32_t kept = host_id_of_kept(inputs);
-  identity.host_uid = kept != 0 ? kept : kFirstHostId + inputs.context.identity_seed;
+  if (!is_rootless(inputs)) identity.host_uid = host_id_of(inputs);
   identity.host_gid = identity.host_uid;
   identity.uid_map = {{identity.uid, identity.host_uid, 1}};
   identity.gid_map = {{identity.gid, identity.host_gid, 1}};
@@ -66,9 +71,6 @@ Status check_later_words(const Policy& policy) {
     return fail(host_error(policy.name + ": [on] supervisor_loss",
                            "a foreground run has nobody to adopt or thaw its sandbox",
                            "write \"kill\""));
-  if (policy.violation == ViolationAction::ask)
-    return fail(host_error(policy.name + ": [on] violation", "a foreground run has nobody to ask",
-                           "write \"deny\" or \"kill\""));
   return {};
 }
 
@@ -77,7 +79,7 @@ SandboxPlan start_plan(const PlanInputs& inputs) {
   SandboxPlan plan;
   plan.sandbox =
       request.name.empty() ? fmt::format("yett-{}", inputs.context.identity_seed) : request.name;
-  plan.mode = Mode::full;
+  plan.mode = is_rootless(inputs) ? Mode::rootless : Mode::full;
   plan.policy_name = inputs.policy.name;
   plan.policy_file = inputs.policy.file;
   plan.policy_hash = hash_policy(inputs.policy);
@@ -90,6 +92,7 @@ SandboxPlan start_plan(const PlanInputs& inputs) {
   plan.wall = inputs.policy.limits.wall;
   plan.supervisor_loss = inputs.policy.supervisor_loss;
   plan.violation = inputs.policy.violation;
+  plan.live = inputs.policy.live;
   plan.traced = request.trace;
   return plan;
 }
@@ -107,7 +110,8 @@ std::string kept_owner_note(const PlanInputs& inputs, const SandboxPlan& plan,
 
 void note_reductions(const PlanInputs& inputs, SandboxPlan& plan) {
   for (const MountEntry& entry : plan.mounts)
-    if (entry.kind == MountKind::bind && entry.writable == Writable::yes && !entry.map_owner)
+    if (entry.kind == MountKind::bind && !is_rootless(inputs) && entry.writable == Writable::yes &&
+        !entry.map_owner)
       plan.reduced.push_back(kept_owner_note(inputs, plan, entry));
   if (inputs.policy.unrestricted)
     plan.reduced.emplace_back("policy none: no filter, no Landlock, no network rules");
@@ -127,13 +131,16 @@ bool is_kept_host_id(std::uint32_t id) {
 
 Result<SandboxPlan> make_plan(const SandboxRequest& request, const Policy& policy,
                               const KernelFeatures& features, const PlanContext& context) {
-  const PlanInputs inputs{request, policy, features, context};
+  const KernelFeatures usable = usable_features(policy, features);
+  const PlanInputs inputs{request, policy, usable, context};
+  YETT_CHECK(choose_mode(inputs));
   YETT_CHECK(check_host(inputs));
   YETT_CHECK(check_later_words(policy));
   SandboxPlan plan = start_plan(inputs);
   YETT_TRY(plan.mounts, make_mounts(inputs));
   YETT_CHECK(plan_limits(inputs, plan));
   YETT_CHECK(plan_filter(inputs, plan));
+  YETT_CHECK(plan_questions(inputs, plan));
   plan_truth(inputs, plan);
   YETT_CHECK(plan_landlock(inputs, plan));
   plan_lsm(inputs, plan);

@@ -16,12 +16,17 @@ struct PlanContext {
       host_root_entries;  // "bin -> usr/bin", "usr", ...: how this host's / is laid out
   std::vector<std::string>
       keeps_owners;  // sources of writable binds and volumes that cannot be idmapped
+  // Of a sandbox that runs: what it was started with, which the new plan has to fit.
+  const SandboxPlan* runs = nullptr;
 };
 
 // A host id that is the same whenever `directory`, which outlives sandboxes, is used: far from the
 // ids of people and services, and from those that sandboxes have by their supervisor's pid.
 [[nodiscard]] std::uint32_t kept_host_id(std::string_view directory);
 [[nodiscard]] bool is_kept_host_id(std::uint32_t id);
+
+// What --mode full is told to a caller who is not the host's root.
+[[nodiscard]] Error full_mode_needs_root();
 
 // Errors: invalid_request for what contradicts itself; unsupported_host for a rule that no plane of
 // this host can hold, naming the rule's file:line and what would hold it.

@@ -28,4 +28,8 @@ const char* plane_name(Plane plane) {
   return "unknown plane";
 }
 
+std::uint64_t memory_limit(const SandboxPlan& plan) {
+  return plan.cgroup.memory_bytes.value_or(plan.meter.memory_bytes.value_or(0));
+}
+
 }  // namespace yett

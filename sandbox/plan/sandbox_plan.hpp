@@ -35,6 +35,7 @@ struct PlacedRule {
   std::string race_free_because;
   std::string cost;  // of a call it lets pass: "0", "~20 ns"
   SourceLocation source;
+  bool swappable = false;  // can be taken away or widened while the sandbox runs
 };
 
 // ---- mounts -------------------------------------------------------------------------------------
@@ -139,6 +140,11 @@ struct CgroupPlan {
   std::optional<double> cpus;
 };
 
+// What the supervisor counts where no cgroup does: beyond it, the sandbox is killed.
+struct MeterPlan {
+  std::optional<std::uint64_t> memory_bytes;
+};
+
 // ---- planes -------------------------------------------------------------------------------------
 
 struct FilterPlan {
@@ -148,6 +154,10 @@ struct FilterPlan {
       true;  // refusals go through the supervisor, which answers the errno and writes the record
   bool wait_killable = false;
   bool no_set_ids = false;  // conditions of set_id_checks.hpp are among the rules
+  // Of a live policy: numbers, in order, of calls that go to the supervisor whatever their rule
+  // says, so that a later rule can say something else. docs/decisions/0031-live-policies.md.
+  std::vector<std::uint32_t> live;
+  bool continues = false;  // the supervisor lets run what a rule allows by registers alone
 };
 
 struct LandlockPathRule {
@@ -212,6 +222,15 @@ struct BrokerPlan {
                                     // loopback, host byte order; 0: none
 };
 
+// Opens that the mount tree has nothing for become questions: [on] violation = "ask".
+// docs/decisions/0029-grants.md.
+struct AskPlan {
+  bool opens = false;               // opens of existing files are the supervisor's to carry out
+  std::vector<std::string> within;  // trees of the host that may be asked about; empty: all
+  std::vector<std::string> never;   // [files] deny
+  std::chrono::milliseconds patience{30'000};
+};
+
 // ---- the whole ----------------------------------------------------------------------------------
 
 struct ProcessPlan {
@@ -238,15 +257,18 @@ struct SandboxPlan {
   std::vector<MountEntry> mounts;
   std::vector<RlimitEntry> rlimits;
   CgroupPlan cgroup;
+  MeterPlan meter;
   FilterPlan filter;
   LandlockPlan landlock;
   CgroupBpfPlan cgroup_bpf;
   LsmPlan lsm;
   EmulationPlan emulation;
   BrokerPlan broker;
+  AskPlan ask;
   std::optional<std::chrono::milliseconds> wall;
   SupervisorLoss supervisor_loss = SupervisorLoss::kill;
   ViolationAction violation = ViolationAction::deny;
+  bool live = false;    // what its rules name can be swapped
   bool traced = false;  // system calls are recorded by the tracer, not by who answers them
   std::vector<PlacedRule> rules;
   std::vector<std::string>
@@ -254,5 +276,8 @@ struct SandboxPlan {
   std::vector<std::string>
       reduced;  // protections given up because the caller asked: told in the audit header
 };
+
+// Whoever holds it; 0: nobody.
+[[nodiscard]] std::uint64_t memory_limit(const SandboxPlan& plan);
 
 }  // namespace yett

@@ -29,10 +29,15 @@ std::string single_answer(SyscallAction action, int error) {
   return "refuse";
 }
 
-PlacedRule row_of(const SyscallRule& rule) {
+PlacedRule row_of(const SyscallRule& rule, const FilterPlan& filter) {
   PlacedRule row{.rule = fmt::format("syscalls.{}: {}", rule.name, answer_text(rule))};
   row.source = rule.source;
-  if (rule.action == SyscallAction::notify) {
+  row.swappable = filter.continues && std::ranges::binary_search(filter.live, rule.number);
+  if (row.swappable) {
+    row.plane = Plane::supervisor;
+    row.race_free_because = "by its number and registers, of which the kernel keeps its copy";
+    row.cost = "~2.9 us";
+  } else if (rule.action == SyscallAction::notify) {
     row.plane = Plane::supervisor;
     row.race_free_because = "answered on the target's behalf, from one copy";
     row.cost = "~2.9 us";
@@ -60,7 +65,7 @@ std::string answer_text(const SyscallRule& rule) {
 std::vector<PlacedRule> syscall_rows(const FilterPlan& filter) {
   std::vector<PlacedRule> rows;
   for (const SyscallRule& rule : filter.rules)
-    if (rule.reachable()) rows.push_back(row_of(rule));
+    if (rule.reachable()) rows.push_back(row_of(rule, filter));
   rows.push_back({.rule = fmt::format("syscalls: {} others refused or killed, unknown ones ENOSYS",
                                       filter.rules.size() - rows.size()),
                   .race_free_because = "an allow-list over the number's register",

@@ -44,6 +44,7 @@ void add_files(Text& text, const FilePolicy& files) {
     tmpfs.push_back(fmt::format("{} {}", rule.path, rule.size_bytes));
   add_sorted(text, "tmpfs", std::move(tmpfs));
   if (files.set_ids) add(text, "set_ids\n");
+  if (!files.ask.empty()) add_sorted(text, "ask", written(files.ask, &PathRule::path));
 }
 
 std::string endpoint_text(const EndpointRule& rule) {
@@ -155,6 +156,8 @@ std::string canonical_policy(const Policy& policy) {
       policy.unrestricted, static_cast<int>(policy.hardening),
       static_cast<int>(policy.supervisor_loss), static_cast<int>(policy.violation),
       policy.exec.written_files, policy.exec.memfd);
+  if (policy.violation == ViolationAction::ask) add(text, "ask_time {}\n", policy.ask_time.count());
+  if (policy.live) add(text, "live\n");
   add_files(text, policy.files);
   add_network(text, policy.network);
   add_limits(text, policy.limits);

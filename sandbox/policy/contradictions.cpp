@@ -68,6 +68,16 @@ void note_exec(TomlReader& reader, const Policy& policy) {
                                              shown(exec.path), write.source.text()));
 }
 
+// A list that nobody reads would be taken for a protection.
+void note_ask(TomlReader& reader, const Policy& policy) {
+  for (const PathRule& rule : policy.files.ask) {
+    note_place(reader, rule.path, rule.source);
+    if (policy.violation != ViolationAction::ask)
+      reader.note(rule.source, fmt::format("'{}' is asked about, but [on] violation is not \"ask\"",
+                                           shown(rule.path)));
+  }
+}
+
 void note_limits(TomlReader& reader, const LimitPolicy& limits) {
   if (limits.swap_bytes && !limits.memory_bytes)
     reader.note(limits.sources.at("swap"), "'swap' needs 'memory' beside it");
@@ -79,6 +89,7 @@ void note_contradictions(TomlReader& reader, const Policy& policy) {
   note_files(reader, policy.files);
   note_places(reader, policy.files);
   note_exec(reader, policy);
+  note_ask(reader, policy);
   note_limits(reader, policy.limits);
 }
 

@@ -56,6 +56,7 @@ FilePolicy common_files(const FilePolicy& bound, const FilePolicy& asked) {
           .exec = common_exec(bound.exec, asked.exec),
           .deny = all_paths(bound.deny, asked.deny),
           .tmpfs = common_tmpfs(bound, asked),
+          .ask = bound.ask,
           .set_ids = bound.set_ids && asked.set_ids};
 }
 

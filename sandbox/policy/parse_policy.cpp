@@ -14,8 +14,9 @@ namespace yett {
 namespace {
 
 constexpr std::size_t kMaxPolicyBytes = 1 << 20;
-constexpr std::array<std::string_view, 9> kTopKeys{
-    "extends", "hardening", "files", "network", "syscalls", "limits", "exec", "truth", "on"};
+constexpr std::array<std::string_view, 10> kTopKeys{"extends", "hardening", "live",   "files",
+                                                    "network", "syscalls",  "limits", "exec",
+                                                    "truth",   "on"};
 
 // The policy that the file changes. Unreadable: plugin, so that the rest is still checked.
 Policy extended_policy(TomlReader& reader, const toml::table& top) {
@@ -28,6 +29,7 @@ void read_top(TomlReader& reader, const toml::table& top, Policy& policy) {
   constexpr std::array<std::string_view, 2> kHardening{"normal", "stacked"};
   if (const auto chosen = reader.choice(top, "hardening", kHardening))
     policy.hardening = *chosen == 1 ? Hardening::stacked : Hardening::normal;
+  if (const auto live = reader.boolean(top, "live")) policy.live = *live;
   if (const auto* table = reader.table(top, "files")) read_files(reader, *table, policy);
   if (const auto* table = reader.table(top, "network")) read_network(reader, *table, policy);
   if (const auto* table = reader.table(top, "exec")) read_exec(reader, *table, policy);

@@ -34,6 +34,8 @@ struct FilePolicy {
       exec;  // executable; everything visible and read-only is, when this list is empty
   std::vector<PathRule> deny;  // masked, even below a visible path
   std::vector<TmpfsRule> tmpfs;
+  // With ViolationAction::ask: trees of the host about whose files it may ask; empty: about all.
+  std::vector<PathRule> ask;
   bool set_ids = false;  // may it set set-uid and set-gid bits where it writes to the host?
 };
 
@@ -116,7 +118,9 @@ struct Policy {
   TruthPolicy truth;
   SupervisorLoss supervisor_loss = SupervisorLoss::kill;
   ViolationAction violation = ViolationAction::deny;
+  std::chrono::milliseconds ask_time{30'000};  // a question that nobody answered is then a no
   Hardening hardening = Hardening::normal;
+  bool live = false;          // `yett policy swap` may loosen and tighten what it names
   bool unrestricted = false;  // built-in "none": no filter, no rules; namespaces only
 };
 

@@ -68,6 +68,7 @@ void diff_files(Differences& differences, const FilePolicy& old_files,
   const bool both_list = !old_files.exec.empty() && !new_files.exec.empty();
   list("files.exec", &FilePolicy::exec, both_list ? Direction::wider : Direction::other);
   list("files.deny", &FilePolicy::deny, Direction::narrower);
+  list("files.ask", &FilePolicy::ask, Direction::other);
   diff_tmpfs(differences, old_files, new_files);
 }
 
@@ -188,6 +189,9 @@ std::vector<PolicyDifference> diff_policies(const Policy& old_policy, const Poli
         "~ hardening");
   if (old_policy.violation != new_policy.violation)
     add(differences, Direction::other, "~ on.violation");
+  if (old_policy.ask_time != new_policy.ask_time)
+    add(differences, Direction::other, "~ on.ask_time");
+  if (old_policy.live != new_policy.live) add(differences, Direction::other, "~ live");
   if (old_policy.supervisor_loss != new_policy.supervisor_loss)
     add(differences, Direction::other, "~ on.supervisor_loss");
   if (differences.empty() && canonical_policy(old_policy) != canonical_policy(new_policy))

@@ -78,16 +78,30 @@ std::vector<EndpointRule> read_endpoints(TomlReader& reader, const toml::table& 
   return rules;
 }
 
+// Long enough to be read, and short enough not to be forgotten.
+void read_ask_time(TomlReader& reader, const toml::table& table, Policy& policy) {
+  constexpr std::chrono::milliseconds kLeast{100};
+  constexpr std::chrono::milliseconds kMost{3'600'000};
+  const auto written = reader.text(table, "ask_time");
+  if (!written) return;
+  const auto time = parse_duration(written->text);
+  if (time && *time >= kLeast && *time <= kMost)
+    policy.ask_time = *time;
+  else
+    reader.note(written->source, "'ask_time' must be a time from \"100ms\" to \"1h\"");
+}
+
 }  // namespace
 
 void read_files(TomlReader& reader, const toml::table& table, Policy& policy) {
-  constexpr std::array<std::string_view, 6> kKeys{"read", "write", "exec",
-                                                  "deny", "tmpfs", "set_ids"};
+  constexpr std::array<std::string_view, 7> kKeys{"read", "write", "exec",   "deny",
+                                                  "ask",  "tmpfs", "set_ids"};
   reader.check_keys(table, "[files]", kKeys);
   policy.files.read = read_paths(reader, table, "read");
   policy.files.write = read_paths(reader, table, "write");
   policy.files.exec = read_paths(reader, table, "exec");
   policy.files.deny = read_paths(reader, table, "deny");
+  policy.files.ask = read_paths(reader, table, "ask");
   if (const auto set_ids = reader.boolean(table, "set_ids")) policy.files.set_ids = *set_ids;
   if (const toml::table* tmpfs = reader.table(table, "tmpfs")) read_tmpfs(reader, *tmpfs, policy);
 }
@@ -115,7 +129,7 @@ void read_exec(TomlReader& reader, const toml::table& table, Policy& policy) {
 }
 
 void read_on(TomlReader& reader, const toml::table& table, Policy& policy) {
-  constexpr std::array<std::string_view, 2> kKeys{"supervisor_loss", "violation"};
+  constexpr std::array<std::string_view, 3> kKeys{"supervisor_loss", "violation", "ask_time"};
   constexpr std::array<std::string_view, 3> kLoss{"adopt", "freeze", "kill"};
   constexpr std::array<std::string_view, 3> kViolation{"deny", "kill", "ask"};
   reader.check_keys(table, "[on]", kKeys);
@@ -125,6 +139,7 @@ void read_on(TomlReader& reader, const toml::table& table, Policy& policy) {
   if (const auto chosen = reader.choice(table, "violation", kViolation))
     policy.violation =
         std::array{ViolationAction::deny, ViolationAction::kill, ViolationAction::ask}[*chosen];
+  read_ask_time(reader, table, policy);
 }
 
 }  // namespace yett

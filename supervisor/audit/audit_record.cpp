@@ -35,6 +35,8 @@ const char* verdict_name(VerdictKind kind) {
       return "broker";
     case VerdictKind::kill:
       return "kill";
+    case VerdictKind::ask:
+      return "ask";
   }
   return "deny";
 }

@@ -8,7 +8,7 @@
 
 namespace yett {
 
-enum class VerdictKind { allow, deny, emulate, broker, kill };
+enum class VerdictKind { allow, deny, emulate, broker, kill, ask };
 [[nodiscard]] const char* verdict_name(VerdictKind kind);
 
 struct AuditRecord {

@@ -81,6 +81,30 @@ Status AuditSink::write_header(const AuditHeader& header) {
   return {};
 }
 
+void AuditSink::note_policy(const std::string& policy) {
+  const std::scoped_lock held(*lock_);
+  policy_ = policy;
+}
+
+void AuditSink::write_swap(const PolicySwapRecord& swap) {
+  const std::scoped_lock held(*lock_);
+  flush_locked();  // what was refused before stands before, and is not alike what comes
+  by_token_.clear();
+  folds_.clear();
+  policy_ = swap.policy_file.empty() ? swap.policy_name : swap.policy_file;
+  const std::string line =
+      fmt::format(R"({{"time":"{}","sandbox":{},"event":"policy_swapped","policy":{},)"
+                  R"("old_policy_hash":{},"policy_hash":{},"took_us":{},"changes":{}}})",
+                  format_time(clock_ns(CLOCK_REALTIME)), json_string(swap.sandbox),
+                  json_string(swap.policy_name), json_string(swap.old_hash),
+                  json_string(swap.new_hash), swap.took_us, json_list(swap.changes));
+  if (kept_bytes_ + line.size() <= kMaxKeptBytes) {
+    kept_bytes_ += line.size();
+    kept_.push_back(line);
+  }
+  if (file_.valid()) write_line(line, 1);
+}
+
 void AuditSink::record(AuditRecord record, std::uint64_t token) {
   const std::scoped_lock held(*lock_);
   begin_second_when_due();

@@ -30,6 +30,17 @@ struct AuditHeader {
   std::vector<std::string> reduced;
 };
 
+// Another policy took the place of the one in force.
+struct PolicySwapRecord {
+  std::string sandbox;
+  std::string policy_name;
+  std::string policy_file;  // absolute; empty: built-in
+  std::string old_hash;
+  std::string new_hash;
+  std::uint64_t took_us = 0;         // from the request to where the new one held
+  std::vector<std::string> changes;  // "wider + network.connect tcp://..."
+};
+
 struct RefusalCount {
   AuditRecord example;
   std::uint64_t count = 0;
@@ -57,6 +68,11 @@ class AuditSink {
   ~AuditSink();
 
   [[nodiscard]] Status write_header(const AuditHeader& header);
+
+  // The policy that later records speak of: a file or a built-in's name.
+  void note_policy(const std::string& policy);
+  // Another policy holds from here on; later records speak of it.
+  void write_swap(const PolicySwapRecord& swap);
 
   // Never fails the caller's decision: a record that cannot be written is counted in lost().
   // `token`, when not 0, names what the caller holds to be alike, for repeat().

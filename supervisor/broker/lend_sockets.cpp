@@ -40,26 +40,13 @@ LentAnswer failed(const Error& error) {
   return {.error = errno_of(error)};
 }
 
-}  // namespace
-
-LentAnswer SocketLender::socket(PendingNotification& pending) {
-  const SocketArguments wanted(pending.data());
-  const auto made = maker_.take(wanted.kind());
-  if (!made) return failed(made.error());
-  if (wanted.non_blocking && ::fcntl(made->get(), F_SETFL, O_RDWR | O_NONBLOCK) != 0)
-    return {.error = errno};
-  const Status given = pending.answer_fd(made->borrow(), wanted.close_on_exec);
-  if (!given) return failed(given.error());
-  return {.answered = true};
-}
-
 // What cgroup programs cannot see: a TCP socket that nobody bound, or that was bound to a port of
 // the kernel's choice, becomes a listener on it. SECURITY(lent-listen): the rules are asked about
 // the very socket that then listens, and about where it listens in the end.
-LentAnswer SocketLender::listen_at_rule(BorrowedFd socket, const LocalEndpoint& before,
-                                        int backlog) const {
+LentAnswer listen_at_rule(BorrowedFd socket, const LocalEndpoint& before, int backlog,
+                          const std::vector<EndpointRule>& rules) {
   const auto has_rule = [&](const LocalEndpoint& local) {
-    return std::ranges::any_of(listen_,
+    return std::ranges::any_of(rules,
                                [&](const EndpointRule& rule) { return covers(rule, local); });
   };
   // SECURITY(listen-both): a rule for IPv6 does not open IPv4. A bound socket keeps its
@@ -76,15 +63,29 @@ LentAnswer SocketLender::listen_at_rule(BorrowedFd socket, const LocalEndpoint& 
   return {.error = EPERM, .endpoint = before.text()};
 }
 
+}  // namespace
+
+LentAnswer SocketLender::socket(PendingNotification& pending) {
+  const SocketArguments wanted(pending.data());
+  const auto made = maker_.take(wanted.kind());
+  if (!made) return failed(made.error());
+  if (wanted.non_blocking && ::fcntl(made->get(), F_SETFL, O_RDWR | O_NONBLOCK) != 0)
+    return {.error = errno};
+  const Status given = pending.answer_fd(made->borrow(), wanted.close_on_exec);
+  if (!given) return failed(given.error());
+  return {.answered = true};
+}
+
 // SECURITY(lent-identity): clients of a UNIX socket are shown who called listen, which must not be
 // root: the one who makes sockets does, and is nobody but the sandbox's own user.
-LentAnswer SocketLender::listen(const PendingNotification& pending) {
+LentAnswer SocketLender::listen(const PendingNotification& pending,
+                                const std::vector<EndpointRule>& rules) {
   const auto copied = copy_target_fd(pending, static_cast<int>(pending.data().args[0]));
   if (!copied) return failed(copied.error());
   const auto before = read_local_endpoint(copied->borrow());
   if (!before) return {.error = errno_of(before.error())};
   const int backlog = static_cast<int>(pending.data().args[1]);
-  if (before->is_internet) return listen_at_rule(copied->borrow(), *before, backlog);
+  if (before->is_internet) return listen_at_rule(copied->borrow(), *before, backlog, rules);
   const Status listened = maker_.listen(copied->borrow(), backlog);
   return listened ? LentAnswer{} : failed(listened.error());
 }
@@ -92,7 +93,7 @@ LentAnswer SocketLender::listen(const PendingNotification& pending) {
 Result<std::shared_ptr<SocketLender>> start_lender(const SandboxPlan& plan, BorrowedFd cgroup) {
   if (!plan.broker.sockets) return std::shared_ptr<SocketLender>();
   YETT_TRY(SocketMaker maker, SocketMaker::start(plan.identity, cgroup));
-  return std::make_shared<SocketLender>(std::move(maker), plan.cgroup_bpf.listen);
+  return std::make_shared<SocketLender>(std::move(maker));
 }
 
 }  // namespace yett

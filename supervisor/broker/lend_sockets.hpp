@@ -24,21 +24,17 @@ struct LentAnswer {
 
 class SocketLender {
  public:
-  // `listen`: the rules for addresses that may be listened on.
-  SocketLender(SocketMaker maker, std::vector<EndpointRule> listen)
-      : maker_(std::move(maker)), listen_(std::move(listen)) {}
+  explicit SocketLender(SocketMaker maker) : maker_(std::move(maker)) {}
 
   // By any thread; may wait, see SocketMaker::take and PendingNotification::answer_fd.
   // Preconditions of the first: the arguments are those of a lent socket (PolicyEngine).
   [[nodiscard]] LentAnswer socket(PendingNotification& pending);
-  [[nodiscard]] LentAnswer listen(const PendingNotification& pending);
+  // `rules`: for addresses that may be listened on.
+  [[nodiscard]] LentAnswer listen(const PendingNotification& pending,
+                                  const std::vector<EndpointRule>& rules);
 
  private:
-  [[nodiscard]] LentAnswer listen_at_rule(BorrowedFd socket, const LocalEndpoint& before,
-                                          int backlog) const;
-
   SocketMaker maker_;
-  std::vector<EndpointRule> listen_;
 };
 
 // For a plan with broker.sockets; null for any other. `cgroup`: the sandbox's v2 directory, with

@@ -56,6 +56,11 @@ std::optional<NameBindings::Clock::time_point> NameBindings::next_expiry() const
   return std::ranges::min(bindings_, {}, &Binding::until).until;
 }
 
+void NameBindings::replace_names(std::vector<EndpointRule> names) {
+  names_ = std::move(names);
+  std::erase_if(bindings_, [this](const Binding& each) { return !is_known(each.name); });
+}
+
 std::vector<EndpointRule> NameBindings::rules() const {
   std::vector<EndpointRule> rules;
   for (const Binding& binding : bindings_)

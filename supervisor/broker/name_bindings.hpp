@@ -38,6 +38,8 @@ class NameBindings {
   // False: none had to go.
   bool expire(Clock::time_point now);
   [[nodiscard]] std::optional<Clock::time_point> next_expiry() const;
+  // Other rules from now on; what is bound to names that they have too stays.
+  void replace_names(std::vector<EndpointRule> names);
   // One rule for each bound address and each rule of its name.
   [[nodiscard]] std::vector<EndpointRule> rules() const;
 

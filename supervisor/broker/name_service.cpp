@@ -86,6 +86,12 @@ bool NameService::is_asked_by_user(const Client& client) const {
   return find_udp_owner(from, address_) == user_;
 }
 
+NameBindings NameService::bindings_for(std::vector<EndpointRule> names) const {
+  NameBindings bindings = bindings_;
+  bindings.replace_names(std::move(names));
+  return bindings;
+}
+
 void NameService::work() {
   std::uint64_t rung = 0;
   if (::read(clock_.get(), &rung, sizeof rung) < 0) rung = 0;  // it is a question or a reply
@@ -216,6 +222,8 @@ bool NameService::on_clock(Lookup& lookup, Clock::time_point now) {
 // SECURITY(names-bound): told only when they are allowed, and allowed only when they are told.
 void NameService::tell_addresses(const DnsQuery& asked, const Client& client,
                                  std::vector<DnsAddress> addresses) {
+  // A policy may have been swapped since.
+  if (!bindings_.is_known(asked.name)) return tell(asked, client, {.code = DnsCode::no_such_name});
   addresses = of_family(std::move(addresses), asked.type);
   if (!addresses.empty() && !bind(asked.name, addresses))
     return tell(asked, client, {.code = DnsCode::server_failure});

@@ -45,6 +45,13 @@ class NameService {
   // root.
   [[nodiscard]] static Result<NameService> open(const BrokerPlan& plan, uid_t user, Hooks hooks);
 
+  // What is in force and allowed of the names, for `names` in place of the rules of now.
+  [[nodiscard]] NameBindings bindings_for(std::vector<EndpointRule> names) const;
+  [[nodiscard]] std::vector<EndpointRule> rules() const { return bindings_.rules(); }
+  // From now on; whoever calls has had its rules allowed. Answers that are waited for are for
+  // names that had a rule when they were asked, and are told where they still have one.
+  void take_bindings(NameBindings bindings) { bindings_ = std::move(bindings); }
+
   // Readable: it is time for work().
   [[nodiscard]] BorrowedFd events() const { return epoll_.borrow(); }
   // Never waits.

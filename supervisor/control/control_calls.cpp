@@ -1,5 +1,7 @@
 #include "supervisor/control/control_calls.hpp"
 
+#include <sys/syscall.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <climits>
@@ -10,9 +12,9 @@
 #include <utility>
 
 #include "supervisor/control/device_file.hpp"
-#include "supervisor/control/target_struct.hpp"
-#include "supervisor/emulate/target_error.hpp"
-#include "supervisor/notify/target_memory.hpp"
+#include "supervisor/control/narrower_filter.hpp"
+#include "supervisor/control/sized_struct.hpp"
+#include "supervisor/control/target_caller.hpp"
 
 namespace yett {
 namespace {
@@ -20,6 +22,9 @@ namespace {
 static_assert(sizeof(yett_info) == YETT_INFO_SIZE_1);
 static_assert(sizeof(yett_stat) == YETT_STAT_SIZE_1);
 static_assert(sizeof(yett_log) == YETT_LOG_SIZE_1);
+static_assert(sizeof(yett_restrict) == YETT_RESTRICT_SIZE_1);
+static_assert(sizeof(yett_grant) == YETT_GRANT_SIZE_1);
+static_assert(sizeof(yett_spawn) == YETT_SPAWN_SIZE_1);
 
 constexpr std::int64_t kUsageAgeNs = 10'000'000;
 
@@ -51,26 +56,77 @@ std::span<const std::byte> bytes_of(const Struct& given) {
   return std::as_bytes(std::span(&given, 1));
 }
 
+template <typename Struct>
+std::span<std::byte> bytes_into(Struct& given) {
+  return std::as_writable_bytes(std::span(&given, 1));
+}
+
+CallAnswer number_or_error(int number) {
+  return number < 0 ? CallAnswer{.error = -number} : CallAnswer{.value = number};
+}
+
+// Who is given a filter must be able to install it.
+bool may_install_filters(const SandboxPlan& plan) {
+  return std::ranges::any_of(plan.filter.rules, [](const SyscallRule& rule) {
+    return rule.number == SYS_seccomp && rule.reachable();
+  });
+}
+
+// Takes `count` strings, each with its NUL. False: there are not so many.
+bool take_strings(std::string_view& from, std::uint32_t count, std::vector<std::string>& into) {
+  for (; count > 0; --count) {
+    const std::size_t end = from.find('\0');
+    if (end == std::string_view::npos) return false;
+    into.emplace_back(from.substr(0, end));
+    from.remove_prefix(end + 1);
+  }
+  return true;
+}
+
+// errno, 0: `wanted` has the program, its arguments and its environment.
+int read_program(ControlCaller& caller, const yett_spawn& given, InsteadOf& wanted) {
+  if (given.strings_size > YETT_FRAME_MAX) return E2BIG;
+  std::string strings(given.strings_size, '\0');
+  if (const int error = caller.read(
+          given.strings, std::as_writable_bytes(std::span(strings.data(), strings.size())));
+      error != 0)
+    return error;
+  std::string_view left = strings;
+  if (!take_strings(left, given.argument_count, wanted.arguments) ||
+      !take_strings(left, given.environment_count, wanted.environment) || !left.empty() ||
+      wanted.arguments.empty() || wanted.arguments.front().empty())
+    return EINVAL;
+  wanted.program = wanted.arguments.front();
+  return 0;
+}
+
 }  // namespace
 
-ControlCalls::ControlCalls(const SandboxPlan& plan, std::function<SandboxUsage()> usage)
-    : usage_(std::move(usage)) {
+ControlCalls::ControlCalls(const SandboxPlan& plan, std::function<SandboxUsage()> usage,
+                           ControlCarrier carrier)
+    : usage_(std::move(usage)), carrier_(carrier) {
   began_ns();
   info_.size = sizeof info_;
   info_.version = YETT_UAPI_VERSION;
   info_.commands = bit_of(YETT_INFO) | bit_of(YETT_STAT) | bit_of(YETT_LOG);
+  if (carrier == ControlCarrier::device && may_install_filters(plan))
+    info_.commands |= bit_of(YETT_RESTRICT_SELF);
+  if (carrier == ControlCarrier::device && plan.ask.opens)
+    info_.commands |= bit_of(YETT_REQUEST_GRANT);
   copy_text(plan.sandbox, info_.sandbox);
   copy_text(plan.policy_name, info_.policy);
   copy_text(plan.policy_hash, info_.policy_sha256);
   copy_text(mode_name(plan.mode), info_.mode);
   stat_.size = sizeof stat_;
-  stat_.memory_limit = plan.cgroup.memory_bytes.value_or(0);
+  stat_.memory_limit = memory_limit(plan);
   stat_.process_limit = plan.cgroup.pids.value_or(0);
 }
 
 void ControlCalls::set_manager(std::shared_ptr<SandboxManager> manager) {
   manager_ = std::move(manager);
-  if (manager_) info_.commands |= bit_of(YETT_CREATE) | bit_of(YETT_ADD_SELF) | bit_of(YETT_REMOVE);
+  if (!manager_) return;
+  const unsigned begin = carrier_ == ControlCarrier::device ? YETT_ADD_SELF : YETT_SPAWN;
+  info_.commands |= bit_of(YETT_CREATE) | bit_of(begin) | bit_of(YETT_REMOVE);
 }
 
 void ControlCalls::refresh() {
@@ -87,29 +143,39 @@ void ControlCalls::refresh() {
 CallAnswer ControlCalls::answer(const PendingNotification& pending) const {
   const auto& arguments = pending.data().args;
   if (!is_control_device(pending, arguments[0])) return {.error = ENOTTY};
-  switch (static_cast<std::uint32_t>(arguments[1])) {
+  TargetCaller caller(pending);
+  return answer(caller, static_cast<std::uint32_t>(arguments[1]), arguments[2]);
+}
+
+CallAnswer ControlCalls::answer(ControlCaller& caller, std::uint32_t command,
+                                std::uint64_t argument) const {
+  switch (command) {
     case YETT_INFO:
-      return {.error = write_struct(pending, arguments[2], YETT_INFO_SIZE_1, bytes_of(info_)),
+      return {.error = write_struct(caller, argument, YETT_INFO_SIZE_1, bytes_of(info_)),
               .logged = {}};
     case YETT_STAT:
-      return {.error = write_struct(pending, arguments[2], YETT_STAT_SIZE_1, bytes_of(stat_)),
+      return {.error = write_struct(caller, argument, YETT_STAT_SIZE_1, bytes_of(stat_)),
               .logged = {}};
     case YETT_LOG:
-      return log(pending);
+      return log(caller, argument);
+    case YETT_RESTRICT_SELF:
+      return restrict_self(caller, argument);
     default:
-      return manage(pending);
+      return manage(caller, command, argument);
   }
 }
 
-CallAnswer ControlCalls::manage(const PendingNotification& pending) const {
-  const auto& arguments = pending.data().args;
-  const int number = static_cast<int>(arguments[2]);
+CallAnswer ControlCalls::manage(ControlCaller& caller, std::uint32_t command,
+                                std::uint64_t argument) const {
+  const int number = static_cast<int>(argument);
   if (!manager_) return {.error = ENOTTY};
-  switch (static_cast<std::uint32_t>(arguments[1])) {
+  switch (command) {
     case YETT_CREATE:
-      return create(pending);
+      return create(caller, argument);
     case YETT_ADD_SELF:
-      return {.error = manager_->add_self(pending, number)};
+      return {.error = caller.add_self(*manager_, number)};
+    case YETT_SPAWN:
+      return spawn(caller, argument);
     case YETT_REMOVE:
       return {.error = manager_->remove(number)};
     default:
@@ -117,24 +183,59 @@ CallAnswer ControlCalls::manage(const PendingNotification& pending) const {
   }
 }
 
-CallAnswer ControlCalls::create(const PendingNotification& pending) const {
-  const std::string path = read_target_text(pending, pending.data().args[2], PATH_MAX);
-  if (path.empty()) return {.error = EFAULT};
-  if (path.size() >= PATH_MAX) return {.error = ENAMETOOLONG};
-  const int made = manager_->create(pending, path);
-  return made < 0 ? CallAnswer{.error = -made} : CallAnswer{.value = made};
+CallAnswer ControlCalls::restrict_self(ControlCaller& caller, std::uint64_t address) const {
+  if (carrier_ == ControlCarrier::socket) return {.error = EOPNOTSUPP};
+  if ((info_.commands & bit_of(YETT_RESTRICT_SELF)) == 0) return {.error = ENOTTY};
+  yett_restrict given{};
+  if (const int error = read_struct(caller, address, YETT_RESTRICT_SIZE_1, bytes_into(given));
+      error != 0)
+    return {.error = error};
+  if (given.policy_size == 0 || given.policy_size > YETT_POLICY_MAX) return {.error = EMSGSIZE};
+  std::string text(given.policy_size, '\0');
+  if (const int error =
+          caller.read(given.policy, std::as_writable_bytes(std::span(text.data(), text.size())));
+      error != 0)
+    return {.error = error};
+  NarrowerFilter made = make_narrower_filter(text);
+  given.size = sizeof given;
+  given.filter_length = static_cast<std::uint32_t>(made.program.size());
+  std::memset(given.problem, 0, sizeof given.problem);
+  copy_text(made.problem, given.problem);
+  if (made.error == 0 && made.program.size() > given.filter_room) made.error = ENOSPC;
+  if (made.error == 0)
+    made.error = caller.write(given.filter, std::as_bytes(std::span(made.program)));
+  const int told = write_struct(caller, address, YETT_RESTRICT_SIZE_1, bytes_of(given));
+  return {.error = told != 0 ? told : made.error};
 }
 
-CallAnswer ControlCalls::log(const PendingNotification& pending) const {
+CallAnswer ControlCalls::create(ControlCaller& caller, std::uint64_t address) const {
+  const std::string path = caller.read_text(address, PATH_MAX);
+  if (path.empty()) return {.error = EFAULT};
+  if (path.size() >= PATH_MAX) return {.error = ENAMETOOLONG};
+  return number_or_error(caller.create(*manager_, path));
+}
+
+CallAnswer ControlCalls::spawn(ControlCaller& caller, std::uint64_t address) const {
+  if (carrier_ != ControlCarrier::socket) return {.error = EOPNOTSUPP};
+  yett_spawn given{};
+  if (const int error = read_struct(caller, address, YETT_SPAWN_SIZE_1, bytes_into(given));
+      error != 0)
+    return {.error = error};
+  if (given.reserved != 0) return {.error = EINVAL};
+  InsteadOf wanted;
+  if (const int error = read_program(caller, given, wanted); error != 0) return {.error = error};
+  return number_or_error(caller.spawn(*manager_, given.sandbox, std::move(wanted)));
+}
+
+CallAnswer ControlCalls::log(ControlCaller& caller, std::uint64_t address) {
   yett_log given{};
-  const auto into = std::as_writable_bytes(std::span(&given, 1));
-  if (const int error = read_struct(pending, pending.data().args[2], YETT_LOG_SIZE_1, into);
+  if (const int error = read_struct(caller, address, YETT_LOG_SIZE_1, bytes_into(given));
       error != 0)
     return {.error = error};
   if (given.text_size == 0 || given.text_size > YETT_LOG_MAX) return {.error = EMSGSIZE};
   std::string text(given.text_size, '\0');
-  const int error = errno_for_target(read_target(
-      pending, given.text, std::as_writable_bytes(std::span(text.data(), text.size()))));
+  const int error =
+      caller.read(given.text, std::as_writable_bytes(std::span(text.data(), text.size())));
   return {.error = error, .logged = error == 0 ? std::move(text) : std::string()};
 }
 

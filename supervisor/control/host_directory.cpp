@@ -96,6 +96,18 @@ HostDirectory find_host_directory(const std::vector<MountEntry>& mounts, const s
   return directory;
 }
 
+HostDirectory find_plain_directory(const std::string& path) {
+  if (!is_plain_absolute(path)) return refused(EINVAL);
+  const UniqueFd host_root = open_directory("/");
+  if (!host_root.valid()) return refused(errno);
+  const int found = sys_open_plain_in_root(host_root.get(), path.c_str());
+  if (found < 0) return refused(-found);
+  HostDirectory directory{.error = 0, .path = path, .opened = UniqueFd(found)};
+  struct stat status{};
+  if (::fstat(found, &status) != 0) return refused(errno);
+  return S_ISDIR(status.st_mode) ? std::move(directory) : refused(ENOTDIR);
+}
+
 bool is_still_there(const std::string& path, BorrowedFd directory) {
   const UniqueFd host_root = open_directory("/");
   if (!host_root.valid() || !path.starts_with('/')) return false;

@@ -27,6 +27,10 @@ struct HostDirectory {
 [[nodiscard]] HostDirectory find_host_directory(const std::vector<MountEntry>& mounts,
                                                 const std::string& path);
 
+// The directory of that name for a caller who sees the host's own tree: absolute, without links.
+// Errors: EINVAL, ELOOP, ENOTDIR, and the kernel's own.
+[[nodiscard]] HostDirectory find_plain_directory(const std::string& path);
+
 // Is that directory still what its path names?
 [[nodiscard]] bool is_still_there(const std::string& path, BorrowedFd directory);
 

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-#include "supervisor/control/host_directory.hpp"
+#include "supervisor/control/start_program.hpp"
 #include "supervisor/emulate/in_target.hpp"
 #include "supervisor/emulate/target_error.hpp"
 #include "supervisor/emulate/target_tasks_child.hpp"
@@ -19,8 +19,6 @@
 
 namespace yett {
 namespace {
-
-constexpr int kCannotRun = 126;
 
 void kill_by(BorrowedFd process) {
   ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
@@ -88,7 +86,15 @@ int SandboxManager::create(const PendingNotification& pending, const std::string
   if (const int error = look_as_target(pending, plan_.identity, path, root.opened.borrow());
       error != 0)
     return -error;
-  if (root.error != 0) return -root.error;
+  return root.error != 0 ? -root.error : add(std::move(root));
+}
+
+int SandboxManager::create_of_host(const std::string& path) {
+  HostDirectory root = find_plain_directory(path);
+  return root.error != 0 ? -root.error : add(std::move(root));
+}
+
+int SandboxManager::add(HostDirectory root) {
   const std::scoped_lock held(state_->lock);
   if (state_->sandboxes.size() >= kMostSandboxes) return -EAGAIN;
   const int number = ++state_->last_number;
@@ -105,7 +111,8 @@ int SandboxManager::remove(int number) {
   return 0;
 }
 
-// One thread that stands in for a program: what it needs, whatever becomes of the manager.
+// One thread that begins a program and waits for it: what it needs, whatever becomes of the
+// manager.
 struct SandboxManager::Joining {
   std::shared_ptr<State> state;
   StartInstead start;
@@ -137,27 +144,43 @@ struct SandboxManager::Joining {
     state->take_away(number, serial);  // before its descriptor is closed
   }
 
+  // Its exit status.
+  int run_to_end() {
+    if (!is_still_there(wanted.directory, wanted.root.borrow())) return kCannotRun;
+    const auto program = start(wanted);
+    wanted.descriptors = {};
+    if (!program || !state->add(number, serial, program->pidfd())) return kCannotRun;
+    const int status = wait_for_end(*program);
+    state->take_away(number, serial);
+    return status;
+  }
+
   ~Joining() {
     const std::scoped_lock held(state->lock);
     --state->threads;
   }
 };
 
-int SandboxManager::add_self(const PendingNotification& pending, int number) {
-  std::unique_lock held(state_->lock);
+int SandboxManager::join(int number, InsteadOf wanted, std::shared_ptr<Joining>& joining) {
+  const std::scoped_lock held(state_->lock);
   const auto found = state_->sandboxes.find(number);
   if (found == state_->sandboxes.end()) return ENOENT;
   if (state_->threads >= kMostPrograms) return EAGAIN;
   ++state_->threads;
-  auto joining = std::make_shared<Joining>();
+  joining = std::make_shared<Joining>();
   joining->state = state_;
   joining->start = start_;
   joining->number = number;
   joining->serial = ++state_->last_serial;
+  joining->wanted = std::move(wanted);
   joining->wanted.directory = found->second.root.path;
   joining->wanted.root.reset(::fcntl(found->second.root.opened.get(), F_DUPFD_CLOEXEC, 3));
-  held.unlock();
+  return 0;
+}
 
+int SandboxManager::add_self(const PendingNotification& pending, int number) {
+  std::shared_ptr<Joining> joining;
+  if (const int error = join(number, {}, joining); error != 0) return error;
   std::promise<int> promise;
   auto seized = promise.get_future();
   const auto run = [&pending](const std::shared_ptr<Joining>& mine, std::promise<int> told) {
@@ -171,6 +194,24 @@ int SandboxManager::add_self(const PendingNotification& pending, int number) {
     return EAGAIN;
   }
   return seized.get();
+}
+
+int SandboxManager::spawn(int number, InsteadOf wanted, std::function<void(int status)> ended) {
+  std::shared_ptr<Joining> joining;
+  if (const int error = join(number, std::move(wanted), joining); error != 0) return -error;
+  if (!is_there(joining->wanted)) return -ENOENT;
+  const int serial = joining->serial;
+  const auto run = [](std::shared_ptr<Joining> mine, const std::function<void(int)>& tell) {
+    const int status = mine->run_to_end();
+    mine.reset();  // its place is free before anybody hears of it
+    tell(status);
+  };
+  try {
+    std::thread(run, std::move(joining), std::move(ended)).detach();
+  } catch (const std::system_error&) {
+    return -EAGAIN;
+  }
+  return serial;
 }
 
 }  // namespace yett

@@ -2,8 +2,9 @@
 // A sandbox is made of a directory that the program sees read-only, and begins with the first
 // program in it. Who has added itself to one goes on where it is until it executes something: that
 // is run in the sandbox instead, by `run`, and the caller stands in for it (stand_in.hpp). So
-// nothing of the caller but its arguments, environment and standard descriptors gets inside.
-// Used by several threads.
+// nothing of the caller but its arguments, environment and standard descriptors gets inside. Over
+// the control socket a caller of the host's makes them of its own directories and names the
+// program. Used by several threads.
 #pragma once
 
 #include <functional>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "sandbox/plan/sandbox_plan.hpp"
+#include "supervisor/control/host_directory.hpp"
 #include "supervisor/control/stand_in.hpp"
 #include "supervisor/notify/pending_notification.hpp"
 
@@ -36,14 +38,22 @@ class SandboxManager {
 
   // The new sandbox's number (from 1), or -errno. `path`: absolute, as the program sees it.
   [[nodiscard]] int create(const PendingNotification& pending, const std::string& path);
+  // The same of a directory of the host's, for a caller of the host's.
+  [[nodiscard]] int create_of_host(const std::string& path);
   // errno, 0: done. The thread that waits in `pending` is traced from here on.
   [[nodiscard]] int add_self(const PendingNotification& pending, int number);
+  // Begins a program in the sandbox: its number (from 1), or -errno. `ended` is called once, by a
+  // thread that may outlive the manager, with its exit status.
+  [[nodiscard]] int spawn(int number, InsteadOf wanted, std::function<void(int status)> ended);
   // errno, 0: its programs are killed and the number is gone.
   [[nodiscard]] int remove(int number);
 
  private:
   struct State;
   struct Joining;
+  [[nodiscard]] int add(HostDirectory root);
+  // errno, 0: `joining` is a place for one more program.
+  [[nodiscard]] int join(int number, InsteadOf wanted, std::shared_ptr<Joining>& joining);
   const SandboxPlan& plan_;
   StartInstead start_;
   std::shared_ptr<State> state_;

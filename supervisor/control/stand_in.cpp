@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "ioctl_uapi/mount_api.hpp"
+#include "supervisor/control/start_program.hpp"
 
 namespace yett {
 namespace {
@@ -22,7 +23,6 @@ namespace {
 constexpr std::size_t kMostStrings = 1024;
 constexpr std::size_t kMostBytes = 256UL * 1024;
 constexpr std::size_t kPage = 4096;
-constexpr int kCannotRun = 126;
 
 template <typename... Arguments>
 long trace(__ptrace_request request, int thread, Arguments... arguments) {
@@ -68,12 +68,6 @@ bool makes_processes(std::uint64_t number) {
          number == SYS_execveat;
 }
 
-bool is_there(const InsteadOf& wanted) {
-  return UniqueFd(
-             sys_open_in_root(wanted.root.get(), wanted.program.c_str(), O_PATH | O_CLOEXEC, 0))
-      .valid();
-}
-
 // True: `program` ended first.
 bool ends_first(BorrowedFd program, BorrowedFd process) {
   pollfd watched[2] = {{.fd = program.get(), .events = POLLIN, .revents = 0},
@@ -83,6 +77,12 @@ bool ends_first(BorrowedFd program, BorrowedFd process) {
 }
 
 }  // namespace
+
+bool is_there(const InsteadOf& wanted) {
+  return UniqueFd(
+             sys_open_in_root(wanted.root.get(), wanted.program.c_str(), O_PATH | O_CLOEXEC, 0))
+      .valid();
+}
 
 int StandIn::seize(int thread, int process) {
   process_.reset(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
@@ -175,11 +175,7 @@ void StandIn::leave(int status) const {
 
 void StandIn::stand_in_for(const ChildProcess& program) const {
   if (!ends_first(program.pidfd(), process_.borrow())) return;
-  siginfo_t ended{};
-  int status = kCannotRun;
-  if (::waitid(P_PID, static_cast<id_t>(program.pid()), &ended, WEXITED | WNOWAIT) == 0)
-    status = ended.si_code == CLD_EXITED ? ended.si_status : 128 + ended.si_status;
-  leave(status);
+  leave(wait_for_end(program));
 }
 
 }  // namespace yett

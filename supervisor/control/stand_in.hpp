@@ -23,6 +23,8 @@ struct InsteadOf {
   std::vector<std::string> environment;
   std::array<UniqueFd, 3> descriptors;  // standard input, output, error; invalid: closed
 };
+// Is there such a file in the sandbox's root?
+[[nodiscard]] bool is_there(const InsteadOf& wanted);
 // Begins it. The child is waited for, and killed when it is not wanted any more.
 using StartInstead = std::function<Result<ChildProcess>(const InsteadOf&)>;
 

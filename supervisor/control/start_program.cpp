@@ -5,14 +5,15 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "ioctl_uapi/clone.hpp"
 
 namespace yett {
 namespace {
-
-constexpr int kCannotRun = 126;
 
 // From here on nothing that another thread may hold: system calls only.
 [[noreturn]] void become(const char* const* words, const std::array<int, 3>& descriptors,
@@ -56,6 +57,16 @@ Result<ChildProcess> start_self(const std::vector<std::string>& words,
   YETT_TRY(ForkedChild child, fork_with_namespaces(0));
   if (child.pid == 0) become(pointers.data(), numbers, parent);
   return ChildProcess(child.pid, std::move(child.pidfd));
+}
+
+int wait_for_end(const ChildProcess& program) {
+  siginfo_t ended{};
+  int waited = 0;
+  do {
+    waited = ::waitid(P_PID, static_cast<id_t>(program.pid()), &ended, WEXITED | WNOWAIT);
+  } while (waited != 0 && errno == EINTR);
+  if (waited != 0) return kCannotRun;
+  return ended.si_code == CLD_EXITED ? ended.si_status : 128 + ended.si_status;
 }
 
 }  // namespace yett

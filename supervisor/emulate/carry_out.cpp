@@ -32,6 +32,7 @@ CallAnswer carry_out_emulation(const PendingNotification& pending, Emulation emu
     case Emulation::setxattr:
       return {emulate_setxattr(pending, plan)};
     case Emulation::control:  // the control room's
+    case Emulation::open:     // the pump's
     case Emulation::none:
       break;
   }

@@ -90,7 +90,11 @@ Result<TargetPlace> open_target_place(const PendingNotification& pending, int di
 }
 
 Result<UniqueFd> open_target_file(const PendingNotification& pending, int number) {
-  UniqueFd file = open_base(pending, number < 0 ? -1 : number);
+  return open_target_base(pending, number < 0 ? -1 : number);
+}
+
+Result<UniqueFd> open_target_base(const PendingNotification& pending, int directory) {
+  UniqueFd file = open_base(pending, directory);
   if (!pending.still_valid())
     return fail(Error{.kind = ErrorKind::target_gone, .operation = "open target's file"});
   if (!file.valid()) return fail(errno_error(EBADF, "open target's file"));

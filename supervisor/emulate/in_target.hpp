@@ -31,6 +31,9 @@ struct TargetPlace {
 [[nodiscard]] Result<TargetPlace> open_target_place(const PendingNotification& pending,
                                                     int directory);
 
+// Where a relative path begins, alone. Errors: as above.
+[[nodiscard]] Result<UniqueFd> open_target_base(const PendingNotification& pending, int directory);
+
 // One of its descriptors, O_PATH. Errors: as above.
 [[nodiscard]] Result<UniqueFd> open_target_file(const PendingNotification& pending, int number);
 

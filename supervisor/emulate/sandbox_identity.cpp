@@ -4,33 +4,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <string>
 #include <utility>
+
+#include "supervisor/emulate/own_capabilities.hpp"
 
 namespace yett {
 namespace {
 
 constexpr auto kUnchanged = static_cast<uid_t>(-1);
 constexpr std::uint64_t kReachOfOthers = (1ULL << CAP_SYS_PTRACE) | (1ULL << CAP_SYS_RESOURCE);
-
-using CapabilityWords = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
-
-bool read_capabilities(CapabilityWords& words) {
-  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  return ::syscall(SYS_capget, &header, words.data()) == 0;
-}
-
-// Permitted and inheritable stay as they are.
-bool set_effective(std::uint64_t effective) {
-  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  CapabilityWords words{};
-  if (!read_capabilities(words)) return false;
-  words[0].effective = static_cast<std::uint32_t>(effective);
-  words[1].effective = static_cast<std::uint32_t>(effective >> 32);
-  return ::syscall(SYS_capset, &header, words.data()) == 0;
-}
 
 bool set_real_ids(uid_t uid, gid_t gid) {
   return ::syscall(SYS_setresgid, gid, kUnchanged, kUnchanged) == 0 &&
@@ -42,14 +26,14 @@ bool set_real_ids(uid_t uid, gid_t gid) {
 Result<SandboxIdentity> SandboxIdentity::adopt(uid_t uid, gid_t gid) {
   SandboxIdentity identity;
   if (::geteuid() != 0 || uid == 0) return identity;
-  CapabilityWords words{};
-  if (!read_capabilities(words)) return fail(errno_error("read own capabilities"));
+  const auto effective = effective_capabilities();
+  if (!effective) return fail(errno_error("read own capabilities"));
   identity.real_uid_ = ::getuid();
   identity.real_gid_ = ::getgid();
-  identity.effective_capabilities_ = words[0].effective | std::uint64_t{words[1].effective} << 32;
+  identity.effective_capabilities_ = *effective;
   identity.adopted_ = true;  // from here on, the destructor undoes
   if (!set_real_ids(uid, gid)) return fail(errno_error("adopt sandbox ids", std::to_string(uid)));
-  if (!set_effective(identity.effective_capabilities_ & ~kReachOfOthers))
+  if (!set_effective_capabilities(identity.effective_capabilities_ & ~kReachOfOthers))
     return fail(errno_error("lower own capabilities"));
   return identity;
 }
@@ -62,7 +46,8 @@ SandboxIdentity::SandboxIdentity(SandboxIdentity&& other) noexcept
 
 SandboxIdentity::~SandboxIdentity() {
   if (!adopted_) return;
-  if (!set_effective(effective_capabilities_) || !set_real_ids(real_uid_, real_gid_)) std::abort();
+  if (!set_effective_capabilities(effective_capabilities_) || !set_real_ids(real_uid_, real_gid_))
+    std::abort();
 }
 
 }  // namespace yett

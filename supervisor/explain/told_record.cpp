@@ -38,7 +38,7 @@ int errno_of(std::string_view name) {
 
 VerdictKind verdict_of(std::string_view name) {
   for (const VerdictKind kind : {VerdictKind::allow, VerdictKind::deny, VerdictKind::emulate,
-                                 VerdictKind::broker, VerdictKind::kill})
+                                 VerdictKind::broker, VerdictKind::kill, VerdictKind::ask})
     if (name == verdict_name(kind)) return kind;
   return VerdictKind::deny;
 }
@@ -95,6 +95,8 @@ std::optional<ToldRecord> find_record(std::string_view log, Wanted wanted, std::
     log.remove_prefix(std::min(end + 1, log.size()));
     if (line.is_object() && text_of(line, "event") == "start")
       headers[text_of(line, "sandbox")] = line;
+    if (line.is_object() && text_of(line, "event") == "policy_swapped")
+      headers[text_of(line, "sandbox")]["policy_hash"] = text_of(line, "policy_hash");
     if (!is_decision(line)) continue;
     ToldRecord record = told(line);
     if (wanted == Wanted::last ? !is_refusal(record) : record.record.id != id) continue;

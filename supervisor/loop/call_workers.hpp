@@ -20,6 +20,8 @@
 #include "supervisor/broker/lend_sockets.hpp"
 #include "supervisor/control/sandbox_manager.hpp"
 #include "supervisor/emulate/emulate.hpp"
+#include "supervisor/grants/grant_desk.hpp"
+#include "supervisor/loop/plan_slot.hpp"
 #include "supervisor/notify/pending_notification.hpp"
 
 namespace yett {
@@ -58,6 +60,10 @@ class CallWorkers {
   void set_lender(std::shared_ptr<SocketLender> lender) { lender_ = std::move(lender); }
   // Before the first start(): who makes sandboxes for the target's programs.
   void set_manager(std::shared_ptr<SandboxManager> manager) { manager_ = std::move(manager); }
+  // Before the first start(): where questions wait.
+  void set_desk(std::shared_ptr<GrantDesk> desk) { desk_ = std::move(desk); }
+  // Before the first start(): which plan is in force.
+  void set_plans(std::shared_ptr<PlanSlot> plans) { plans_ = std::move(plans); }
   // A thread that answers `first` and then serves the listener. Errors: it cannot be started;
   // `first` is then refused.
   [[nodiscard]] Status start(PendingNotification first);
@@ -81,6 +87,8 @@ class CallWorkers {
   AuditSink* audit_;
   std::shared_ptr<SocketLender> lender_;
   std::shared_ptr<SandboxManager> manager_;
+  std::shared_ptr<GrantDesk> desk_;
+  std::shared_ptr<PlanSlot> plans_;
   std::shared_ptr<Shared> shared_;
   std::vector<std::shared_ptr<Worker>> workers_;
   std::uint64_t calls_seen_ = 0;

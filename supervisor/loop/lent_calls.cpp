@@ -40,7 +40,8 @@ void NotificationPump::lend(PendingNotification pending, const Snapshot& snapsho
 
 LentAnswer NotificationPump::lend_now(PendingNotification& pending, LentCall call) {
   if (!lender_ || call == LentCall::none) return {.error = EPERM};
-  return call == LentCall::socket ? lender_->socket(pending) : lender_->listen(pending);
+  return call == LentCall::socket ? lender_->socket(pending)
+                                  : lender_->listen(pending, plan_->cgroup_bpf.listen);
 }
 
 void NotificationPump::answer_lent(PendingNotification pending, const Snapshot& snapshot,

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <utility>
 
+#include "base/scope_exit.hpp"
 #include "supervisor/emulate/carry_out.hpp"
 #include "supervisor/explain/call_text.hpp"
 #include "supervisor/notify/target_process.hpp"
@@ -53,23 +54,27 @@ NotificationPump::NotificationPump(BorrowedFd listener, const SandboxPlan& plan,
                                    std::function<SandboxUsage()> usage, AuditSink& audit,
                                    SlowCalls slow_calls, SlowCallWatch* watch)
     : listener_(listener),
+      usage_(std::move(usage)),
       engine_(plan),
-      sysinfo_(plan.emulation, usage),
-      control_(plan, std::move(usage)),
+      sysinfo_(plan.emulation, usage_),
+      control_(plan, usage_),
       audit_(&audit),
       plan_(&plan),
       slow_calls_(slow_calls),
-      watch_(watch) {}
+      watch_(watch),
+      opener_(plan) {}
 
 Result<PumpState> NotificationPump::run() {
   handed_over_.reset();
   note_pace();
+  const ScopeExit own_rights_again([this] { opener_.rights().give_back(); });
   Result<PumpState> state = is_stream() ? answer_stream() : answer_waiting();
   if (end_of_run()) ticker_.stop();  // nobody may come back here for long
   return state;
 }
 
 PumpState NotificationPump::answer(PendingNotification pending) {
+  const ScopeExit own_rights_again([this] { opener_.rights().give_back(); });
   handle(std::move(pending));
   return end_of_run().value_or(PumpState::busy);
 }
@@ -128,11 +133,32 @@ PumpState NotificationPump::state_of(short events) const {
   return (events & (POLLHUP | POLLERR | POLLNVAL)) != 0 ? PumpState::hung_up : PumpState::quiet;
 }
 
+// What was received before a swap and is looked at after it is decided by the new plan.
+void NotificationPump::take_plan() {
+  if (!plans_ || plans_->generation() == generation_) return;
+  PlanSlot::Plan plan = plans_->current(generation_);
+  if (!plan) return;
+  plan_ = plan.get();
+  engine_ = PolicyEngine(*plan);
+  sysinfo_ = SysinfoEmulator(plan->emulation, usage_);
+  control_ = ControlCalls(*plan, usage_);
+  control_.set_manager(manager_);
+  audit_->note_policy(plan->policy_file.empty() ? plan->policy_name : plan->policy_file);
+  swapped_ = std::move(plan);
+}
+
 void NotificationPump::handle(PendingNotification pending) {
+  take_plan();
   const Snapshot snapshot = make_snapshot(pending.data());
   const Verdict verdict = engine_.decide(snapshot);
-  if (verdict.kind == VerdictKind::broker)
+  if (verdict.emulation != Emulation::open) opener_.rights().give_back();
+  if (verdict.kind == VerdictKind::allow)
+    static_cast<void>(pending.continue_by_registers());
+  else if (verdict.kind == VerdictKind::broker)
     lend(std::move(pending), snapshot, verdict.lent);
+  else if (verdict.emulation == Emulation::open ||
+           (verdict.emulation == Emulation::control && control_.wants_file(pending.data())))
+    open_file(std::move(pending), snapshot);
   else if (verdict.kind == VerdictKind::emulate)
     carry_out(std::move(pending), snapshot, verdict);
   else

@@ -14,7 +14,10 @@
 #include "supervisor/broker/lend_sockets.hpp"
 #include "supervisor/control/control_calls.hpp"
 #include "supervisor/emulate/emulate.hpp"
+#include "supervisor/emulate/open.hpp"
+#include "supervisor/grants/grant_desk.hpp"
 #include "supervisor/loop/call_budget.hpp"
+#include "supervisor/loop/plan_slot.hpp"
 #include "supervisor/loop/receive_ticker.hpp"
 #include "supervisor/notify/call_answer.hpp"
 #include "supervisor/notify/pending_notification.hpp"
@@ -75,8 +78,14 @@ class NotificationPump {
   void set_budget(std::shared_ptr<CallBudget> budget) { budget_ = std::move(budget); }
   // Before the first run. Without one, calls for sockets are refused.
   void set_lender(std::shared_ptr<SocketLender> lender) { lender_ = std::move(lender); }
+  // Before the first run. Without one, what the sandbox has no file for is not there.
+  void set_desk(std::shared_ptr<GrantDesk> desk) { desk_ = std::move(desk); }
+  // Before the first run. Without one, the plan stays. With one, each call is decided by the plan
+  // that is in force when it was received.
+  void set_plans(std::shared_ptr<PlanSlot> plans) { plans_ = std::move(plans); }
   // Before the first run. Without one, programs cannot make sandboxes.
   void set_manager(std::shared_ptr<SandboxManager> manager) {
+    manager_ = manager;
     control_.set_manager(std::move(manager));
   }
 
@@ -85,6 +94,7 @@ class NotificationPump {
   [[nodiscard]] Result<PumpState> answer_stream();
   [[nodiscard]] PumpState state_of(short events) const;
   [[nodiscard]] std::optional<PumpState> end_of_run() const;
+  void take_plan();
   void note_pace();
   [[nodiscard]] bool is_stream();
   void handle(PendingNotification pending);
@@ -95,6 +105,10 @@ class NotificationPump {
   void answer_lent(PendingNotification pending, const Snapshot& snapshot, const LentAnswer& answer);
   void record_lent(const PendingNotification& pending, const Snapshot& snapshot,
                    const LentAnswer& answer);
+  // asked_calls.cpp
+  void open_file(PendingNotification pending, const Snapshot& snapshot);
+  [[nodiscard]] std::optional<AskedFile> open_now(PendingNotification& pending, OpenedFile& opened);
+  [[nodiscard]] Asker asker_of(const PendingNotification& pending, const Snapshot& snapshot) const;
   void carry_out(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
   void answer_with(PendingNotification pending, const Snapshot& snapshot, const CallAnswer& answer);
   // Commands on /dev/yett are the control room's, the rest is emulated.
@@ -104,11 +118,16 @@ class NotificationPump {
   void record_logged(const PendingNotification& pending, std::string words);
 
   BorrowedFd listener_;
+  std::function<SandboxUsage()> usage_;
   PolicyEngine engine_;
   SysinfoEmulator sysinfo_;
   ControlCalls control_;
   AuditSink* audit_;
   const SandboxPlan* plan_;
+  std::shared_ptr<PlanSlot> plans_;
+  PlanSlot::Plan swapped_;  // keeps what plan_ points to
+  std::uint64_t generation_ = 0;
+  std::shared_ptr<SandboxManager> manager_;
   ReceiveTicker ticker_;
   std::shared_ptr<CallBudget> budget_ = std::make_shared<CallBudget>();
   std::int64_t last_run_ns_ = 0;
@@ -118,6 +137,8 @@ class NotificationPump {
   SlowCalls slow_calls_;
   SlowCallWatch* watch_;  // null: nobody is told
   std::shared_ptr<SocketLender> lender_;
+  std::shared_ptr<GrantDesk> desk_;
+  TargetOpener opener_;
   std::optional<PendingNotification> handed_over_;
 };
 

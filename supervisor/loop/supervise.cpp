@@ -13,10 +13,12 @@
 #include <optional>
 
 #include "ioctl_uapi/launch_protocol.hpp"
+#include "supervisor/control/control_server.hpp"
 #include "supervisor/emulate/sandbox_identity.hpp"
 #include "supervisor/loop/asio.hpp"
 #include "supervisor/loop/call_workers.hpp"
 #include "supervisor/loop/notification_pump.hpp"
+#include "supervisor/loop/question_prompt.hpp"
 #include "supervisor/loop/terminal_relay.hpp"
 #include "supervisor/loop/watched_fd.hpp"
 
@@ -60,12 +62,28 @@ class IgnoredPipeSignal {
   sighandler_t before_;
 };
 
+// SECURITY(own-words): not the sandbox's, and said so.
+void record_words_of_peer(const SandboxPlan& plan, AuditSink& audit, const std::string& words,
+                          const ucred& peer) {
+  audit.record(AuditRecord{
+      .sandbox = plan.sandbox,
+      .pid = peer.pid,
+      .comm = {},
+      .plane = plane_name(Plane::supervisor),
+      .call = "YETT_LOG",
+      .object = words,
+      .rule = "words of user " + std::to_string(peer.uid) + " of the host, by the control socket",
+      .verdict = VerdictKind::allow,
+      .mend = {}});
+}
+
 class Loop {
  public:
   Loop(const SandboxPlan& plan, const SandboxHandles& handles, AuditSink& audit, UniqueFd signals);
   Result<SandboxOutcome> run();
 
  private:
+  Status start_desk();
   void watch_status();
   void watch_init();
   void watch_listener();
@@ -73,8 +91,11 @@ class Loop {
   void watch_kernel_events();
   void watch_names();
   void watch_truth();
+  void watch_swaps();
   void watch_workers();
+  [[nodiscard]] Status answer_control_socket(uid_t owner);
   void start_wall_clock();
+  void look_at_meter();
   void flush_audit_soon();
 
   void on_status();
@@ -102,12 +123,17 @@ class Loop {
   std::optional<WatchedFd> kernel_events_;
   std::optional<WatchedFd> names_;
   std::optional<WatchedFd> truth_reads_;
+  std::optional<WatchedFd> swaps_;
   std::unique_ptr<TerminalRelay> relay_;  // not within: its buffers are larger than all the rest
   std::optional<NotificationPump> pump_;
+  std::shared_ptr<GrantDesk> desk_;       // of a plan that asks
+  std::optional<QuestionPrompt> prompt_;  // on the caller's terminal
+  std::unique_ptr<ControlThread> control_;
   std::optional<CallWorkers> workers_;  // since the first call in the target's memory
   std::optional<WatchedFd> workers_news_;
   std::optional<boost::asio::steady_timer> workers_timer_;
   std::optional<boost::asio::steady_timer> wall_clock_;
+  std::optional<boost::asio::steady_timer> meter_timer_;
   std::optional<boost::asio::steady_timer> audit_timer_;
   std::optional<EndReason> killed_for_;
   std::optional<SandboxOutcome> outcome_;
@@ -125,14 +151,30 @@ Loop::Loop(const SandboxPlan& plan, const SandboxHandles& handles, AuditSink& au
   if (handles.kernel_events.valid()) kernel_events_.emplace(io_, handles.kernel_events);
   if (handles.name_questions.valid()) names_.emplace(io_, handles.name_questions);
   if (handles.truth_reads.valid()) truth_reads_.emplace(io_, handles.truth_reads);
+  if (handles.swap_requests.valid()) swaps_.emplace(io_, handles.swap_requests);
+  if (pump_) pump_->set_plans(handles.plans);
   if (handles.pty_master.valid())
     relay_ = std::make_unique<TerminalRelay>(io_, handles.pty_master,
                                              [this] { forward_signal(SIGHUP); });
 }
 
+Status Loop::answer_control_socket(uid_t owner) {
+  if (!handles_.control_socket.valid()) return {};
+  ControlService service{
+      .plan = &plan_, .usage = handles_.usage, .make_manager = {}, .on_logged = {}, .owner = owner};
+  service.on_logged = [this](const std::string& words, const ucred& peer) {
+    record_words_of_peer(plan_, audit_, words, peer);
+  };
+  YETT_TRY(control_, ControlThread::start(std::move(service), handles_.control_socket));
+  return {};
+}
+
 Result<SandboxOutcome> Loop::run() {
+  const uid_t owner = ::getuid();  // until the sandbox's is adopted
   YETT_TRY(const SandboxIdentity identity,
            SandboxIdentity::adopt(plan_.identity.host_uid, plan_.identity.host_gid));
+  if (plan_.ask.opens && listener_) YETT_CHECK(start_desk());
+  YETT_CHECK(answer_control_socket(owner));
   watch_status();
   watch_init();
   watch_signals();
@@ -140,16 +182,35 @@ Result<SandboxOutcome> Loop::run() {
   if (kernel_events_) watch_kernel_events();
   if (names_) watch_names();
   if (truth_reads_) watch_truth();
+  if (swaps_) watch_swaps();
   if (relay_) relay_->start();
+  if (prompt_) prompt_->start();
   start_wall_clock();
+  look_at_meter();
   io_.run();
   if (relay_ && outcome_) relay_->drain(handles_.init_pidfd, signals_fd_.borrow());
   workers_news_.reset();
   workers_.reset();
+  if (desk_) desk_->stop();
+  control_.reset();
   if (handles_.drain_kernel_events) handles_.drain_kernel_events();
   audit_.flush();
   if (failure_) return fail(*std::move(failure_));
   return outcome_.value_or(SandboxOutcome{EndReason::init_lost, kKilledStatus});
+}
+
+// Who sits at the terminal is asked there; whoever may use the sandbox's socket can answer, too.
+Status Loop::start_desk() {
+  std::array<int, 2> ends{-1, -1};
+  const bool prompts = relay_ && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+  if (prompts && ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return fail(errno_error("make a connection", "questions"));
+  UniqueFd here(ends[0]);
+  YETT_TRY(desk_,
+           GrantDesk::start({.socket = handles_.grant_socket, .connection = UniqueFd(ends[1])},
+                            handles_.listener, plan_, audit_));
+  if (prompts) prompt_.emplace(io_, std::move(here), desk_->asked(), *relay_);
+  return {};
 }
 
 void Loop::watch_status() {
@@ -191,11 +252,29 @@ void Loop::watch_truth() {
   });
 }
 
+void Loop::watch_swaps() {
+  swaps_->wait_readable([this] {
+    handles_.serve_swaps();
+    watch_swaps();
+  });
+}
+
 void Loop::start_wall_clock() {
   if (!plan_.wall) return;
   wall_clock_.emplace(io_, *plan_.wall);  // steady: setting the clock neither kills nor spares
   wall_clock_->async_wait([this](boost::system::error_code error) {
     if (!error) kill_sandbox(EndReason::wall_time);
+  });
+}
+
+void Loop::look_at_meter() {
+  if (!handles_.meter) return;
+  const MeterLook look = handles_.meter();
+  if (look.over) return kill_sandbox(EndReason::out_of_memory);
+  if (!meter_timer_) meter_timer_.emplace(io_);
+  meter_timer_->expires_after(look.next);
+  meter_timer_->async_wait([this](boost::system::error_code error) {
+    if (!error) look_at_meter();
   });
 }
 
@@ -254,6 +333,8 @@ void Loop::hand_over() {
     workers_.emplace(handles_.listener, plan_, handles_.usage, audit_);
     workers_->set_lender(handles_.lender);
     workers_->set_manager(handles_.manager);
+    workers_->set_desk(desk_);
+    workers_->set_plans(handles_.plans);
     workers_news_.emplace(io_, workers_->news());
     watch_workers();
   }

@@ -17,8 +17,15 @@
 #include "supervisor/broker/lend_sockets.hpp"
 #include "supervisor/control/sandbox_manager.hpp"
 #include "supervisor/emulate/emulate.hpp"
+#include "supervisor/loop/plan_slot.hpp"
 
 namespace yett {
+
+// What is counted by looking, where no cgroup counts.
+struct MeterLook {
+  bool over = false;  // the sandbox is killed for it
+  std::chrono::microseconds next{};
+};
 
 // What the loop watches. All owned by the caller, who outlives the loop.
 struct SandboxHandles {
@@ -30,12 +37,18 @@ struct SandboxHandles {
   std::function<void()> drain_kernel_events;  // called when kernel_events is readable
   BorrowedFd truth_reads;                     // readable: a read of a told file waits; or invalid
   std::function<void()> serve_truth_reads;
-  // For sysinfo; empty: unknown. Called by one thread at a time, not always by the loop's.
+  // For sysinfo; empty: unknown. Called by several threads.
   std::function<SandboxUsage()> usage;
   BorrowedFd name_questions;           // invalid: no name server
   std::function<void()> answer_names;  // called when name_questions is readable
   // For a plan with broker.sockets; null: its calls for sockets are refused.
   std::shared_ptr<SocketLender> lender;
+  std::function<MeterLook()> meter;         // empty: nothing is counted
+  BorrowedFd control_socket;                // yett/uapi.h's frames are answered there; or invalid
+  BorrowedFd grant_socket;                  // of a plan that asks; invalid: nobody can answer
+  BorrowedFd swap_requests;                 // invalid: the policy stays
+  std::function<void()> serve_swaps;        // called when swap_requests is readable
+  std::shared_ptr<PlanSlot> plans;          // null: the plan stays
   std::shared_ptr<SandboxManager> manager;  // null: programs of the sandbox make none of their own
 };
 

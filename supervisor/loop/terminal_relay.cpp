@@ -68,9 +68,30 @@ void TerminalRelay::read_input() {
     const Transfer read = fill(input_, in_->fd());
     if (read == Transfer::closed) return end_input();
     if (read == Transfer::would_block) return read_input();
+    if (keys_) return give_keys();
     line_is_empty_ = input_.bytes[input_.end - 1] == '\n';
     write_input();
   });
+}
+
+void TerminalRelay::give_keys() {
+  const std::string_view typed(input_.bytes.data(), input_.end);
+  input_.begin = input_.end;
+  const auto keys = keys_;  // which may end the hold
+  keys(typed);
+  read_input();
+}
+
+void TerminalRelay::hold(std::function<void(std::string_view)> keys) { keys_ = std::move(keys); }
+
+void TerminalRelay::resume() {
+  keys_ = nullptr;
+  if (std::exchange(output_waits_, false)) read_output();
+}
+
+void TerminalRelay::say(std::string_view text) {
+  const ssize_t shown = out_ ? ::write(out_->fd(), text.data(), text.size()) : 0;
+  static_cast<void>(shown);
 }
 
 void TerminalRelay::write_input() {
@@ -91,6 +112,8 @@ void TerminalRelay::end_input() {
 
 void TerminalRelay::read_output() {
   master_.wait_readable([this] {
+    output_waits_ = keys_ != nullptr;
+    if (output_waits_) return;
     const Transfer read = fill(output_, master_.fd());
     if (read == Transfer::would_block) return read_output();
     if (read == Transfer::moved) write_output();

@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <optional>
+#include <string_view>
 
 #include "base/raw_terminal.hpp"
 #include "base/unique_fd.hpp"
@@ -22,6 +23,11 @@ class TerminalRelay {
 
   void start();
   void on_window_change();
+  // From now on the program's output waits, and what is typed goes to `keys`; until resume().
+  void hold(std::function<void(std::string_view)> keys);
+  void resume();
+  // On the caller's terminal, in raw mode; what does not fit is left out.
+  void say(std::string_view text);
   // After the loop has ended: writes out what the sandbox still left in the pty. Returns when all
   // processes of the sandbox are gone and all is written, or when `stop_signals` becomes readable.
   void drain(BorrowedFd init_pidfd, BorrowedFd stop_signals);
@@ -39,6 +45,7 @@ class TerminalRelay {
   static Transfer fill(Buffer& buffer, int from);
   static Transfer empty(Buffer& buffer, int to);
   void read_input();
+  void give_keys();
   void write_input();
   void end_input();
   void read_output();
@@ -54,6 +61,8 @@ class TerminalRelay {
   Buffer input_;
   Buffer output_;
   std::function<void()> on_output_closed_;
+  std::function<void(std::string_view)> keys_;  // held
+  bool output_waits_ = false;                   // for resume()
   bool input_ended_ = false;
   bool line_is_empty_ = true;  // the last byte given to the app ended a line
 };

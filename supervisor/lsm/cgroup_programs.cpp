@@ -6,13 +6,10 @@
 #include <cerrno>
 #include <span>
 
-#include "supervisor/lsm/endpoint_map.hpp"
-#include "supervisor/lsm/endpoint_table.hpp"
-
 namespace yett {
 namespace {
 
-constexpr std::uint32_t kPolicy = 1;  // the maps are this sandbox's alone
+constexpr const char* kEndpoints = "yett_cgroup_endpoints";
 
 std::span<const std::byte> object_bytes() {
   std::size_t size = 0;
@@ -51,22 +48,29 @@ int CgroupPrograms::map(const char* name) const {
 }
 
 Status CgroupPrograms::set_more_connect(const std::vector<EndpointRule>& more) {
-  std::vector<EndpointRule> connect = plan_.connect;
-  connect.insert(connect.end(), more.begin(), more.end());
-  YETT_TRY(const auto table, make_endpoint_table(kPolicy, connect, plan_.listen));
-  constexpr const char* kMap = "yett_cgroup_endpoints";
-  return write_endpoints(map(kMap), kMap, table, endpoint_keys_);
+  return endpoints_.set_more_connect(map(kEndpoints), more);
 }
 
-Status CgroupPrograms::arm() {
-  YETT_CHECK(set_more_connect({}));
-  yett_cgroup_policy policy{.flags = YETT_CGROUP_ARMED, .policy = kPolicy};
+Status CgroupPrograms::replace_rules(const CgroupBpfPlan& plan,
+                                     const std::vector<EndpointRule>& more) {
+  return endpoints_.replace(map(kEndpoints), {.connect = plan.connect, .listen = plan.listen}, more,
+                            [this](std::uint8_t number) { return name_rules(number); });
+}
+
+// Only one byte of what stands there changes, so no program ever reads half of it.
+Status CgroupPrograms::name_rules(std::uint8_t number) {
+  yett_cgroup_policy policy{.flags = YETT_CGROUP_ARMED, .rules = number};
   if (restricts_network(plan_)) policy.flags |= YETT_CGROUP_NETWORK;
   if (plan_.restrict_devices) policy.flags |= YETT_CGROUP_DEVICES;
   const std::uint32_t zero = 0;
   if (bpf_map_update_elem(map("yett_cgroup_policies"), &zero, &policy, BPF_ANY) != 0)
     return fail(bpf_error(-errno, "write BPF map", "yett_cgroup_policies"));
   return {};
+}
+
+Status CgroupPrograms::arm() {
+  YETT_CHECK(set_more_connect({}));
+  return name_rules(endpoints_.number());
 }
 
 // Not by links: a link dies with us, an attached program stays until its cgroup is removed.

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <iterator>
-#include <set>
+#include <map>
 
 namespace yett {
 namespace {
@@ -89,17 +89,23 @@ struct Group {
   std::uint32_t policy;
   std::uint8_t direction;
   std::uint8_t protocol;
+  std::uint8_t set;
   std::vector<const EndpointRule*> rules;
 };
 
-Result<EndpointEntry> make_entry(const Group& group, const Prefix& node) {
+using RulesAt = std::map<Prefix, std::vector<const EndpointRule*>>;
+
+// `above`: the prefixes that hold `node`, itself included.
+Result<EndpointEntry> make_entry(const Group& group, const Prefix& node,
+                                 const std::vector<RulesAt::const_iterator>& above) {
   std::vector<yett_port_range> ranges;
   const EndpointRule* last = nullptr;
-  for (const EndpointRule* rule : group.rules) {
-    if (!applies(*rule, node)) continue;
-    ranges.push_back({rule->port_first, rule->port_last});
-    last = rule;
-  }
+  for (const auto& at : above)
+    for (const EndpointRule* rule : at->second) {
+      if (!applies(*rule, node)) continue;
+      ranges.push_back({rule->port_first, rule->port_last});
+      last = rule;
+    }
   ranges = join_ranges(std::move(ranges), group.direction);
   if (ranges.size() > YETT_PORT_RANGES)
     return fail(request_error(last->source.text() + ": " + last->text,
@@ -110,6 +116,7 @@ Result<EndpointEntry> make_entry(const Group& group, const Prefix& node) {
   entry.first.policy = group.policy;
   entry.first.direction = group.direction;
   entry.first.protocol = group.protocol;
+  entry.first.rules = group.set;
   std::ranges::copy(node.address, entry.first.address);
   entry.second.count = static_cast<std::uint32_t>(ranges.size());
   std::ranges::copy(ranges, entry.second.ranges);
@@ -118,10 +125,14 @@ Result<EndpointEntry> make_entry(const Group& group, const Prefix& node) {
 
 Status append_group(const Group& group, std::vector<EndpointEntry>& table) {
   if (group.rules.empty()) return {};
-  std::set<Prefix> nodes{ipv4_space()};  // else IPv4 would fall through to a wide IPv6 rule
-  for (const EndpointRule* rule : group.rules) nodes.insert(prefix_of(*rule));
-  for (const Prefix& node : nodes) {
-    YETT_TRY(const EndpointEntry entry, make_entry(group, node));
+  RulesAt nodes{{ipv4_space(), {}}};  // else IPv4 would fall through to a wide IPv6 rule
+  for (const EndpointRule* rule : group.rules) nodes[prefix_of(*rule)].push_back(rule);
+  // A prefix sorts before those that it holds, and they before all others.
+  std::vector<RulesAt::const_iterator> above;
+  for (auto node = nodes.cbegin(); node != nodes.cend(); ++node) {
+    while (!above.empty() && !contains(above.back()->first, node->first)) above.pop_back();
+    above.push_back(node);
+    YETT_TRY(const EndpointEntry entry, make_entry(group, node->first, above));
     table.push_back(entry);
   }
   return {};
@@ -131,12 +142,13 @@ Status append_group(const Group& group, std::vector<EndpointEntry>& table) {
 
 Result<std::vector<EndpointEntry>> make_endpoint_table(std::uint32_t policy,
                                                        const std::vector<EndpointRule>& connect,
-                                                       const std::vector<EndpointRule>& listen) {
+                                                       const std::vector<EndpointRule>& listen,
+                                                       std::uint8_t set) {
   std::vector<EndpointEntry> table;
   for (const auto& [direction, rules] :
        {std::pair{YETT_CONNECT, &connect}, std::pair{YETT_LISTEN, &listen}}) {
-    Group tcp{policy, static_cast<std::uint8_t>(direction), IPPROTO_TCP, {}};
-    Group udp{policy, static_cast<std::uint8_t>(direction), IPPROTO_UDP, {}};
+    Group tcp{policy, static_cast<std::uint8_t>(direction), IPPROTO_TCP, set, {}};
+    Group udp{policy, static_cast<std::uint8_t>(direction), IPPROTO_UDP, set, {}};
     for (const EndpointRule& rule : *rules) {
       if (rule.scheme == EndpointScheme::unix_path) continue;
       if (!rule.is_literal && !is_any_host(rule))

@@ -122,6 +122,19 @@ Status KernelPlanes::set_more_connect(const std::vector<EndpointRule>& more) {
   return by_lsm ? by_cgroup : by_lsm;
 }
 
+// Where two planes hold the rules, what both sets allow is allowed throughout.
+Status KernelPlanes::replace_rules(const Rules& running, const Rules& wanted) {
+  if (!state_) return {};
+  if (state_->cgroup)
+    YETT_CHECK(state_->cgroup->replace_rules(wanted.plan->cgroup_bpf, wanted.more));
+  if (!state_->lsm) return {};
+  Status by_lsm = state_->lsm->replace_rules(wanted.plan->lsm, wanted.more);
+  if (by_lsm || !state_->cgroup) return by_lsm;
+  if (!state_->cgroup->replace_rules(running.plan->cgroup_bpf, running.more))
+    by_lsm.error().detail += "; cgroup-bpf has the new rules, bpf-lsm the old ones";
+  return by_lsm;
+}
+
 BorrowedFd KernelPlanes::events() const {
   return state_ && state_->rings ? BorrowedFd(ring_buffer__epoll_fd(state_->rings.get()))
                                  : BorrowedFd();

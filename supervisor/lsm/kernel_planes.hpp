@@ -41,6 +41,15 @@ class KernelPlanes {
   // them: in place of what was given before. Errors: some of them may then hold on one plane only.
   [[nodiscard]] Status set_more_connect(const std::vector<EndpointRule>& more);
 
+  // The endpoint rules of a plan, and what may be connected to beside them.
+  struct Rules {
+    const SandboxPlan* plan;
+    std::vector<EndpointRule> more;
+  };
+  // `wanted` in place of `running`, on every plane that holds them: each by one store. Errors:
+  // nothing has changed; or, where the error says so, what both allow holds.
+  [[nodiscard]] Status replace_rules(const Rules& running, const Rules& wanted);
+
   // fd to poll for kernel events (invalid: none), and the drain that hands them over as records.
   [[nodiscard]] BorrowedFd events() const;
   void drain(const std::function<void(const AuditRecord&)>& take);

@@ -9,8 +9,6 @@
 
 #include "ioctl_uapi/mount_api.hpp"
 #include "supervisor/lsm/bpf_object.hpp"
-#include "supervisor/lsm/endpoint_map.hpp"
-#include "supervisor/lsm/endpoint_table.hpp"
 #include "supervisor/lsm/entry_sweep.hpp"
 #include "supervisor/lsm/mount_points.hpp"
 #include "supervisor/lsm/process_identity.hpp"
@@ -63,7 +61,7 @@ LsmEntry::LsmEntry(LsmEntry&& other) noexcept
       slot_(std::exchange(other.slot_, std::nullopt)),
       ring_(std::move(other.ring_)),
       root_keys_(std::move(other.root_keys_)),
-      endpoint_keys_(std::move(other.endpoint_keys_)),
+      endpoints_(std::exchange(other.endpoints_, std::nullopt)),
       held_inodes_(std::move(other.held_inodes_)) {}
 
 LsmEntry::~LsmEntry() { remove(); }
@@ -107,17 +105,23 @@ Status LsmEntry::claim_slot() {
   return {};
 }
 
-Status LsmEntry::insert_policy() {
-  const yett_counts zero{};
-  YETT_CHECK(update(maps_.counters, "yett_counters", &label_.policy, &zero));
+Result<yett_policy> LsmEntry::policy_entry(const LsmPlan& plan, std::uint8_t rules) const {
   YETT_TRY(const ProcessIdentity owner, own_process_identity());
   yett_policy policy{};
   policy.magic = YETT_POLICY_MAGIC;
   policy.generation = label_.generation;
-  policy.flags = make_policy_flags(plan_);
+  policy.flags = make_policy_flags(plan);
   policy.event_slot = slot_.value_or(YETT_NO_EVENT_SLOT);
   policy.owner_pid = static_cast<std::uint32_t>(owner.pid);
   policy.owner_start = owner.start_ticks;
+  policy.rules = rules;
+  return policy;
+}
+
+Status LsmEntry::insert_policy() {
+  const yett_counts zero{};
+  YETT_CHECK(update(maps_.counters, "yett_counters", &label_.policy, &zero));
+  YETT_TRY(const yett_policy policy, policy_entry(plan_, 0));
   int result = bpf_map_update_elem(maps_.policies.get(), &label_.policy, &policy, BPF_NOEXIST);
   if (result != 0 && errno == E2BIG) {
     sweep_dead_entries(maps_);
@@ -135,15 +139,23 @@ Status LsmEntry::insert_policy() {
 }
 
 Status LsmEntry::insert_endpoints() {
-  YETT_TRY(const auto table, make_endpoint_table(label_.policy, plan_.connect, plan_.listen));
-  return write_endpoints(maps_.endpoints.get(), "yett_endpoints", table, endpoint_keys_);
+  endpoints_.emplace(label_.policy, "yett_endpoints",
+                     EndpointRules{.connect = plan_.connect, .listen = plan_.listen});
+  return set_more_connect({});
 }
 
 Status LsmEntry::set_more_connect(const std::vector<EndpointRule>& more) {
-  std::vector<EndpointRule> connect = plan_.connect;
-  connect.insert(connect.end(), more.begin(), more.end());
-  YETT_TRY(const auto table, make_endpoint_table(label_.policy, connect, plan_.listen));
-  return write_endpoints(maps_.endpoints.get(), "yett_endpoints", table, endpoint_keys_);
+  return endpoints_->set_more_connect(maps_.endpoints.get(), more);
+}
+
+// The whole entry is exchanged: programs see the old one or the new one.
+Status LsmEntry::replace_rules(const LsmPlan& plan, const std::vector<EndpointRule>& more) {
+  return endpoints_->replace(
+      maps_.endpoints.get(), {.connect = plan.connect, .listen = plan.listen}, more,
+      [&](std::uint8_t number) -> Status {
+        YETT_TRY(const yett_policy policy, policy_entry(plan, number));
+        return update(maps_.policies, "yett_policies", &label_.policy, &policy, BPF_EXIST);
+      });
 }
 
 Status LsmEntry::tag_root(BorrowedFd root, const std::string& path, std::uint32_t bits) {
@@ -197,8 +209,7 @@ void LsmEntry::remove() {
   if (inserted_) bpf_map_delete_elem(maps_.policies.get(), &label_.policy);
   if (maps_.counters.valid()) bpf_map_delete_elem(maps_.counters.get(), &label_.policy);
   for (const yett_root_key& key : root_keys_) bpf_map_delete_elem(maps_.roots.get(), &key);
-  for (const yett_endpoint_key& key : endpoint_keys_)
-    bpf_map_delete_elem(maps_.endpoints.get(), &key);
+  if (endpoints_) endpoints_->remove_all(maps_.endpoints.get());
   if (slot_) bpf_map_delete_elem(maps_.slots.get(), &*slot_);
 }
 

@@ -9,6 +9,7 @@
 #include "base/unique_fd.hpp"
 #include "ioctl_uapi/lsm_policy.h"
 #include "sandbox/plan/sandbox_plan.hpp"
+#include "supervisor/lsm/endpoint_sets.hpp"
 #include "supervisor/lsm/lsm_programs.hpp"
 
 namespace yett {
@@ -31,6 +32,10 @@ class LsmEntry {
   // What may be connected to beside the plan's own, from now on: in place of what was given before.
   [[nodiscard]] Status set_more_connect(const std::vector<EndpointRule>& more);
 
+  // These rules and `more` in place of the plan's and what was given beside them, in one step.
+  // Errors: nothing has changed.
+  [[nodiscard]] Status replace_rules(const LsmPlan& plan, const std::vector<EndpointRule>& more);
+
   // This sandbox's ring, or invalid: all slots are taken, its events are only counted.
   [[nodiscard]] BorrowedFd ring() const { return ring_.borrow(); }
   [[nodiscard]] const yett_label& identity() const { return label_; }
@@ -40,6 +45,7 @@ class LsmEntry {
   LsmEntry(LsmPlan plan, LsmMaps maps);
   [[nodiscard]] Result<std::optional<std::uint32_t>> take_free_slot();
   [[nodiscard]] Status claim_slot();
+  [[nodiscard]] Result<yett_policy> policy_entry(const LsmPlan& plan, std::uint8_t rules) const;
   [[nodiscard]] Status insert_policy();
   [[nodiscard]] Status insert_endpoints();
   [[nodiscard]] Status tag_roots(BorrowedFd pidfd, BorrowedFd root);
@@ -53,7 +59,7 @@ class LsmEntry {
   std::optional<std::uint32_t> slot_;
   UniqueFd ring_;
   std::vector<yett_root_key> root_keys_;
-  std::vector<yett_endpoint_key> endpoint_keys_;
+  std::optional<EndpointSets> endpoints_;
   std::vector<UniqueFd> held_inodes_;  // a tag lives as long as its inode is in memory
 };
 

@@ -78,14 +78,15 @@ Status PendingNotification::answer_fd(BorrowedFd fd, CloseOnExec close_on_exec) 
   return fail(std::move(failure));
 }
 
-// SECURITY(no-continue): flags stay 0; letting the call run is not among the answers.
-Status PendingNotification::send(std::int32_t error, std::int64_t value) {
+// SECURITY(no-continue): flags stay 0, but for one caller in a file of its own.
+Status PendingNotification::send(std::int32_t error, std::int64_t value, std::uint32_t flags) {
   if (!owed_) return fail(Error{.operation = "answer notification", .detail = "answered twice"});
   owed_ = false;
   seccomp_notif_resp response{};
   response.id = notification_.id;
   response.error = error;
   response.val = value;
+  response.flags = flags;
   if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, &response) == 0) return {};
   Error failure = errno_error("answer notification");
   if (failure.sys_errno == ENOENT) failure.kind = ErrorKind::target_gone;

@@ -41,13 +41,16 @@ class PendingNotification {
   // The first two consume the debt. target_gone when the target left meanwhile: a normal ending.
   [[nodiscard]] Status answer_error(int error_number);
   [[nodiscard]] Status answer_value(std::int64_t value);
+  // The call runs as the kernel would have let it run: continue_by_registers.cpp says when that may
+  // be said. Consumes the debt.
+  [[nodiscard]] Status continue_by_registers();
   // A copy of `fd` at the target's lowest free number, which is the call's result. Waits until the
   // target has taken it. The debt is still owed after a failure, but for target_gone: sys_errno
   // EMFILE, the target has no number free.
   [[nodiscard]] Status answer_fd(BorrowedFd fd, CloseOnExec close_on_exec);
 
  private:
-  [[nodiscard]] Status send(std::int32_t error, std::int64_t value);
+  [[nodiscard]] Status send(std::int32_t error, std::int64_t value, std::uint32_t flags = 0);
   BorrowedFd listener_;
   seccomp_notif notification_{};
   bool owed_ = true;

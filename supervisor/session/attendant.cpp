@@ -9,18 +9,10 @@
 #include <cerrno>
 
 #include "ioctl_uapi/clone.hpp"
+#include "ioctl_uapi/peer.hpp"
 
 namespace yett {
 namespace {
-
-// SECURITY(exec-peer): the socket lies in a directory that is root's alone, and is root's alone to
-// use.
-bool is_root(BorrowedFd connection) {
-  struct ucred peer{};
-  socklen_t size = sizeof peer;
-  return ::getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-         peer.uid == 0;
-}
 
 // Nothing of the caller's stdio is kept open here.
 void leave_stdio() {
@@ -35,7 +27,9 @@ void leave_stdio() {
       if (errno == EINTR || errno == ECONNABORTED || errno == EMFILE) continue;
       ::_exit(0);
     }
-    if (!is_root(connection.borrow())) continue;
+    // SECURITY(exec-peer): the socket lies in a directory that is root's alone, and is root's alone
+    // to use.
+    if (!is_peer_root(connection.borrow())) continue;
     if (::fork() != 0) continue;  // one that cannot be made: the connection closes, which tells
     ::signal(SIGCHLD, SIG_DFL);
     serve_exec(sandbox, connection.borrow());

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "base/result.hpp"
@@ -14,6 +15,7 @@
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/audit/audit_sink.hpp"
 #include "supervisor/emulate/emulate.hpp"
+#include "supervisor/loop/plan_slot.hpp"
 
 namespace yett {
 
@@ -26,6 +28,7 @@ struct AttendedSandbox {
   std::function<SandboxUsage()> usage;      // for sysinfo; empty: unknown
   std::function<Status(BorrowedFd)> label;  // gives a waiting process the sandbox's BPF LSM label
   AuditSink* audit = nullptr;
+  std::shared_ptr<PlanSlot> plans;  // null: the plan stays
 };
 
 // Forks. `socket` listens for connections of exec_protocol.hpp; `let_go` runs in the child, for

@@ -2,30 +2,29 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <map>
 #include <span>
 #include <utility>
 
 #include "sandbox/guard/cgroup.hpp"
 #include "sandbox/guard/seccomp_filter.hpp"
 #include "sandbox/host/probe.hpp"
-#include "sandbox/launch/id_maps.hpp"
 #include "sandbox/launch/launcher.hpp"
 #include "sandbox/package/package.hpp"
-#include "sandbox/plan/planner.hpp"
 #include "supervisor/audit/summary.hpp"
 #include "supervisor/broker/name_service.hpp"
 #include "supervisor/control/start_program.hpp"
 #include "supervisor/lsm/kernel_planes.hpp"
+#include "supervisor/meter/memory_meter.hpp"
 #include "supervisor/session/attendant.hpp"
 #include "supervisor/session/find_app.hpp"
 #include "supervisor/session/launch_status.hpp"
+#include "supervisor/session/plan_on_host.hpp"
 #include "supervisor/session/refusal_store.hpp"
+#include "supervisor/session/swap_desk.hpp"
 #include "supervisor/truth/truth_files.hpp"
 
 namespace yett {
@@ -60,51 +59,6 @@ class Clock {
   std::vector<TimedStep> steps_;
   std::uint64_t began_ns_;
 };
-
-// What the host adds to the request: features, layout, our runtime directory.
-struct Host {
-  KernelFeatures features;
-  std::string runtime_directory;
-};
-
-Result<Host> look_at_host() {
-  YETT_TRY(std::string directory, open_runtime_directory());
-  KernelFeatures features = load_or_probe_kernel_features(directory, bpf_probes());
-  return Host{.features = std::move(features), .runtime_directory = std::move(directory)};
-}
-
-// What a sandbox may be given to write in, or is lent.
-std::vector<std::string> lent_sources(const SandboxRequest& request, const Policy& policy) {
-  std::vector<std::string> sources;
-  for (const VolumeRequest& volume : request.volumes) sources.push_back(volume.source);
-  if (!request.data_dir.empty()) sources.push_back(request.data_dir);
-  if (request.image_kind == ImageKind::host || !request.exec_dir.empty())
-    for (const PathRule& rule : policy.files.write) sources.push_back(rule.path);
-  return sources;
-}
-
-// Those on file systems that cannot be idmapped: asked once for each file system.
-std::vector<std::string> sources_keeping_owners(const std::vector<std::string>& sources) {
-  std::vector<std::string> keeping;
-  std::map<dev_t, bool> known;
-  for (const std::string& source : sources) {
-    struct stat status{};
-    if (::stat(source.c_str(), &status) != 0) continue;
-    const auto [found, fresh] = known.try_emplace(status.st_dev, false);
-    if (fresh) found->second = can_be_idmapped(source);
-    if (!found->second) keeping.push_back(source);
-  }
-  return keeping;
-}
-
-Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request, const Policy& policy) {
-  PlanContext context{.identity_seed = static_cast<std::uint32_t>(::getpid()),
-                      .host_root_entries = list_host_root(),
-                      .keeps_owners = {}};
-  if (host.features.idmapped_mounts.usable)
-    context.keeps_owners = sources_keeping_owners(lent_sources(request, policy));
-  return make_plan(request, policy, host.features, context);
-}
 
 Result<AuditSink> open_audit(const std::string& path) {
   if (path.empty()) return AuditSink();
@@ -146,9 +100,14 @@ struct Parts {
   std::optional<CgroupDir> cgroup;
   std::optional<KernelPlanes> planes;
   std::optional<TruthFiles> truth;
+  std::optional<MemoryMeter> meter;
+  SandboxUsage metered;  // as last looked at
   AuditSink audit;
   std::shared_ptr<SocketLender> lender;
   std::optional<NameService> names;
+  std::optional<SandboxPlan> started;  // of what can be swapped
+  std::shared_ptr<PlanSlot> plans;
+  std::unique_ptr<SwapDesk> swaps;
   ChildProcess attendant;
   Tracer tracer;
 };
@@ -206,6 +165,33 @@ LaunchInputs launch_inputs(const Parts& parts, const Host& host) {
   return inputs;
 }
 
+// Another policy is planned as the first one was, by whichever process of the sandbox's asks.
+// What is captured lives as long as run_session.
+Status start_swaps(const Host& host, const SandboxRequest& request, const Policy& policy,
+                   const SessionOptions& options, const SandboxPlan& plan, Parts& parts) {
+  if (!options.swap_socket.valid() || plan.traced) return {};
+  const SandboxPlan& started = parts.started.emplace(plan);
+  const auto make_plan = [&host, &request, &started,
+                          seed = ::getpid()](const Policy& wanted) -> Result<SandboxPlan> {
+    return plan_on(host, request, wanted, seed, &started);
+  };
+  const auto read_policy = options.read_policy;
+  YETT_TRY(parts.plans,
+           PlanSlot::make([read_policy, make_plan](const std::string& name,
+                                                   const std::string& text) -> Result<SandboxPlan> {
+             YETT_TRY(const Policy wanted, read_policy(name, text));
+             return make_plan(wanted);
+           }));
+  YETT_TRY(parts.swaps, SwapDesk::open(options.swap_socket,
+                                       {.started = &started,
+                                        .plans = parts.plans.get(),
+                                        .planes = parts.planes ? &*parts.planes : nullptr,
+                                        .names = parts.names ? &*parts.names : nullptr,
+                                        .audit = &parts.audit},
+                                       policy, read_policy, make_plan));
+  return {};
+}
+
 // SECURITY(start_race): the child waits while its label is set.
 Status label(const SandboxPlan& plan, const WaitingSandbox& waiting, Parts& parts) {
   if (!plan.lsm.labelled) return {};
@@ -222,11 +208,29 @@ SessionReport failed_report(SessionReport report, Error error, int exit_status) 
 }
 
 std::function<SandboxUsage()> usage_of(const Parts& parts) {
+  if (parts.meter) return [&parts] { return parts.metered; };
   if (!parts.cgroup) return {};
   return [&parts] {
     const CgroupLoad load = parts.cgroup->load();
     return SandboxUsage{.memory_bytes = load.memory_bytes, .processes = load.processes};
   };
+}
+
+std::function<MeterLook()> meter_of(Parts& parts) {
+  if (!parts.meter) return {};
+  return [&parts] {
+    const MemoryMeter::Look look = parts.meter->look();
+    parts.metered = {.memory_bytes = look.bytes, .processes = look.processes};
+    return MeterLook{.over = look.over, .next = look.next};
+  };
+}
+
+// The child waits: of the app's nothing can hide its memory yet.
+Status start_meter(const SandboxPlan& plan, const WaitingSandbox& waiting, Parts& parts) {
+  if (!plan.meter.memory_bytes) return {};
+  YETT_TRY(MemoryMeter meter, MemoryMeter::open(waiting.init.pid(), *plan.meter.memory_bytes));
+  parts.meter.emplace(std::move(meter));
+  return {};
 }
 
 Status fill_truth(Parts& parts) {
@@ -242,6 +246,7 @@ SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
                          .listener = running.listener.borrow(),
                          .pty_master = running.pty_master.borrow()};
   handles.usage = usage_of(parts);
+  handles.meter = meter_of(parts);
   handles.lender = parts.lender;
   if (parts.names) {
     handles.name_questions = parts.names->events();
@@ -250,6 +255,11 @@ SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
   if (parts.truth) {
     handles.truth_reads = parts.truth->reads();
     handles.serve_truth_reads = [&parts] { parts.truth->serve(); };
+  }
+  handles.plans = parts.plans;
+  if (parts.swaps) {
+    handles.swap_requests = parts.swaps->events();
+    handles.serve_swaps = [&parts] { parts.swaps->serve(); };
   }
   if (!parts.planes) return handles;
   handles.kernel_events = parts.planes->events();
@@ -306,6 +316,8 @@ LaunchResult<RunningSandbox> launch(const SandboxPlan& plan, const LaunchInputs&
   clock.note("mounted, user namespace mapped");
   if (Status labelled = label(plan, *waiting, parts); !labelled)
     return std::unexpected(ours(std::move(labelled).error()));
+  if (Status metering = start_meter(plan, *waiting, parts); !metering)
+    return std::unexpected(ours(std::move(metering).error()));
   if (plan.traced) {
     auto tracer = Tracer::start(waiting->init.pid(), plan, parts.audit, stack);
     if (!tracer) return std::unexpected(ours(std::move(tracer).error()));
@@ -324,7 +336,8 @@ Status attend(const SessionOptions& options, const SandboxPlan& plan, RunningSan
                           .init = running.init.pid(),
                           .init_pidfd = running.init.pidfd(),
                           .usage = usage_of(parts),
-                          .audit = &parts.audit};
+                          .audit = &parts.audit,
+                          .plans = parts.plans};
   if (parts.cgroup) {
     sandbox.cgroup_v2 = parts.cgroup->v2();
     for (const UniqueFd& file : parts.cgroup->v1_task_files())
@@ -337,6 +350,7 @@ Status attend(const SessionOptions& options, const SandboxPlan& plan, RunningSan
              running.listener.reset();
              running.pty_master.reset();
              parts.truth.reset();
+             parts.swaps.reset();
              if (options.in_attendant) options.in_attendant();
            }));
   return {};
@@ -372,6 +386,8 @@ SessionReport see_through(SessionReport report, RunningSandbox running,
                           const std::string& runtime_directory, Clock& clock) {
   SandboxHandles handles = handles_of(running, parts);
   handles.manager = make_manager(report.plan, options);
+  handles.grant_socket = options.grant_socket;
+  handles.control_socket = options.control_socket;
   auto outcome = supervise(report.plan, handles, parts.audit);
   handles.manager.reset();  // ends what was started
   clock.note("program ended");
@@ -406,8 +422,8 @@ SessionReport launch_failed(SessionReport report, LaunchFailure failure,
 BpfProbes bpf_probes() { return {.lsm = probe_bpf_lsm, .cgroup = probe_cgroup_bpf}; }
 
 Result<SandboxPlan> plan_session(const SandboxRequest& request, const Policy& policy) {
-  YETT_TRY(const Host host, look_at_host());
-  return plan_on(host, request, policy);
+  YETT_TRY(const Host host, look_at_host(request.mode));
+  return plan_on(host, request, policy, ::getpid());
 }
 
 SessionReport run_session(const SandboxRequest& request, const Policy& policy,
@@ -415,17 +431,19 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   SessionReport report;
   Clock clock;
   block_forwarded_signals();
-  auto host = look_at_host();
+  auto host = look_at_host(request.mode);
   if (!host) return failed_report(std::move(report), std::move(host).error(), kLaunchFailureStatus);
   auto network = begin_network(policy);
   clock.note("host features");
-  auto plan = plan_on(*host, request, policy);
+  auto plan = plan_on(*host, request, policy, ::getpid());
   if (!plan) return failed_report(std::move(report), std::move(plan).error(), kLaunchFailureStatus);
   report.plan = std::move(*plan);
   clock.note("plan");
   Parts parts;
   if (Status prepared = prepare(report.plan, *host, options, parts); !prepared)
     return failed_report(std::move(report), std::move(prepared).error(), kLaunchFailureStatus);
+  if (Status ready = start_swaps(*host, request, policy, options, report.plan, parts); !ready)
+    return failed_report(std::move(report), std::move(ready).error(), kLaunchFailureStatus);
   clock.note("image, cgroup, kernel planes");
   LaunchInputs inputs = launch_inputs(parts, *host);
   inputs.network = network ? &*network : nullptr;

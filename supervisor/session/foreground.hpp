@@ -36,6 +36,14 @@ struct SessionOptions {
   // that takes them: closes what that one must not hold open.
   BorrowedFd exec_socket;
   std::function<void()> in_attendant;
+  // The commands of yett/uapi.h are answered there; invalid: there alone where the programs are.
+  BorrowedFd control_socket;
+  // Questions of a policy that asks are answered there (grant_protocol.hpp); invalid: by nobody.
+  BorrowedFd grant_socket;
+  // Another policy may come there (swap_protocol.hpp); invalid: the policy stays. `read_policy`
+  // reads one, with all that was said beside the first one.
+  BorrowedFd swap_socket;
+  std::function<Result<Policy>(const std::string& name, const std::string& text)> read_policy;
   // The sandbox's programs may make sandboxes: yett's command line (its [0] included) for a program
   // in one of them. Called in threads. Empty: they may not.
   std::function<std::vector<std::string>(const InsteadOf&)> make_sandboxes;

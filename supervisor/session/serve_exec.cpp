@@ -44,6 +44,16 @@ SandboxPlan plan_exec(const SandboxPlan& sandbox, const ExecRequest& request) {
   return plan;
 }
 
+// Under the policy of now, and behind the filter that the sandbox was started with, which a later
+// policy may have to be held by. SECURITY(swap-exec)
+Result<SandboxPlan> plan_in_force(const AttendedSandbox& sandbox) {
+  std::uint64_t generation = 0;
+  const PlanSlot::Plan swapped = sandbox.plans ? sandbox.plans->current(generation) : nullptr;
+  if (!swapped) return *sandbox.plan;
+  if (swapped->sandbox == sandbox.plan->sandbox) return *swapped;
+  return fail(Error{.subject = "exec", .detail = "the policy in force cannot be planned again"});
+}
+
 struct Terminal {
   UniqueFd master;
   UniqueFd slave;
@@ -73,7 +83,7 @@ LaunchResult<RunningSandbox> launch(const AttendedSandbox& sandbox, const Sandbo
                                     const Terminal& terminal) {
   CompiledFilter filter;
   if (plan.filter.installed) {
-    auto compiled = compile_filter(plan.filter);
+    auto compiled = compile_filter(sandbox.plan->filter);
     if (!compiled) return std::unexpected(ours(std::move(compiled).error()));
     filter = std::move(*compiled);
   }
@@ -96,7 +106,9 @@ LaunchResult<RunningSandbox> launch(const AttendedSandbox& sandbox, const Sandbo
 void serve_exec(const AttendedSandbox& sandbox, BorrowedFd connection) {
   auto received = receive_exec_request(connection);
   if (!received) tell_failure(connection, kLaunchFailureStatus, received.error());
-  const SandboxPlan plan = plan_exec(*sandbox.plan, received->request);
+  const auto in_force = plan_in_force(sandbox);
+  if (!in_force) tell_failure(connection, kLaunchFailureStatus, in_force.error());
+  const SandboxPlan plan = plan_exec(*in_force, received->request);
   take_stdio(std::move(received->stdio));
   Terminal terminal;
   if (received->request.terminal) {
@@ -121,7 +133,8 @@ void serve_exec(const AttendedSandbox& sandbox, BorrowedFd connection) {
                          .listener = running->listener.borrow(),
                          .pty_master = running->pty_master.borrow(),
                          .usage = sandbox.usage,
-                         .lender = *lender};
+                         .lender = *lender,
+                         .plans = sandbox.plans};
   const auto outcome = supervise(plan, handles, *sandbox.audit);
   sandbox.audit->flush();
   const int status = outcome ? outcome->exit_status : kLaunchFailureStatus;

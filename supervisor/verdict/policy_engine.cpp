@@ -42,6 +42,9 @@ Emulation emulation_of(std::uint32_t call, const EmulationPlan& plan) {
     case SYS_lsetxattr:
     case SYS_fsetxattr:
       return Emulation::setxattr;
+    case SYS_open:
+    case SYS_openat:  // where questions are asked
+      return Emulation::open;
     default:
       return Emulation::none;
   }
@@ -91,13 +94,13 @@ Verdict PolicyEngine::decide(const Snapshot& snapshot) const {
   if (snapshot.architecture != AUDIT_ARCH_X86_64) return deny(EPERM, nullptr);
   const SyscallRule* rule = find_rule(snapshot.call);
   if (rule == nullptr) return deny(EPERM, nullptr);
-  switch (action_for(*rule, snapshot.arguments)) {
+  const SyscallAction action = action_for(*rule, snapshot.arguments);
+  const bool is_plain = action == SyscallAction::refuse || action == SyscallAction::allow;
+  if (is_plain && is_control_command(snapshot))
+    return Verdict{
+        .kind = VerdictKind::emulate, .error = 0, .emulation = Emulation::control, .rule = rule};
+  switch (action) {
     case SyscallAction::refuse:
-      if (is_control_command(snapshot))
-        return Verdict{.kind = VerdictKind::emulate,
-                       .error = 0,
-                       .emulation = Emulation::control,
-                       .rule = rule};
       return deny(rule->refuse_errno, rule);
     case SyscallAction::notify: {
       if (const LentCall lent = lent_call(snapshot, *broker_); lent != LentCall::none)
@@ -108,6 +111,8 @@ Verdict PolicyEngine::decide(const Snapshot& snapshot) const {
           .kind = VerdictKind::emulate, .error = 0, .emulation = emulation, .rule = rule};
     }
     case SyscallAction::allow:
+      if (filter_->continues) return Verdict{.kind = VerdictKind::allow, .error = 0, .rule = rule};
+      break;
     case SyscallAction::kill:
     case SyscallAction::log:
       break;

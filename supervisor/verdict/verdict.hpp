@@ -31,16 +31,18 @@ enum class Emulation {
   mknodat,
   mount,
   setxattr,
-  control
+  control,
+  open  // done on the target's behalf, or a question: the pump's own
 };
 
 // Calls that are answered with sockets of another network.
 enum class LentCall { none, socket, listen };
 
-// There is no "continue" here: a call whose meaning lies in memory that the target can rewrite is
-// never let through after a look. SECURITY(no-continue)
+// A call whose meaning lies in memory that the target can rewrite is never let through after a
+// look. SECURITY(no-continue): "allow" is said of a live policy's rules alone, which speak of the
+// number and of registers, as the filter would have said it.
 struct Verdict {
-  VerdictKind kind = VerdictKind::deny;  // deny, emulate or broker
+  VerdictKind kind = VerdictKind::deny;  // deny, emulate, broker or allow
   int error = 1;                         // deny: the errno, positive
   Emulation emulation = Emulation::none;
   LentCall lent = LentCall::none;

@@ -81,6 +81,43 @@ TEST_F(Control, IsNotThereWithoutASupervisor) {
   expect_result(outside, "other_null", "ENOTTY", "natively");
 }
 
+// SECURITY(narrower-whole): calls are taken away for good, for all that is begun; what a thread
+// cannot take upon itself is said, and then nothing is.
+TEST_F(Control, NarrowsWhoAsksForIt) {
+  const std::string policy = work() + "/filters.toml";
+  write_file(policy, "extends = \"plugin\"\n[syscalls]\nallow = [\"seccomp\"]\n");
+  const RunResult run = run_attack({"restrict"}, {"--policy", policy});
+  const Results inside = results_of(run);
+  for (const auto& [attempt, result] :
+       std::map<std::string, std::string>{{"before", "ok"},
+                                          {"taken_away", "ok"},
+                                          {"others_stay", "ok"},
+                                          {"of_children", "ok"},
+                                          {"twice", "ok"},
+                                          {"given_back", "EPERM"},
+                                          {"supervisor_stays", "ok"},
+                                          {"files", "EOPNOTSUPP"},
+                                          {"with_files", "EOPNOTSUPP"},
+                                          {"network", "EOPNOTSUPP"},
+                                          {"extends", "EOPNOTSUPP"},
+                                          {"allows", "EOPNOTSUPP"},
+                                          {"no_policy", "EINVAL"},
+                                          {"no_call", "EINVAL"},
+                                          {"nothing", "EINVAL"},
+                                          {"empty", "EMSGSIZE"},
+                                          {"too_long", "EMSGSIZE"},
+                                          {"no_room", "ENOSPC"},
+                                          {"exact_room", "ok"},
+                                          {"bad_filter", "EFAULT"},
+                                          {"size_small", "EINVAL"},
+                                          {"larger", "ok"},
+                                          {"larger_nonzero", "E2BIG"}})
+    expect_result(inside, attempt, result, run.err.c_str());
+  const Results without = results_of(run_attack({"restrict", "before", "taken_away"}));
+  expect_result(without, "before", "ok", "without seccomp(2)");
+  expect_result(without, "taken_away", "ENOTTY", "without seccomp(2)");
+}
+
 class Manager : public HostUnchanged {
  protected:
   void SetUp() override {

@@ -29,6 +29,7 @@ namespace {
 
 using yett::BorrowedFd;
 using yett::PendingNotification;
+using yett::UniqueFd;
 
 // The child's memory at that place, which is the fuzzer's too: two pages as usual, one that the
 // child may only read, one that it does not have.
@@ -54,15 +55,20 @@ Memory& memory() { return *reinterpret_cast<Memory*>(kPlace); }
 
 // ---- the process that waits ----
 
+// Under this number alone.
+bool open_as(const char* path, int flags, int number) {
+  const UniqueFd opened(::open(path, flags, 0600));
+  return opened.valid() && ::dup2(opened.get(), number) == number;
+}
+
 bool make_device() {
-  const int null = ::open("/dev/null", O_RDWR);
+  const UniqueFd null(::open("/dev/null", O_RDWR));
   return ::unshare(CLONE_NEWNS) == 0 &&
          ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
          ::mount("tmpfs", "/dev", "tmpfs", 0, nullptr) == 0 &&
          ::mknod(YETT_DEVICE, S_IFCHR | 0666, ::makedev(1, 3)) == 0 &&
-         ::dup2(::open(YETT_DEVICE, O_RDWR), kDevice) == kDevice &&
-         ::dup2(null, kOtherNull) == kOtherNull &&
-         ::dup2(::open("/dev/file", O_RDWR | O_CREAT, 0600), kRegular) == kRegular;
+         open_as(YETT_DEVICE, O_RDWR, kDevice) && ::dup2(null.get(), kOtherNull) == kOtherNull &&
+         open_as("/dev/file", O_RDWR | O_CREAT, kRegular);
 }
 
 int wait_in_ioctl() {
@@ -91,7 +97,12 @@ yett::SandboxPlan make_plan() {
   rule.name = "ioctl";
   rule.number = SYS_ioctl;
   rule.action = yett::SyscallAction::refuse;
-  plan.filter.rules = {rule};
+  yett::SyscallRule filters;
+  filters.name = "seccomp";
+  filters.number = SYS_seccomp;
+  filters.action = yett::SyscallAction::allow;
+  plan.filter.rules = {rule, filters};
+  plan.ask.opens = true;
   return plan;
 }
 
@@ -134,13 +145,20 @@ class Supervisor {
     if (!ours) return std::nullopt;
     PendingNotification pending(child_.listener(), made);
     calls_.refresh();
-    auto answer = calls_.answer(pending);
+    auto answer = calls_.wants_file(made.data) ? wish(pending) : calls_.answer(pending);
     need(pending.still_valid(), "the caller still waits");
     forget(std::move(pending));
     return answer;
   }
 
  private:
+  // What is wanted is for the desk: here it is only read.
+  [[nodiscard]] yett::CallAnswer wish(const PendingNotification& pending) const {
+    const yett::OpenedFile wanted = calls_.wanted_file(pending);
+    need(wanted.error != 0 && !wanted.file.valid(), "nothing is opened by asking");
+    need((wanted.error == ENOENT) == wanted.wanted.absolute.starts_with('/'), "a path or an error");
+    return {.error = wanted.error};
+  }
   // The call is never answered.
   static void forget(PendingNotification pending) {
     const auto gone = std::move(pending).through(BorrowedFd(-1));
@@ -184,8 +202,9 @@ std::uint64_t read_descriptor(Input& input) {
 }
 
 std::uint64_t read_command(Input& input) {
-  constexpr std::array kCommands{YETT_INFO,   YETT_STAT,     YETT_LOG,
-                                 YETT_CREATE, YETT_ADD_SELF, YETT_REMOVE};
+  constexpr std::array kCommands{YETT_INFO,   YETT_STAT,          YETT_LOG,
+                                 YETT_CREATE, YETT_ADD_SELF,      YETT_REMOVE,
+                                 YETT_SPAWN,  YETT_RESTRICT_SELF, YETT_REQUEST_GRANT};
   const std::uint64_t choice = input.number(1);
   if (choice < 0xc0) return kCommands[choice % kCommands.size()];
   if (choice < 0xe0) return _IO(YETT_UAPI_MAGIC, choice);
@@ -246,6 +265,16 @@ void check_log(const Memory& before, std::uint64_t address, const yett::CallAnsw
          "its own words");
 }
 
+// The filter goes where the struct says, and nothing else is written but the struct.
+void check_restrict(const Memory& before, std::uint64_t address, int error) {
+  yett_restrict given{};
+  if (!lies_in_memory(address, sizeof given)) return;
+  std::memcpy(&given, &before[address - kPlace], sizeof given);
+  if (error == EFAULT || lies_in_memory(given.filter, 1)) return;
+  const bool fits = given.size >= sizeof given && given.size <= YETT_STRUCT_MAX;
+  need(!differ_outside(before, address, fits ? given.size : 0), "nothing beside the struct");
+}
+
 void check_create(const Memory& before, std::uint64_t address, const yett::CallAnswer& answer,
                   std::set<int>& alive) {
   need(!differ_outside(before, 0, 0), "reading writes nothing");
@@ -267,8 +296,9 @@ void make_call(Supervisor& supervisor, Input& input, std::set<int>& alive) {
   const Memory before = memory();
   const auto answer = supervisor.ask(arguments);
   if (!answer) return;
-  constexpr std::array kErrors{0,      EFAULT, EINVAL, E2BIG,   ENOTTY,       EMSGSIZE, ENOENT,
-                               EACCES, ELOOP,  EAGAIN, ENOTDIR, ENAMETOOLONG, EIO};
+  constexpr std::array kErrors{0,        EFAULT,       EINVAL, E2BIG,      ENOTTY,
+                               EMSGSIZE, ENOENT,       EACCES, ELOOP,      EAGAIN,
+                               ENOTDIR,  ENAMETOOLONG, EIO,    EOPNOTSUPP, ENOSPC};
   need(std::ranges::find(kErrors, answer->error) != kErrors.end(), "an error that the header has");
   if (!is_device) return need(answer->error == ENOTTY, "the device and nothing else");
   switch (command) {
@@ -282,8 +312,14 @@ void make_call(Supervisor& supervisor, Input& input, std::set<int>& alive) {
       return check_create(before, arguments[2], *answer, alive);
     case YETT_ADD_SELF:
       return need(answer->error == ENOENT, "there is none of that number");
+    case YETT_REQUEST_GRANT:
+      return need(!differ_outside(before, 0, 0), "reading writes nothing");
     case YETT_REMOVE:
       return need((answer->error == 0) == (alive.erase(number) == 1), "it was there");
+    case YETT_RESTRICT_SELF:
+      return check_restrict(before, arguments[2], answer->error);
+    case YETT_SPAWN:
+      return need(answer->error == EOPNOTSUPP, "it is the socket's");
     default:
       return need(answer->error == ENOTTY, "no other command");
   }

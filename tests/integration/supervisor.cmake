@@ -3,4 +3,4 @@ yett_test(integration_supervise LABEL integration SOURCES supervise_test.cpp USE
 yett_test(integration_call_workers LABEL integration SOURCES call_workers_test.cpp USES base uapi plan loop)
 yett_test(integration_emulate LABEL integration SOURCES emulate_test.cpp USES base uapi plan emulate loop)
 yett_test(integration_terminal LABEL integration SOURCES terminal_relay_test.cpp USES base uapi plan loop)
-yett_test(integration_explain LABEL integration SOURCES explain_test.cpp USES base)
+yett_test(integration_explain LABEL integration SOURCES explain_test.cpp explain_stack_test.cpp USES base)

@@ -92,6 +92,33 @@ def try_stats(yett):
     expect(terminal.end() in (0, -signal.SIGINT), "exit status of stats", terminal)
 
 
+def try_questions(yett, directory):
+    """[on] violation = "ask": on the terminal itself, where what was typed before is no answer.
+    SECURITY(typed-ahead)"""
+    os.chmod(directory, 0o755)
+    for name in ("first", "second"):
+        with open(f"{directory}/{name}", "w", encoding="utf-8") as file:
+            file.write(f"content of {name}\n")
+    with open(f"{directory}/ask.toml", "w", encoding="utf-8") as policy:
+        policy.write(f'[files]\nask = ["{directory}"]\n[on]\nviolation = "ask"\n')
+    script = f"cat {directory}/first; cat {directory}/first; cat {directory}/second || echo re''fused; read x; echo got $x"
+    terminal = Terminal([yett, "run", "-it", "--policy", f"{directory}/ask.toml", "--", "sh", "-c", script])
+    terminal.await_text(f"wants to read {directory}/first")
+    terminal.type("deny\r")  # at once: meant for the program
+    time.sleep(1)
+    terminal.type("maybe\r")
+    terminal.type("always\r")
+    terminal.await_text(f"wants to read {directory}/second")
+    expect(terminal.shown.count(b"content of first") == 2, "asked once, given twice", terminal)
+    time.sleep(1)
+    terminal.type("d\r")
+    terminal.await_text("refused")
+    terminal.type("for it\r")
+    terminal.await_text("got for it")
+    expect(b"content of second" not in terminal.shown, "denied", terminal)
+    expect(terminal.end() == 0, "exit status of one that asked", terminal)
+
+
 def main():
     if os.getuid() != 0:
         print("sandboxes need root")
@@ -103,6 +130,7 @@ def main():
         try:
             try_exec(yett)
             try_stats(yett)
+            try_questions(sys.argv[1], root)
         finally:
             subprocess.run(yett + ["shutdown", "-t", "0", "--rm"], check=True, stdout=subprocess.DEVNULL)
 

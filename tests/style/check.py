@@ -133,6 +133,9 @@ def check_child_symbols(source, build):
 
 # ---- words, length, format, licences ----------------------------------------------------------------
 
+# A decision by number and registers alone: docs/decisions/0031-live-policies.md.
+CONTINUES = "supervisor/notify/continue_by_registers.cpp"
+
 FORBIDDEN_WORDS = [
     (re.compile(r"SECCOMP_USER_NOTIF_FLAG_CONTINUE"), "a notified call is never simply continued"),
     (re.compile(r"\b(TODO|FIXME|XXX|HACK)\b"), "finish it or leave it out"),
@@ -145,7 +148,7 @@ def check_forbidden_words(source, build):
     for path in sources(source):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             for pattern, why in FORBIDDEN_WORDS:
-                if pattern.search(line):
+                if pattern.search(line) and not (path.relative_to(source).as_posix() == CONTINUES and "CONTINUE" in pattern.pattern):
                     yield f"{path.relative_to(source)}:{number}: {pattern.search(line).group()}: {why}"
 
 

@@ -76,7 +76,7 @@ TEST(BpfLayout, PoliciesAreReadAsTheyAreWritten) {
                                            FIELD(yett_policy, flags),
                                            FIELD(yett_policy, event_slot),
                                            FIELD(yett_policy, owner_pid),
-                                           FIELD(yett_policy, padding),
+                                           FIELD(yett_policy, rules),
                                            FIELD(yett_policy, owner_start)}));
   EXPECT_EQ(in_lsm("yett_root_key"), (Fields{{"", sizeof(yett_root_key)},
                                              FIELD(yett_root_key, policy),
@@ -93,8 +93,8 @@ TEST(BpfLayout, PoliciesAreReadAsTheyAreWritten) {
 TEST(BpfLayout, EndpointsAreReadAsTheyAreWritten) {
   const Fields key{{"", sizeof(yett_endpoint_key)},    FIELD(yett_endpoint_key, prefix_length),
                    FIELD(yett_endpoint_key, policy),   FIELD(yett_endpoint_key, direction),
-                   FIELD(yett_endpoint_key, protocol), FIELD(yett_endpoint_key, padding),
-                   FIELD(yett_endpoint_key, address)};
+                   FIELD(yett_endpoint_key, protocol), FIELD(yett_endpoint_key, rules),
+                   FIELD(yett_endpoint_key, padding),  FIELD(yett_endpoint_key, address)};
   const Fields value{{"", sizeof(yett_endpoint_value)},
                      FIELD(yett_endpoint_value, count),
                      FIELD(yett_endpoint_value, ranges)};
@@ -104,7 +104,7 @@ TEST(BpfLayout, EndpointsAreReadAsTheyAreWritten) {
   EXPECT_EQ(in_cgroup("yett_endpoint_value"), value);
   EXPECT_EQ(in_cgroup("yett_cgroup_policy"), (Fields{{"", sizeof(yett_cgroup_policy)},
                                                      FIELD(yett_cgroup_policy, flags),
-                                                     FIELD(yett_cgroup_policy, policy)}));
+                                                     FIELD(yett_cgroup_policy, rules)}));
 }
 
 TEST(BpfLayout, EventsAreReadAsTheyAreWritten) {

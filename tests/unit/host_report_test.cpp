@@ -35,14 +35,14 @@ HostReport report_on(const KernelFeatures& features) {
   report.features = features;
   report.rows = describe_host(features);
   report.planes = usable_planes(features);
-  report.full_mode = full_mode_works(report.rows);
+  report.mode = working_mode(report.features, report.rows);
   return report;
 }
 
 TEST(HostReport, FindsAGoodHostWhole) {
   const HostReport report = report_on(good_host());
   for (const HostRow& row : report.rows) EXPECT_TRUE(row.there) << row.name;
-  EXPECT_TRUE(report.full_mode);
+  EXPECT_EQ(report.mode, Mode::full);
   EXPECT_EQ(report.planes, (std::vector<std::string>{"mount tree", "filter", "supervisor",
                                                      "cgroup-bpf", "bpf-lsm", "landlock-6"}));
 }
@@ -60,12 +60,12 @@ TEST(HostReport, NeedsOnlyTheNeededForFullMode) {
   KernelFeatures features = good_host();
   features.bpf_lsm = {.usable = false, .detail = "EPERM"};
   features.landlock_abi = 0;
-  EXPECT_TRUE(report_on(features).full_mode);
+  EXPECT_EQ(report_on(features).mode, Mode::full);
   features.seccomp_notify.usable = false;
-  EXPECT_FALSE(report_on(features).full_mode);
+  EXPECT_EQ(report_on(features).mode, std::nullopt);
   features = good_host();
   features.is_root = false;
-  EXPECT_FALSE(report_on(features).full_mode);
+  EXPECT_EQ(report_on(features).mode, std::nullopt);
 }
 
 TEST(DoctorTable, TellsWhyCostAndMendOfWhatIsMissing) {

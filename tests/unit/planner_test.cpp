@@ -8,35 +8,12 @@
 #include "sandbox/plan/planner.hpp"
 #include "sandbox/plan/syscall_rows.hpp"
 #include "sandbox/policy/parse_policy.hpp"
-#include "tests/unit/full_features.hpp"
+#include "tests/unit/plan_case.hpp"
 
 namespace yett {
 namespace {
 
-struct Case {
-  std::string policy;
-  SandboxRequest request{.command = {"true"}};
-  KernelFeatures features = test::make_features();
-  std::vector<std::string> keeps_owners = {};
-
-  [[nodiscard]] Result<SandboxPlan> plan() const {
-    const Policy parsed = *parse_policy(policy, "p.toml");
-    const PlanContext context{
-        .identity_seed = 7,
-        .host_root_entries = {"bin -> usr/bin", "etc", "home", "lib64 -> usr/lib64", "opt", "usr"},
-        .keeps_owners = keeps_owners};
-    return make_plan(request, parsed, features, context);
-  }
-  [[nodiscard]] SandboxPlan made() const {
-    auto result = plan();
-    EXPECT_TRUE(result) << result.error().message();
-    return result ? std::move(*result) : SandboxPlan{};
-  }
-  [[nodiscard]] std::string error() const {
-    const auto result = plan();
-    return result ? "no error" : result.error().message();
-  }
-};
+using Case = test::PlanCase;
 
 const MountEntry* mount_at(const SandboxPlan& plan, std::string_view target) {
   const auto found = std::ranges::find(plan.mounts, target, &MountEntry::target);
@@ -385,9 +362,38 @@ TEST(PlanHost, RequirementsHoldOrEndThePlan) {
 TEST(PlanHost, NeedsRootAndAnswersForItsWords) {
   Case test;
   test.features.is_root = false;
-  EXPECT_TRUE(test.error().starts_with("mode full: it needs root"));
+  EXPECT_TRUE(test.error().starts_with("mode rootless")) << test.error();
+  test.request.mode = Mode::full;
+  EXPECT_TRUE(test.error().starts_with("--mode full: it needs root"));
   EXPECT_TRUE(Case{.policy = "[on]\nsupervisor_loss='adopt'"}.error().starts_with("p.toml: [on]"));
   EXPECT_EQ(Case{.policy = "[on]\nviolation='kill'"}.error(), "no error");
+}
+
+TEST(PlanQuestions, OpensOfWhatIsThereGoToTheSupervisor) {
+  const SandboxPlan plan =
+      Case{.policy = "[files]\nask=['/srv']\ndeny=['/srv/x']\n[on]\nviolation='ask'"}.made();
+  EXPECT_TRUE(plan.ask.opens);
+  EXPECT_EQ(plan.ask.within, std::vector<std::string>{"/srv"});
+  EXPECT_EQ(plan.ask.never, std::vector<std::string>{"/srv/x"});
+  for (const char* name : {"open", "openat"}) {
+    const SyscallRule* rule = rule_named(plan, name);
+    ASSERT_NE(rule, nullptr) << name;
+    EXPECT_EQ(rule->action, SyscallAction::allow) << name;
+    EXPECT_EQ(rule->otherwise, SyscallAction::notify) << name;
+    EXPECT_FALSE(rule->when.empty()) << name;
+  }
+  EXPECT_EQ(rule_named(plan, "openat2")->refuse_errno, ENOSYS);
+  EXPECT_FALSE(Case{}.made().ask.opens);
+}
+
+TEST(PlanQuestions, NoPlaneThatGoesByWhoOpens) {
+  Case asking{.policy = "[on]\nviolation='ask'"};
+  asking.features.bpf_lsm.usable = true;
+  EXPECT_FALSE(asking.made().lsm.labelled);
+  EXPECT_TRUE(Case{.policy = "hardening='stacked'\n[on]\nviolation='ask'"}.error().starts_with(
+      "[on] violation = \"ask\": Landlock's rules"));
+  EXPECT_TRUE(Case{.policy = "extends='none'\n[on]\nviolation='ask'"}.error().starts_with(
+      "[on] violation = \"ask\": without a filter"));
 }
 
 // SECURITY(one-id)

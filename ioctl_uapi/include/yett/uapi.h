@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a program inside a sandbox may ask of its supervisor: ioctl(2) on /dev/yett.
+ * What a program may ask of a supervisor: from inside by ioctl(2) on /dev/yett, from outside over a
+ * socket (see struct yett_frame at the end).
  *
  *     #include <yett/uapi.h>
  *     int yett = open("/dev/yett", O_RDWR | O_CLOEXEC);
@@ -72,6 +73,52 @@ struct yett_log {
 #define YETT_LOG_SIZE_1 16
 #define YETT_LOG _IO(YETT_UAPI_MAGIC, 3) /* const struct yett_log * */
 
+/* A filter that narrows the caller's own policy, for the calling thread to install, and so for what
+ * it begins from then on (yett_restrict_self of yett/restrict.h does both; nobody else can install
+ * it). Answered where the policy allows seccomp(2); YETT_INFO tells.
+ *
+ * `policy` is the text of a policy that has [syscalls] deny and no other rule: those calls are
+ * EPERM from then on, without a record. EOPNOTSUPP: it has a rule that no thread can take upon
+ * itself alone, and nothing is narrowed; EINVAL: it is no policy. `problem` says which and why.
+ * EMSGSIZE: longer than YETT_POLICY_MAX, or empty; ENOSPC: the filter has filter_length
+ * instructions, and there is no room. EOPNOTSUPP over a socket. */
+struct yett_restrict {
+  __u32 size;
+  __u32 policy_size;   /* bytes */
+  __u64 policy;        /* the address; need not end with NUL */
+  __u64 filter;        /* the address of an array of struct sock_filter, which is filled */
+  __u32 filter_room;   /* its length; YETT_FILTER_MAX is enough for every policy */
+  __u32 filter_length; /* given back */
+  char problem[128];   /* given back */
+};
+#define YETT_RESTRICT_SIZE_1 160
+#define YETT_RESTRICT_SELF _IO(YETT_UAPI_MAGIC, 4) /* struct yett_restrict * */
+#define YETT_POLICY_MAX 16384
+#define YETT_FILTER_MAX 1024
+
+/* A file of the host's, asked of whoever answers for the sandbox, as an open of it would be under
+ * [on] violation = "ask": for programs whose own call asks nobody (openat2, O_CREAT), or that want
+ * to wait a shorter time. Gives the number of a new descriptor.
+ *
+ * The file is a regular one, by its own absolute path on the host; whether the sandbox has
+ * something of that name is not looked at. EACCES: the answer is no, or none came in time; ENOENT:
+ * there is nothing to ask about, for it is not there, is no such file, or may not be asked for;
+ * EMFILE: no number is free; EINVAL, ENAMETOOLONG: the path is not absolute, or too long. ENOTTY:
+ * this sandbox's policy does not ask; YETT_INFO tells. */
+struct yett_grant {
+  __u32 size;
+  __u32 kind;       /* YETT_GRANT_FILE */
+  __u64 text;       /* the address of the path, which ends with NUL */
+  __u32 flags;      /* YETT_GRANT_READ, WRITE, or both; and CLOEXEC */
+  __u32 timeout_ms; /* then it is a no; 0, and more than the policy's ask_time: as that says */
+};
+#define YETT_GRANT_SIZE_1 24
+#define YETT_GRANT_FILE 1
+#define YETT_GRANT_READ 1
+#define YETT_GRANT_WRITE 2
+#define YETT_GRANT_CLOEXEC 4
+#define YETT_REQUEST_GRANT _IO(YETT_UAPI_MAGIC, 5) /* const struct yett_grant * */
+
 /* Sandboxes of one's own: for programs that were started by `yett uapi-shell`; YETT_INFO tells.
  *
  *     int id = ioctl(yett, YETT_CREATE, "/roots/alpine");
@@ -101,5 +148,55 @@ struct yett_log {
 #define YETT_CREATE _IO(YETT_UAPI_MAGIC, 16)   /* const char * */
 #define YETT_ADD_SELF _IO(YETT_UAPI_MAGIC, 17) /* int */
 #define YETT_REMOVE _IO(YETT_UAPI_MAGIC, 18)   /* int */
+
+/* From outside: the same commands over a SOCK_SEQPACKET socket. A sandbox with a name has one,
+ * ROOT/NAME/control (ROOT: /run/yett/oci, or `yett run --root`), which answers INFO, STAT and LOG;
+ * `yett uapi-shell --socket PATH` makes one that answers CREATE, SPAWN and REMOVE, too. Root may
+ * connect, and the user who started it.
+ *
+ * One message is one frame: struct yett_frame, and then `size` bytes, which are the memory of the
+ * call. Its argument, and the addresses within its structs, are offsets from the first of them; a
+ * string is ended by NUL. The answer is a frame with the same command, sequence and argument, and
+ * that memory as the command left it. Calls of one connection are answered in their order.
+ *
+ * A message that is no frame is answered by one with result -EPROTO (another version:
+ * -EPROTONOSUPPORT) and the connection is closed. Who does not read answers is not read from any
+ * more; more than a thousand calls a second wait. -EAGAIN unasked, and closed: too many
+ * connections.
+ *
+ * CREATE takes a directory of the host: absolute, with no link on the way. ADD_SELF is EOPNOTSUPP:
+ * a process of the host's cannot be moved. Sandboxes belong to their connection: its end ends them.
+ */
+struct yett_frame {
+  __u32 magic;   /* YETT_FRAME_MAGIC */
+  __u32 version; /* YETT_FRAME_VERSION */
+  __u32 command;
+  __u32 sequence; /* as the caller likes */
+  __u64 argument; /* as ioctl(2)'s third: a number, or the offset of a struct or string */
+  __u32 size;     /* bytes that follow, YETT_FRAME_MAX at most */
+  __s32 result;   /* in an answer what ioctl(2) would return, or -errno; 0 in a call */
+};
+#define YETT_FRAME_MAGIC 0x59435446 /* "YCTF" */
+#define YETT_FRAME_VERSION 1
+#define YETT_FRAME_MAX 65536
+
+/* Begins a program in a sandbox, and gives its number, from 1. Its standard input, output and error
+ * are the three descriptors that come with the frame by SCM_RIGHTS; without any they are the null
+ * device. ENOENT: no such sandbox, or no such file in it; EAGAIN: too many programs; EOPNOTSUPP: on
+ * /dev/yett. When it has ended there comes a frame with the command YETT_ENDED, SPAWN's sequence,
+ * the program's number as its argument, and as the result its exit status (128 + n: signal n ended
+ * it; 126: it could not be run). */
+struct yett_spawn {
+  __u32 size;
+  __s32 sandbox;
+  __u32 argument_count;    /* 1 at least: the path of the program inside, then what it is given */
+  __u32 environment_count; /* NAME=VALUE */
+  __u64 strings;           /* the address: arguments, then the environment, each with its NUL */
+  __u32 strings_size;      /* bytes, all NULs included */
+  __u32 reserved;          /* 0 */
+};
+#define YETT_SPAWN_SIZE_1 32
+#define YETT_SPAWN _IO(YETT_UAPI_MAGIC, 19) /* const struct yett_spawn * */
+#define YETT_ENDED _IO(YETT_UAPI_MAGIC, 20) /* in frames of the supervisor's alone */
 
 #endif

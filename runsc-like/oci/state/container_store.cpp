@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <memory>
 
@@ -60,9 +61,8 @@ int open_lock(int directory) {
 
 void remove_files(int directory) {
   static constexpr const char* kFiles[] = {
-      "state.json", "state.json.new", "config.json", "config.json.new",
-      "waiting",    "start",          "end",         "log",
-      "log.1",      "exec",           "lock"};
+      "state.json", "state.json.new", "config.json", "config.json.new", "waiting", "start", "end",
+      "log",        "log.1",          "exec",        "grant",           "swap",    "lock"};
   for (const char* name : kFiles) ::unlinkat(directory, name, 0);
 }
 
@@ -199,6 +199,8 @@ Result<UniqueFd> ContainerDirectory::listen_for(const char* name) const {
   const sockaddr_un address = socket_address(directory_.get(), name);
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return fail(errno_error("bind", path_ + "/" + name));
+  if (::fchmodat(directory_.get(), name, 0600, 0) != 0)
+    return fail(errno_error("chmod", path_ + "/" + name));
   constexpr int kQueue = 4;
   if (::listen(socket.get(), kQueue) != 0) return fail(errno_error("listen", path_ + "/" + name));
   return socket;
@@ -207,9 +209,12 @@ Result<UniqueFd> ContainerDirectory::listen_for(const char* name) const {
 Result<UniqueFd> ContainerDirectory::connect_to(const char* name) const {
   YETT_TRY(UniqueFd socket, make_socket());
   const sockaddr_un address = socket_address(directory_.get(), name);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail(errno_error("connect", path_ + "/" + name));
-  return socket;
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+    return socket;
+  Error error = errno_error("connect", path_ + "/" + name);
+  if (error.sys_errno == ECONNREFUSED)
+    error.detail = "the sandbox has ended, or its supervisor has died";
+  return fail(std::move(error));
 }
 
 Status ContainerDirectory::remove() {

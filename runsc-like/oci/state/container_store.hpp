@@ -10,6 +10,8 @@
 //   end         how it ended, written in place, so that who opened it earlier can read it
 //   log, log.1  what it wrote
 //   exec        socket on which its supervisor takes more programs
+//   control     socket on which its supervisor answers the commands of yett/uapi.h
+//   grant       socket on which its supervisor tells its questions and takes the answers
 #pragma once
 
 #include <optional>
@@ -45,6 +47,12 @@ class ContainerDirectory {
   [[nodiscard]] Result<UniqueFd> connect_to_start() const { return connect_to("start"); }
   [[nodiscard]] Result<UniqueFd> listen_for_exec() const { return listen_for("exec"); }
   [[nodiscard]] Result<UniqueFd> connect_to_exec() const { return connect_to("exec"); }
+
+  [[nodiscard]] Result<UniqueFd> listen_for_control() const { return listen_for("control"); }
+  [[nodiscard]] Result<UniqueFd> listen_for_grants() const { return listen_for("grant"); }
+  [[nodiscard]] Result<UniqueFd> listen_for_swaps() const { return listen_for("swap"); }
+  [[nodiscard]] Result<UniqueFd> connect_to_swaps() const { return connect_to("swap"); }
+  [[nodiscard]] Result<UniqueFd> connect_to_grants() const { return connect_to("grant"); }
 
   // Of a sandbox: the file that its end is written to.
   [[nodiscard]] Result<UniqueFd> open_end() const;

@@ -1,4 +1,4 @@
-#include "supervisor/control/target_struct.hpp"
+#include "supervisor/control/sized_struct.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,19 +6,16 @@
 #include <cstring>
 
 #include "ioctl_uapi/include/yett/uapi.h"
-#include "supervisor/emulate/target_error.hpp"
-#include "supervisor/notify/target_memory.hpp"
 
 namespace yett {
 namespace {
 
 using Buffer = std::array<std::byte, YETT_STRUCT_MAX>;
 
-int read_size(const PendingNotification& pending, std::uint64_t address, std::size_t first_size,
+int read_size(ControlCaller& caller, std::uint64_t address, std::size_t first_size,
               std::uint32_t& size) {
   const auto bytes = std::as_writable_bytes(std::span(&size, 1));
-  if (const int error = errno_for_target(read_target(pending, address, bytes)); error != 0)
-    return error;
+  if (const int error = caller.read(address, bytes); error != 0) return error;
   if (size < first_size) return EINVAL;
   return size > YETT_STRUCT_MAX ? E2BIG : 0;
 }
@@ -29,14 +26,13 @@ bool all_zero(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-int read_struct(const PendingNotification& pending, std::uint64_t address, std::size_t first_size,
+int read_struct(ControlCaller& caller, std::uint64_t address, std::size_t first_size,
                 std::span<std::byte> known) {
   std::uint32_t size = 0;
-  if (const int error = read_size(pending, address, first_size, size); error != 0) return error;
+  if (const int error = read_size(caller, address, first_size, size); error != 0) return error;
   Buffer buffer{};
   const auto given = std::span(buffer).first(size);
-  if (const int error = errno_for_target(read_target(pending, address, given)); error != 0)
-    return error;
+  if (const int error = caller.read(address, given); error != 0) return error;
   // SECURITY(struct-size): the size that was decided on holds, whatever the second copy says.
   std::memcpy(buffer.data(), &size, sizeof size);
   if (size > known.size() && !all_zero(given.subspan(known.size()))) return E2BIG;
@@ -44,13 +40,13 @@ int read_struct(const PendingNotification& pending, std::uint64_t address, std::
   return 0;
 }
 
-int write_struct(const PendingNotification& pending, std::uint64_t address, std::size_t first_size,
+int write_struct(ControlCaller& caller, std::uint64_t address, std::size_t first_size,
                  std::span<const std::byte> known) {
   std::uint32_t size = 0;
-  if (const int error = read_size(pending, address, first_size, size); error != 0) return error;
+  if (const int error = read_size(caller, address, first_size, size); error != 0) return error;
   Buffer buffer{};
   std::memcpy(buffer.data(), known.data(), std::min<std::size_t>(size, known.size()));
-  return errno_for_target(write_target(pending, address, std::span(buffer).first(size)));
+  return caller.write(address, std::span(buffer).first(size));
 }
 
 }  // namespace yett

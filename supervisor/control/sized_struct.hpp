@@ -1,11 +1,11 @@
-// Structs that grow by versions, between the target's memory and ours: yett/uapi.h has the rules.
+// Structs that grow by versions, between the caller's memory and ours: yett/uapi.h has the rules.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
-#include "supervisor/notify/pending_notification.hpp"
+#include "supervisor/control/control_caller.hpp"
 
 namespace yett {
 
@@ -13,12 +13,12 @@ namespace yett {
 
 // Copies the struct at `address` into `known`, this supervisor's version: what a smaller struct
 // does not have becomes 0, what a larger one has besides must be 0.
-[[nodiscard]] int read_struct(const PendingNotification& pending, std::uint64_t address,
-                              std::size_t first_size, std::span<std::byte> known);
+[[nodiscard]] int read_struct(ControlCaller& caller, std::uint64_t address, std::size_t first_size,
+                              std::span<std::byte> known);
 
 // Writes as much of `known` as the struct at `address` has by its own `size`; what it has besides
 // becomes 0. `known` begins with its own size.
-[[nodiscard]] int write_struct(const PendingNotification& pending, std::uint64_t address,
-                               std::size_t first_size, std::span<const std::byte> known);
+[[nodiscard]] int write_struct(ControlCaller& caller, std::uint64_t address, std::size_t first_size,
+                               std::span<const std::byte> known);
 
 }  // namespace yett

@@ -1,0 +1,16 @@
+// Who is at the other end of a connected UNIX socket: SO_PEERCRED, unix(7).
+#pragma once
+
+#include <sys/socket.h>
+
+#include <optional>
+
+#include "base/unique_fd.hpp"
+
+namespace yett {
+
+// As of connect(2) or listen(2), in the caller's namespaces. Nothing: it is no such socket.
+[[nodiscard]] std::optional<ucred> read_peer(BorrowedFd connection);
+[[nodiscard]] bool is_peer_root(BorrowedFd connection);
+
+}  // namespace yett

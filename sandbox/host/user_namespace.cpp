@@ -1,0 +1,68 @@
+#include "sandbox/host/user_namespace.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <string_view>
+
+#include "base/unique_fd.hpp"
+#include "sandbox/host/read_file.hpp"
+
+namespace yett {
+namespace {
+
+Attempt write_once(const char* path, std::string_view text) {
+  const UniqueFd file(::open(path, O_WRONLY | O_CLOEXEC));
+  if (!file.valid()) return {errno, path};
+  const bool written =
+      ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  return written ? Attempt{} : Attempt{errno, path};
+}
+
+std::string map_of_one(unsigned id) { return "0 " + std::to_string(id) + " 1"; }
+
+// What distributions forbid user namespaces by, the commonest first.
+std::string mend_of_refusal() {
+  const auto is = [](const char* path, std::string_view value) {
+    return read_line_file(path).value_or("") == value;
+  };
+  if (is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
+    return "load packaging/apparmor/yett, or sysctl kernel.apparmor_restrict_unprivileged_userns=0";
+  if (is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
+    return "sysctl kernel.unprivileged_userns_clone=1";
+  if (is("/proc/sys/user/max_user_namespaces", "0")) return "sysctl user.max_user_namespaces=10000";
+  return "run yett as root; in a container, allow unshare(2) there";
+}
+
+}  // namespace
+
+bool in_initial_user_namespace() {
+  const std::string map = read_file("/proc/self/uid_map").value_or("");
+  return map.find(" 4294967295") != std::string::npos && map.find('\n') == map.size() - 1;
+}
+
+Attempt enter_user_namespace() {
+  const std::string user_map = map_of_one(::geteuid());
+  const std::string group_map = map_of_one(::getegid());
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return {errno, "unshare of a user namespace"};
+  if (const Attempt done = write_once("/proc/self/uid_map", user_map); done.error != 0) return done;
+  // Who may not drop groups may not be given the right to by a namespace: CVE-2014-8989.
+  if (const Attempt done = write_once("/proc/self/setgroups", "deny"); done.error != 0) return done;
+  return write_once("/proc/self/gid_map", group_map);
+}
+
+Status become_namespace_root() {
+  if (::geteuid() == 0) return {};
+  const Attempt entered = enter_user_namespace();
+  if (entered.error != 0)
+    return fail(host_error("mode rootless", feature_of(entered).detail, mend_of_refusal()));
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return fail(errno_error("make mounts private"));
+  return {};
+}
+
+}  // namespace yett

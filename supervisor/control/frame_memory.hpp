@@ -1,0 +1,36 @@
+// A frame of the control socket (struct yett_frame), and the memory that came with it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ioctl_uapi/include/yett/uapi.h"
+
+namespace yett {
+
+struct ControlFrame {
+  yett_frame head{};
+  std::vector<std::byte> memory;  // head.size bytes
+
+  // As one message.
+  [[nodiscard]] std::vector<std::byte> message() const;
+};
+
+// errno, 0: `into` is what the message says. EPROTO: it is no frame; EPROTONOSUPPORT: of another
+// version. The head is filled as far as there is one, for the answer that says so. Pure.
+[[nodiscard]] int parse_frame(std::span<const std::byte> message, ControlFrame& into);
+
+// Addresses are offsets from the memory's first byte. errno, 0: done; EFAULT: not all of it is
+// there. Pure.
+[[nodiscard]] int read_memory(std::span<const std::byte> memory, std::uint64_t address,
+                              std::span<std::byte> into);
+[[nodiscard]] int write_memory(std::span<std::byte> memory, std::uint64_t address,
+                               std::span<const std::byte> from);
+// Up to its NUL, cut at `limit` bytes; empty where there is none.
+[[nodiscard]] std::string read_memory_text(std::span<const std::byte> memory, std::uint64_t address,
+                                           std::size_t limit);
+
+}  // namespace yett

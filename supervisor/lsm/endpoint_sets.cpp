@@ -1,0 +1,103 @@
+#include "supervisor/lsm/endpoint_sets.hpp"
+
+#include <bpf/bpf.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "supervisor/lsm/endpoint_map.hpp"
+
+namespace yett {
+namespace {
+
+constexpr std::size_t kMostEarlier = 200;  // of 255 numbers
+
+std::vector<EndpointRule> joined(std::vector<EndpointRule> rules,
+                                 const std::vector<EndpointRule>& more) {
+  rules.insert(rules.end(), more.begin(), more.end());
+  return rules;
+}
+
+void remove_keys(int map, const std::vector<yett_endpoint_key>& keys) {
+  for (const yett_endpoint_key& key : keys) bpf_map_delete_elem(map, &key);
+}
+
+// Until each CPU has left the programs that it was in.
+void wait_for_programs() {
+  static_cast<void>(::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0));
+}
+
+}  // namespace
+
+Status EndpointSets::set_more_connect(int map, const std::vector<EndpointRule>& more) {
+  YETT_TRY(const auto table,
+           make_endpoint_table(policy_, joined(rules_.connect, more), rules_.listen, number_));
+  return write_endpoints(map, name_, table, keys_);
+}
+
+std::uint8_t EndpointSets::free_number() const {
+  std::uint8_t number = number_;
+  do {
+    ++number;
+  } while (std::ranges::find(earlier_, number, &Earlier::number) != earlier_.end());
+  return number;
+}
+
+void EndpointSets::remove_earlier(int map, Clock::time_point before) {
+  std::erase_if(earlier_, [&](const Earlier& earlier) {
+    if (earlier.since > before) return false;
+    remove_keys(map, earlier.keys);
+    return true;
+  });
+}
+
+Status EndpointSets::write(int map, const std::vector<EndpointEntry>& table,
+                           std::vector<yett_endpoint_key>& keys) {
+  Status written = write_endpoints(map, name_, table, keys);
+  if (!written) {
+    remove_keys(map, keys);
+    keys.clear();
+  }
+  return written;
+}
+
+Status EndpointSets::replace(int map, EndpointRules rules, const std::vector<EndpointRule>& more,
+                             const std::function<Status(std::uint8_t)>& name_set) {
+  const auto now = Clock::now();
+  remove_earlier(map, now - kGrace);
+  const bool crowded = earlier_.size() >= kMostEarlier;
+  if (crowded) {
+    wait_for_programs();
+    remove_earlier(map, now);
+  }
+  const std::uint8_t number = free_number();
+  YETT_TRY(const auto table,
+           make_endpoint_table(policy_, joined(rules.connect, more), rules.listen, number));
+  std::vector<yett_endpoint_key> keys;
+  Status written = write(map, table, keys);
+  if (!written && !earlier_.empty()) {  // the map is full of earlier sets
+    wait_for_programs();
+    remove_earlier(map, now);
+    written = write(map, table, keys);
+  }
+  if (written) written = name_set(number);
+  if (!written) {
+    remove_keys(map, keys);
+    return written;
+  }
+  earlier_.push_back({.number = number_, .keys = std::move(keys_), .since = Clock::now()});
+  number_ = number;
+  keys_ = std::move(keys);
+  rules_ = std::move(rules);
+  return {};
+}
+
+void EndpointSets::remove_all(int map) {
+  remove_keys(map, keys_);
+  for (const Earlier& earlier : earlier_) remove_keys(map, earlier.keys);
+}
+
+}  // namespace yett

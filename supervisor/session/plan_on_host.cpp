@@ -1,0 +1,65 @@
+#include "supervisor/session/plan_on_host.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "sandbox/host/probe.hpp"
+#include "sandbox/host/user_namespace.hpp"
+#include "sandbox/launch/id_maps.hpp"
+#include "sandbox/plan/planner.hpp"
+#include "supervisor/session/foreground.hpp"
+
+namespace yett {
+namespace {
+
+// What a sandbox may be given to write in, or is lent.
+std::vector<std::string> lent_sources(const SandboxRequest& request, const Policy& policy) {
+  std::vector<std::string> sources;
+  for (const VolumeRequest& volume : request.volumes) sources.push_back(volume.source);
+  if (!request.data_dir.empty()) sources.push_back(request.data_dir);
+  if (request.image_kind == ImageKind::host || !request.exec_dir.empty())
+    for (const PathRule& rule : policy.files.write) sources.push_back(rule.path);
+  return sources;
+}
+
+// Those on file systems that cannot be idmapped: asked once for each file system.
+std::vector<std::string> sources_keeping_owners(const std::vector<std::string>& sources) {
+  std::vector<std::string> keeping;
+  std::map<dev_t, bool> known;
+  for (const std::string& source : sources) {
+    struct stat status{};
+    if (::stat(source.c_str(), &status) != 0) continue;
+    const auto [found, fresh] = known.try_emplace(status.st_dev, false);
+    if (fresh) found->second = can_be_idmapped(source);
+    if (!found->second) keeping.push_back(source);
+  }
+  return keeping;
+}
+
+}  // namespace
+
+// The place that is kept in comes first: in its namespace a user is somebody else.
+Result<Host> look_at_host(Mode mode) {
+  if (mode == Mode::full && ::geteuid() != 0) return fail(full_mode_needs_root());
+  YETT_TRY(std::string directory, open_runtime_directory());
+  if (mode == Mode::automatic || mode == Mode::rootless) YETT_CHECK(become_namespace_root());
+  KernelFeatures features = load_or_probe_kernel_features(directory, bpf_probes());
+  return Host{.features = std::move(features), .runtime_directory = std::move(directory)};
+}
+
+Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request, const Policy& policy,
+                            int seed, const SandboxPlan* runs) {
+  PlanContext context{.identity_seed = static_cast<std::uint32_t>(seed),
+                      .host_root_entries = list_host_root(),
+                      .keeps_owners = {},
+                      .runs = runs};
+  if (host.features.idmapped_mounts.usable)
+    context.keeps_owners = sources_keeping_owners(lent_sources(request, policy));
+  return make_plan(request, policy, host.features, context);
+}
+
+}  // namespace yett

@@ -1,0 +1,28 @@
+// A request and a policy, planned on the host as it is.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+#include "sandbox/host/kernel_features.hpp"
+#include "sandbox/plan/sandbox_plan.hpp"
+
+namespace yett {
+
+// What the host adds to the request: features, layout, our runtime directory.
+struct Host {
+  KernelFeatures features;
+  std::string runtime_directory;
+};
+
+// In a mode without root it makes the calling process root of a user namespace of its own first.
+// Precondition: then, a single thread. Errors: no such namespace can be had; the runtime directory
+// is somebody else's.
+[[nodiscard]] Result<Host> look_at_host(Mode mode);
+
+// `seed`: the supervisor's pid. `runs`: what another policy is planned for; null: a new sandbox.
+[[nodiscard]] Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request,
+                                          const Policy& policy, int seed,
+                                          const SandboxPlan* runs = nullptr);
+
+}  // namespace yett

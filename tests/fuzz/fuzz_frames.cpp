@@ -1,0 +1,245 @@
+// The control socket, as a hostile peer uses it: messages of any content and length, descriptors
+// with them, commands as yett/uapi.h has them and others. The connection is served as the
+// supervisor does it, over a real socket; programs of sandboxes are begun and fail at once.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "ioctl_uapi/send_fds.hpp"
+#include "supervisor/control/control_connection.hpp"
+
+namespace {
+
+using yett::UniqueFd;
+
+void need(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "does not hold: %s\n", what);
+  std::abort();
+}
+
+class Input {
+ public:
+  Input(const std::uint8_t* data, std::size_t size) : left_(data, size) {}
+  [[nodiscard]] bool empty() const { return left_.empty(); }
+  std::uint64_t number(std::size_t bytes) {
+    std::uint64_t value = 0;
+    const auto taken = take(bytes);
+    std::memcpy(&value, taken.data(), taken.size());
+    return value;
+  }
+  std::span<const std::uint8_t> take(std::size_t bytes) {
+    const auto taken = left_.first(std::min(bytes, left_.size()));
+    left_ = left_.subspan(taken.size());
+    return taken;
+  }
+
+ private:
+  std::span<const std::uint8_t> left_;
+};
+
+std::uint32_t read_command(Input& input) {
+  constexpr std::array kCommands{YETT_INFO,  YETT_STAT,   YETT_LOG,     YETT_CREATE,
+                                 YETT_SPAWN, YETT_REMOVE, YETT_ADD_SELF};
+  const std::uint64_t choice = input.number(1);
+  if (choice < 0xe0) return static_cast<std::uint32_t>(kCommands[choice % kCommands.size()]);
+  return static_cast<std::uint32_t>(input.number(4));
+}
+
+struct Message {
+  std::vector<std::uint8_t> bytes;
+  std::optional<yett_frame> head;  // where it is a frame
+  std::size_t descriptors = 0;
+};
+
+// A frame with what the input says in it, or whatever it says.
+Message read_message(Input& input) {
+  Message message;
+  const std::uint64_t shape = input.number(1);
+  message.descriptors = shape >> 4 & 7;
+  yett_frame head{.magic = YETT_FRAME_MAGIC,
+                  .version = YETT_FRAME_VERSION,
+                  .command = read_command(input),
+                  .sequence = static_cast<std::uint32_t>(shape),
+                  .argument = input.number(shape % 2 == 0 ? 1 : 8),
+                  .size = 0,
+                  .result = 0};
+  const auto memory = input.take(input.number(1) * (shape % 16 == 15 ? 400 : 2));
+  head.size = static_cast<std::uint32_t>(memory.size());
+  if (shape % 16 != 1) {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&head);
+    message.bytes.assign(bytes, bytes + sizeof head);
+  }
+  message.bytes.insert(message.bytes.end(), memory.begin(), memory.end());
+  // One byte of it is another.
+  if (shape % 16 == 2 && !message.bytes.empty())
+    message.bytes[input.number(1) % message.bytes.size()] ^= 1U << (shape >> 5);
+  if (message.bytes.size() >= sizeof head) {
+    std::memcpy(&head, message.bytes.data(), sizeof head);
+    const std::size_t rest = message.bytes.size() - sizeof head;
+    if (head.magic == YETT_FRAME_MAGIC && head.version == YETT_FRAME_VERSION && head.size == rest &&
+        rest <= YETT_FRAME_MAX && head.result == 0 &&
+        message.descriptors <= yett::kMostFdsOfMessage)
+      message.head = head;
+  }
+  return message;
+}
+
+void send_message(int socket, const Message& message) {
+  static const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  std::array<int, 8> descriptors;
+  descriptors.fill(null);
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof descriptors)> control{};
+  iovec data{.iov_base = const_cast<std::uint8_t*>(message.bytes.data()),
+             .iov_len = message.bytes.size()};
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  if (const std::size_t size = message.descriptors * sizeof(int); size != 0) {
+    header.msg_control = control.data();
+    header.msg_controllen = CMSG_SPACE(size);
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(rights), descriptors.data(), size);
+  }
+  need(::sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0, "it is sent");
+}
+
+std::optional<yett::ControlFrame> receive_frame_of(int socket) {
+  static std::array<std::byte, sizeof(yett_frame) + YETT_FRAME_MAX + 1> bytes;
+  const ssize_t got = ::recv(socket, bytes.data(), bytes.size(), MSG_DONTWAIT);
+  if (got <= 0) return std::nullopt;
+  yett::ControlFrame frame;
+  need(static_cast<std::size_t>(got) >= sizeof frame.head, "a whole head");
+  std::memcpy(&frame.head, bytes.data(), sizeof frame.head);
+  const auto memory =
+      std::span(bytes).first(static_cast<std::size_t>(got)).subspan(sizeof frame.head);
+  need(frame.head.magic == YETT_FRAME_MAGIC && frame.head.version == YETT_FRAME_VERSION &&
+           frame.head.size == memory.size(),
+       "a frame");
+  frame.memory.assign(memory.begin(), memory.end());
+  return frame;
+}
+
+// What the header promises of an answer.
+void check_answer(const Message& message, const yett::ControlFrame& answer) {
+  const yett_frame& head = *message.head;
+  need(answer.head.command == head.command && answer.head.sequence == head.sequence &&
+           answer.head.argument == head.argument && answer.head.size == head.size,
+       "the answer to this call");
+  constexpr std::array kErrors{0,      EFAULT,  EINVAL,       E2BIG,      ENOTTY, EMSGSIZE, ENOENT,
+                               EACCES, ENOTDIR, ENAMETOOLONG, EOPNOTSUPP, ELOOP,  EAGAIN};
+  need(answer.head.result >= 0 || std::ranges::find(kErrors, -answer.head.result) != kErrors.end(),
+       "an error that the header has");
+  const bool gives = (head.command == YETT_INFO || head.command == YETT_STAT);
+  const auto sent = std::as_bytes(std::span(message.bytes)).subspan(sizeof head);
+  const bool same = std::ranges::equal(sent, answer.memory);
+  need(same || (gives && answer.head.result == 0), "memory that no command writes is as it was");
+  if (head.command == YETT_ADD_SELF) need(answer.head.result == -EOPNOTSUPP, "no process is moved");
+  if (answer.head.result > 0)
+    need(head.command == YETT_CREATE || head.command == YETT_SPAWN, "a number");
+}
+
+const yett::SandboxPlan& plan() {
+  static const yett::SandboxPlan only = [] {
+    yett::SandboxPlan made;
+    made.sandbox = "fuzzed";
+    made.policy_name = std::string(200, 'p');
+    return made;
+  }();
+  return only;
+}
+
+class Peer {
+ public:
+  Peer() {
+    std::array<int, 2> ends{};
+    need(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) == 0, "a socket");
+    ours_.reset(ends[0]);
+    connection_.emplace(
+        UniqueFd(ends[1]), ucred{},
+        yett::ControlCalls(
+            plan(), [] { return yett::SandboxUsage{.memory_bytes = 1}; },
+            yett::ControlCarrier::socket),
+        std::make_shared<yett::SandboxManager>(plan(),
+                                               [](const yett::InsteadOf&) {
+                                                 return yett::Result<yett::ChildProcess>(
+                                                     yett::fail(yett::errno_error(EPERM, "x")));
+                                               }),
+        bell_, [this](const std::string& words, const ucred&) { logged_ += words.size(); });
+  }
+
+  // False: the connection is over.
+  bool say(const Message& message) {
+    if (message.bytes.empty()) return true;
+    send_message(ours_.get(), message);
+    const bool goes_on = connection_->serve(POLLIN, yett::ControlConnection::Clock::now());
+    need(goes_on == message.head.has_value(), "frames are answered, what is none ends it");
+    std::optional<yett::ControlFrame> answer = next_answer();
+    need(answer.has_value(), "an answer");
+    if (!goes_on) {
+      need(answer->head.result == -EPROTO || answer->head.result == -EPROTONOSUPPORT, "and why");
+      return false;
+    }
+    check_answer(message, *answer);
+    if (message.head->command == YETT_SPAWN && answer->head.result > 0)
+      need(running_.insert(answer->head.result).second, "a number of its own");
+    return true;
+  }
+
+  // All that were begun have ended, and each is told of once.
+  void finish() {
+    while (!running_.empty()) {
+      pollfd watched{.fd = bell_->get(), .events = POLLIN, .revents = 0};
+      need(::poll(&watched, 1, 5000) == 1, "ends are told");
+      eventfd_t rung = 0;
+      ::eventfd_read(bell_->get(), &rung);
+      need(connection_->serve(0, yett::ControlConnection::Clock::now()), "ends are sent");
+      need(!next_answer(), "nothing but ends");
+    }
+  }
+
+ private:
+  std::optional<yett::ControlFrame> next_answer() {
+    for (;;) {
+      auto frame = receive_frame_of(ours_.get());
+      if (!frame || frame->head.command != YETT_ENDED || frame->head.result != 126 ||
+          !running_.contains(static_cast<int>(frame->head.argument)))
+        return frame;
+      running_.erase(static_cast<int>(frame->head.argument));
+    }
+  }
+
+  UniqueFd ours_;
+  std::shared_ptr<UniqueFd> bell_ =
+      std::make_shared<UniqueFd>(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  std::size_t logged_ = 0;
+  std::set<int> running_;
+  std::optional<yett::ControlConnection> connection_;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Input input(data, size);
+  Peer peer;
+  bool goes_on = true;
+  for (int calls = 0; calls < 32 && goes_on && !input.empty(); ++calls)
+    goes_on = peer.say(read_message(input));
+  if (goes_on) peer.finish();
+  return 0;
+}

@@ -1,0 +1,41 @@
+// One plan to make, from a policy's text: each test changes what it is about.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sandbox/plan/planner.hpp"
+#include "sandbox/policy/parse_policy.hpp"
+#include "tests/unit/full_features.hpp"
+
+namespace yett::test {
+
+struct PlanCase {
+  std::string policy;
+  SandboxRequest request{.command = {"true"}};
+  KernelFeatures features = make_features();
+  std::vector<std::string> keeps_owners = {};
+
+  [[nodiscard]] Result<SandboxPlan> plan() const {
+    const Policy parsed = *parse_policy(policy, "p.toml");
+    const PlanContext context{
+        .identity_seed = 7,
+        .host_root_entries = {"bin -> usr/bin", "etc", "home", "lib64 -> usr/lib64", "opt", "usr"},
+        .keeps_owners = keeps_owners};
+    return make_plan(request, parsed, features, context);
+  }
+  [[nodiscard]] SandboxPlan made() const {
+    auto result = plan();
+    EXPECT_TRUE(result) << result.error().message();
+    return result ? std::move(*result) : SandboxPlan{};
+  }
+  [[nodiscard]] std::string error() const {
+    const auto result = plan();
+    return result ? "no error" : result.error().message();
+  }
+};
+
+}  // namespace yett::test
