@@ -1,5 +1,7 @@
 #include "runsc-like/sandboxes/list_sandboxes.hpp"
 
+#include <cerrno>
+
 #include "base/time_text.hpp"
 
 namespace yett {

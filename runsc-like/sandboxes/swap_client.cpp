@@ -6,9 +6,10 @@ namespace yett {
 namespace {
 
 Result<UniqueFd> connect(const oci::ContainerStore& store, const std::string& id) {
-  return connect_to_running(store, id, &oci::ContainerDirectory::connect_to_swaps,
-                            request_error(id, "its policy cannot be swapped",
-                                          "sandboxes of yett run --name or -d take another policy"));
+  return connect_to_running(
+      store, id, &oci::ContainerDirectory::connect_to_swaps,
+      request_error(id, "its policy cannot be swapped",
+                    "sandboxes of yett run --name or -d take another policy"));
 }
 
 }  // namespace

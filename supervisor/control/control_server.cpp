@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <utility>
+
+#include "ioctl_uapi/peer.hpp"
 
 namespace yett {
 namespace {

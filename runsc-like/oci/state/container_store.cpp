@@ -59,21 +59,6 @@ int open_lock(int directory) {
   return ::openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-void remove_files(int directory) {
-  static constexpr const char* kFiles[] = {
-      "state.json", "state.json.new", "config.json", "config.json.new", "waiting", "start", "end",
-      "log",        "log.1",          "exec",        "grant",           "swap",    "lock"};
-  for (const char* name : kFiles) ::unlinkat(directory, name, 0);
-}
-
-// A name that only we use, so that nothing else has to be followed or asked.
-void remove_hidden(const std::string& path) {
-  const UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!directory.valid()) return;
-  remove_files(directory.get());
-  ::rmdir(path.c_str());
-}
-
 std::vector<std::string> names_in(const std::string& root) {
   std::vector<std::string> names;
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(root.c_str()), ::closedir);
@@ -83,6 +68,17 @@ std::vector<std::string> names_in(const std::string& root) {
       names.emplace_back(entry->d_name);
   std::ranges::sort(names);
   return names;
+}
+
+// A name that only we use, so that nothing else has to be followed or asked. The lock goes last: by
+// it the sweep of another command knows what is still to be removed.
+void remove_hidden(const std::string& path) {
+  const UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory.valid()) return;
+  for (const std::string& name : names_in(path))
+    if (name != "lock") ::unlinkat(directory.get(), name.c_str(), 0);
+  ::unlinkat(directory.get(), "lock", 0);
+  ::rmdir(path.c_str());
 }
 
 Status make_root(const std::string& root) {
