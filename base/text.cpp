@@ -169,4 +169,8 @@ std::string format_size(std::uint64_t bytes) {
   return text.data();
 }
 
+void copy_text(std::string_view text, std::span<char> into) {
+  text.copy(into.data(), into.size() - 1);
+}
+
 }  // namespace yett

@@ -30,6 +30,10 @@ namespace yett {
 // ESC and invalid UTF-8 become \xNN.
 [[nodiscard]] std::string escape_for_terminal(std::string_view text);
 
+// As much of `text` as leaves the last byte of `into` as it is: for fields of fixed size that were
+// zeros, and so end with one.
+void copy_text(std::string_view text, std::span<char> into);
+
 // Where the first control character other than tab, line feed and carriage return is: what no text
 // format allows, and what parsers of text stumble over.
 [[nodiscard]] std::optional<std::size_t> find_control_character(std::string_view text);

@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "ioctl_uapi/peer.hpp"
 #include "ioctl_uapi/receive_fds.hpp"
 
 namespace yett {
@@ -119,9 +120,7 @@ Result<ExecNews> receive_exec_news(BorrowedFd socket) {
     news.text.back() = '\0';
     return news;
   }
-  return fail(Error{.kind = ErrorKind::target_gone,
-                    .subject = "exec",
-                    .detail = "the sandbox has ended, or its supervisor has died"});
+  return fail(supervisor_gone("exec"));
 }
 
 }  // namespace yett

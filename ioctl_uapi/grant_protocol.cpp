@@ -3,6 +3,7 @@
 #include <cstring>
 #include <span>
 
+#include "ioctl_uapi/peer.hpp"
 #include "ioctl_uapi/receive_fds.hpp"
 #include "ioctl_uapi/send_fds.hpp"
 
@@ -35,9 +36,7 @@ Status send_grant_request(BorrowedFd socket, const GrantRequest& request, Borrow
 Result<GrantReply> receive_grant_reply(BorrowedFd socket) {
   GrantReply reply;
   if (receive_frame(socket.get(), &reply, sizeof reply) != kDone)
-    return fail(Error{.kind = ErrorKind::target_gone,
-                      .subject = "grant",
-                      .detail = "the sandbox has ended, or its supervisor has died"});
+    return fail(supervisor_gone("grant"));
   reply.comm.back() = '\0';
   reply.call.back() = '\0';
   reply.object.back() = '\0';

@@ -1,5 +1,7 @@
 #include "ioctl_uapi/peer.hpp"
 
+#include <utility>
+
 namespace yett {
 
 std::optional<ucred> read_peer(BorrowedFd connection) {
@@ -13,6 +15,12 @@ std::optional<ucred> read_peer(BorrowedFd connection) {
 bool is_peer_root(BorrowedFd connection) {
   const auto peer = read_peer(connection);
   return peer && peer->uid == 0;
+}
+
+Error supervisor_gone(std::string subject) {
+  return Error{.kind = ErrorKind::target_gone,
+               .subject = std::move(subject),
+               .detail = "the sandbox has ended, or its supervisor has died"};
 }
 
 }  // namespace yett

@@ -4,7 +4,9 @@
 #include <sys/socket.h>
 
 #include <optional>
+#include <string>
 
+#include "base/error.hpp"
 #include "base/unique_fd.hpp"
 
 namespace yett {
@@ -12,5 +14,8 @@ namespace yett {
 // As of connect(2) or listen(2), in the caller's namespaces. Nothing: it is no such socket.
 [[nodiscard]] std::optional<ucred> read_peer(BorrowedFd connection);
 [[nodiscard]] bool is_peer_root(BorrowedFd connection);
+
+// Why a sandbox's supervisor gives no answer; `subject` is what was asked of it.
+[[nodiscard]] Error supervisor_gone(std::string subject);
 
 }  // namespace yett

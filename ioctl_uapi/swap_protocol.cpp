@@ -10,6 +10,7 @@
 #include <cstring>
 #include <span>
 
+#include "ioctl_uapi/peer.hpp"
 #include "ioctl_uapi/receive_fds.hpp"
 #include "ioctl_uapi/send_fds.hpp"
 
@@ -84,9 +85,7 @@ void send_swap_reply(BorrowedFd socket, const SwapReply& reply) {
 Result<SwapReply> receive_swap_reply(BorrowedFd socket) {
   SwapReply reply;
   if (receive_frame(socket.get(), &reply, sizeof reply) != kDone)
-    return fail(Error{.kind = ErrorKind::target_gone,
-                      .subject = "swap",
-                      .detail = "the sandbox has ended, or its supervisor has died"});
+    return fail(supervisor_gone("swap"));
   reply.old_hash.back() = '\0';
   reply.new_hash.back() = '\0';
   reply.text.back() = '\0';

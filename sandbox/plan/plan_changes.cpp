@@ -227,6 +227,7 @@ bool same_limits(const SandboxPlan& left, const SandboxPlan& right) {
   return left.cgroup.memory_bytes == right.cgroup.memory_bytes &&
          left.cgroup.swap_bytes == right.cgroup.swap_bytes &&
          left.cgroup.pids == right.cgroup.pids && left.cgroup.cpus == right.cgroup.cpus &&
+         left.meter.memory_bytes == right.meter.memory_bytes &&
          same_rlimits(left.rlimits, right.rlimits);
 }
 

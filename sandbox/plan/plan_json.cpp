@@ -11,11 +11,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-const char* mode_name(Mode mode) {
-  constexpr std::array kNames{"automatic", "full", "rootless", "fallback"};
-  return kNames[static_cast<std::size_t>(mode)];
-}
-
 const char* image_kind_name(ImageKind kind) {
   constexpr std::array kNames{"host", "directory", "squashfs", "erofs"};
   return kNames[static_cast<std::size_t>(kind)];

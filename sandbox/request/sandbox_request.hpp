@@ -2,7 +2,9 @@
 // messages and the containerd shim.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +14,11 @@ namespace yett {
 
 enum class ImageKind { host, directory, squashfs, erofs };
 enum class Mode { automatic, full, rootless, fallback };
+// As --mode takes it.
+[[nodiscard]] constexpr const char* mode_name(Mode mode) {
+  constexpr std::array kNames{"auto", "full", "rootless", "fallback"};
+  return kNames[static_cast<std::size_t>(mode)];
+}
 enum class TerminalMode { none, pty };
 
 struct VolumeRequest {

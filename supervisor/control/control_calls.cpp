@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/text.hpp"
 #include "supervisor/control/device_file.hpp"
 #include "supervisor/control/narrower_filter.hpp"
 #include "supervisor/control/sized_struct.hpp"
@@ -40,16 +41,7 @@ std::int64_t began_ns() {
   return began;
 }
 
-template <std::size_t Size>
-void copy_text(std::string_view text, char (&into)[Size]) {
-  std::memcpy(into, text.data(), std::min(text.size(), Size - 1));
-}
-
 constexpr std::uint64_t bit_of(unsigned command) { return 1ULL << _IOC_NR(command); }
-
-const char* mode_name(Mode mode) {
-  return mode == Mode::full ? "full" : mode == Mode::rootless ? "rootless" : "fallback";
-}
 
 template <typename Struct>
 std::span<const std::byte> bytes_of(const Struct& given) {

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.hpp"
 #include "ioctl_uapi/grant_protocol.hpp"
 #include "ioctl_uapi/peer.hpp"
 #include "ioctl_uapi/receive_fds.hpp"
@@ -62,11 +63,6 @@ bool may_replace(const UniqueFd& given, const AskedFile& asked) {
   const int flags = given.valid() ? ::fcntl(given.get(), F_GETFL) : -1;
   return flags >= 0 && (flags & O_PATH) == 0 && ::fstat(given.get(), &found) == 0 &&
          S_ISREG(found.st_mode) && (flags & O_ACCMODE) == (asked.flags & O_ACCMODE);
-}
-
-template <std::size_t Size>
-void copy_text(const std::string& text, std::array<char, Size>& into) {
-  text.copy(into.data(), Size - 1);
 }
 
 std::string question_name(std::uint64_t question) {

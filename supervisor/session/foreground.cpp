@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <span>
 #include <utility>
@@ -72,9 +73,7 @@ AuditHeader header_of(const SandboxPlan& plan, const KernelFeatures& features) {
                      .policy_name = plan.policy_name,
                      .policy_file = plan.policy_file,
                      .policy_hash = plan.policy_hash,
-                     .mode = plan.mode == Mode::full       ? "full"
-                             : plan.mode == Mode::rootless ? "rootless"
-                                                           : "fallback",
+                     .mode = mode_name(plan.mode),
                      .kernel = features.release,
                      .backends = plan.backends,
                      .reduced = plan.reduced};
@@ -93,6 +92,22 @@ void block_forwarded_signals() {
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
 }
 
+// What the loop's thread saw when it last looked, for the threads that answer calls.
+class MeteredUsage {
+ public:
+  void write(const SandboxUsage& usage) {
+    memory_bytes_ = usage.memory_bytes;
+    processes_ = usage.processes;
+  }
+  [[nodiscard]] SandboxUsage read() const {
+    return {.memory_bytes = memory_bytes_, .processes = processes_};
+  }
+
+ private:
+  std::atomic<std::uint64_t> memory_bytes_ = 0;
+  std::atomic<std::uint64_t> processes_ = 0;
+};
+
 // Everything that lives as long as the sandbox, in the order in which it must go: first made, last
 // destroyed.
 struct Parts {
@@ -101,7 +116,7 @@ struct Parts {
   std::optional<KernelPlanes> planes;
   std::optional<TruthFiles> truth;
   std::optional<MemoryMeter> meter;
-  SandboxUsage metered;  // as last looked at
+  MeteredUsage metered;
   AuditSink audit;
   std::shared_ptr<SocketLender> lender;
   std::optional<NameService> names;
@@ -208,7 +223,7 @@ SessionReport failed_report(SessionReport report, Error error, int exit_status) 
 }
 
 std::function<SandboxUsage()> usage_of(const Parts& parts) {
-  if (parts.meter) return [&parts] { return parts.metered; };
+  if (parts.meter) return [&parts] { return parts.metered.read(); };
   if (!parts.cgroup) return {};
   return [&parts] {
     const CgroupLoad load = parts.cgroup->load();
@@ -220,7 +235,7 @@ std::function<MeterLook()> meter_of(Parts& parts) {
   if (!parts.meter) return {};
   return [&parts] {
     const MemoryMeter::Look look = parts.meter->look();
-    parts.metered = {.memory_bytes = look.bytes, .processes = look.processes};
+    parts.metered.write({.memory_bytes = look.bytes, .processes = look.processes});
     return MeterLook{.over = look.over, .next = look.next};
   };
 }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/text.hpp"
 #include "ioctl_uapi/peer.hpp"
 #include "sandbox/plan/plan_changes.hpp"
 #include "sandbox/policy/policy_diff.hpp"
@@ -22,11 +23,6 @@ Status watch(const UniqueFd& epoll, BorrowedFd fd) {
   epoll_event event{.events = EPOLLIN, .data = {}};
   if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event) == 0) return {};
   return fail(errno_error("epoll_ctl", "swap requests"));
-}
-
-template <std::size_t Size>
-void copy_text(const std::string& text, std::array<char, Size>& into) {
-  text.copy(into.data(), Size - 1);
 }
 
 const char* word_of(Direction direction) {

@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "ioctl_uapi/clone.hpp"
+#include "ioctl_uapi/peer.hpp"
 
 namespace yett::oci {
 namespace {
@@ -208,8 +209,7 @@ Result<UniqueFd> ContainerDirectory::connect_to(const char* name) const {
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
     return socket;
   Error error = errno_error("connect", path_ + "/" + name);
-  if (error.sys_errno == ECONNREFUSED)
-    error.detail = "the sandbox has ended, or its supervisor has died";
+  if (error.sys_errno == ECONNREFUSED) error.detail = supervisor_gone(id_).detail;
   return fail(std::move(error));
 }
 
