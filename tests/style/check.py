@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-ROOTS = ("base", "ioctl_uapi", "bpf", "sandbox", "supervisor", "runsc-like", "tests", "bench", "examples")
+ROOTS = ("base", "ioctl_uapi", "bpf", "sandbox", "supervisor", "runsc-like", "libyett", "tests", "bench", "examples")
 SUFFIXES = {".cpp", ".hpp", ".c", ".h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 

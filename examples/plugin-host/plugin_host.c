@@ -1,0 +1,125 @@
+/* An application that loads plugins as processes which it does not trust: each in a sandbox of its
+ * own, spoken to over a socket pair, killed when it does not answer in time.
+ *
+ *     yett uapi-shell -m 64M --pids 8 --socket /run/manager.sock &
+ *     plugin_host /run/manager.sock 1000 /srv/plugins /bin/upper /bin/crash
+ *
+ * An answer may take 1000 ms, and /srv/plugins is the root that the plugins see. Needs yett/yett.h
+ * and -lyett. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <yett/yett.h>
+
+enum { kMostPlugins = 16 };
+
+struct plugin {
+  const char* path;
+  int sandbox;
+  int program;
+  int socket; /* -1: nothing more is expected of it */
+};
+
+static struct plugin plugins[kMostPlugins];
+static int count;
+
+static void die(const char* what, int error) {
+  fprintf(stderr, "plugin_host: %s: %s\n", what, strerror(-error));
+  exit(1);
+}
+
+static void start(struct yett_host* host, const char* directory, char* path) {
+  struct plugin* plugin = &plugins[count++];
+  int ends[2];
+  char* words[] = {path, NULL};
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) die("socketpair", -errno);
+  const int sandbox = yett_create(host, directory);
+  if (sandbox < 0) die(directory, sandbox);
+  const int program =
+      yett_start(host, &(struct yett_program){.size = sizeof(struct yett_program),
+                                              .sandbox = sandbox,
+                                              .arguments = words,
+                                              .descriptors = {ends[1], ends[1], STDERR_FILENO}});
+  if (program < 0) die(path, program);
+  close(ends[1]);
+  *plugin =
+      (struct plugin){.path = path, .sandbox = sandbox, .program = program, .socket = ends[0]};
+  if (send(plugin->socket, "hello\n", 6, MSG_NOSIGNAL) != 6) perror(path);
+}
+
+static void finish(struct plugin* plugin, const char* how) {
+  printf("%s: %s\n", plugin->path, how);
+  close(plugin->socket);
+  plugin->socket = -1;
+}
+
+/* One line, or the end of whoever should have written it: that comes as an event, too. */
+static void hear(struct plugin* plugin) {
+  char line[256];
+  const ssize_t got = recv(plugin->socket, line, sizeof line - 1, 0);
+  if (got <= 0) return;
+  line[got] = '\0';
+  line[strcspn(line, "\n")] = '\0';
+  finish(plugin, line);
+}
+
+static void note_end(const struct yett_event* event) {
+  char how[64];
+  for (int i = 0; i < count; ++i) {
+    if (plugins[i].program != event->program || plugins[i].socket < 0) continue;
+    snprintf(how, sizeof how, "ended without an answer, status %d", event->status);
+    finish(&plugins[i], how);
+  }
+}
+
+static int waiting(void) {
+  int left = 0;
+  for (int i = 0; i < count; ++i) left += plugins[i].socket >= 0;
+  return left;
+}
+
+static long now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What they said first, then who has ended: an answer counts, also of one that dies after it. */
+static void serve_until(struct yett_host* host, long deadline) {
+  while (waiting() > 0 && now_ms() < deadline) {
+    struct pollfd ready[kMostPlugins + 1];
+    struct yett_event event;
+    ready[0] = (struct pollfd){.fd = yett_event_fd(host), .events = POLLIN};
+    for (int i = 0; i < count; ++i)
+      ready[i + 1] = (struct pollfd){.fd = plugins[i].socket, .events = POLLIN};
+    if (poll(ready, (nfds_t)count + 1, (int)(deadline - now_ms())) <= 0) continue;
+    for (int i = 0; i < count; ++i)
+      if ((ready[i + 1].revents & POLLIN) != 0) hear(&plugins[i]);
+    int told = ready[0].revents != 0;
+    while (told && (told = yett_next_event(host, 0, &event)) == 1) note_end(&event);
+    if (told < 0) die("the supervisor", told);
+  }
+}
+
+int main(int argc, char** argv) {
+  struct yett_host* host;
+  if (argc < 5 || argc - 4 > kMostPlugins) {
+    fputs("usage: plugin_host SOCKET MILLISECONDS DIRECTORY PLUGIN...\n", stderr);
+    return 2;
+  }
+  const int connected = yett_connect(argv[1], &host);
+  if (connected != 0) die(argv[1], connected);
+  for (int i = 4; i < argc; ++i) start(host, argv[3], argv[i]);
+  serve_until(host, now_ms() + atoi(argv[2]));
+  for (int i = 0; i < count; ++i) {
+    if (plugins[i].socket >= 0) finish(&plugins[i], "killed, for it did not answer");
+    yett_remove(host, plugins[i].sandbox);
+  }
+  yett_disconnect(host);
+  return 0;
+}

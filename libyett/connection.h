@@ -1,0 +1,49 @@
+/* A connection to who makes sandboxes: frames of yett/uapi.h, one call at a time. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <yett/yett.h>
+
+struct message {
+  struct yett_frame head;
+  unsigned char memory[YETT_FRAME_MAX];
+};
+
+/* One that was begun and whose end was not told to the application yet. */
+struct program {
+  int number;
+  int status;
+  uint64_t ended; /* which end it was, from 1; 0: it runs */
+};
+
+struct yett_host {
+  int socket;
+  int has_ends; /* an eventfd: readable while there are ends to tell */
+  int events;   /* an epoll of both */
+  int broken;   /* -errno of what ended the connection; 0: it has not */
+  int patience_ms;
+  uint32_t sequence;
+  uint64_t ends; /* so many have come */
+  struct program* programs;
+  size_t count, room;
+  struct message message;
+};
+
+/* CLOCK_MONOTONIC in milliseconds, `timeout_ms` from now; -1: never. */
+int64_t deadline_after(int timeout_ms);
+
+/* Takes in one frame: 1 it is an answer, in host->message; 0 a program's end was noted; or -errno:
+ * -ETIMEDOUT, and what has ended the connection. */
+int receive_frame(struct yett_host* host, int64_t deadline);
+
+/* The command on the first `size` bytes of message.memory, which hold its answer's afterwards; with
+ * `descriptors`, three or NULL. What ioctl(2) would return, or -errno. */
+int call(struct yett_host* host, unsigned command, uint64_t argument, size_t size,
+         const int* descriptors);
+
+/* NULL: no such program, or its end was told. */
+struct program* find_program(struct yett_host* host, int number);
+/* That program, noted now where it was not. NULL: no memory. */
+struct program* note_program(struct yett_host* host, int number);
+void forget_program(struct yett_host* host, struct program* told);

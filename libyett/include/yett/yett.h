@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * libyett: an application starts programs that it does not trust, each in a sandbox of its own.
+ *
+ *     struct yett_host* host;
+ *     if (yett_connect("/run/manager.sock", &host) != 0) ...
+ *     int sandbox = yett_create(host, "/srv/plugins");
+ *     char* words[] = {"/bin/plugin", NULL};
+ *     int plugin = yett_start(host, &(struct yett_program){.size = sizeof(struct yett_program),
+ *                                                          .sandbox = sandbox,
+ *                                                          .arguments = words,
+ *                                                          .descriptors = {end, end, 2}});
+ *     int status;
+ *     if (yett_wait(host, plugin, 1000, &status) == -ETIMEDOUT) yett_remove(host, sandbox);
+ *
+ * The other end is `yett uapi-shell --socket PATH`, whose options are the policy and limits of all
+ * that is started (yett/uapi.h has the protocol). Root alone may connect, and who started it.
+ *
+ * C11 and libc, nothing else. No thread, no signal handler, no lock, no global state: a connection
+ * belongs to one thread at a time. Every descriptor is close-on-exec; after fork(2) the child may
+ * use none of its parent's connections and closes them with yett_close_in_child(). Results are 0 or
+ * more, or -errno; errno itself is left alone or not, as the C library does. Errors of every call
+ * that asks the other end: -EPIPE it has gone, and the sandboxes with it; -ETIMEDOUT it did not
+ * answer in time, what was asked may still happen, and the connection can be used on; -EPROTO it
+ * speaks another language, and the connection is of no more use.
+ */
+#ifndef YETT_YETT_H
+#define YETT_YETT_H
+
+#include <stddef.h>
+#include <yett/uapi.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define YETT_API __attribute__((visibility("default")))
+
+/* A connection; its sandboxes live as long as it does. */
+struct yett_host;
+
+/* Connects to the socket at `path`, and puts into *host what yett_disconnect() frees. -errno of
+ * connect(2): -ENOENT, -ECONNREFUSED nobody is there; -EACCES not for this user; -ENAMETOOLONG. */
+YETT_API int yett_connect(const char* path, struct yett_host** host);
+
+/* Ends all of its sandboxes and what runs in them, and frees it. Nothing for NULL. */
+YETT_API void yett_disconnect(struct yett_host* host);
+
+/* In a child of fork(2): closes and frees the copy there; the parent's connection stays as it is.
+ */
+YETT_API void yett_close_in_child(struct yett_host* host);
+
+/* How long each call waits for its answer at most, in milliseconds; 10,000 unless told. */
+YETT_API void yett_set_patience(struct yett_host* host, int milliseconds);
+
+/* A descriptor that is readable (poll, epoll, select) when yett_next_event() has something, or may
+ * have: call that with a time-out of 0. It belongs to the connection. */
+YETT_API int yett_event_fd(const struct yett_host* host);
+
+/* Who answers, and under which policy what is started will be. `info` is filled. */
+YETT_API int yett_read_info(struct yett_host* host, struct yett_info* info);
+
+/* A new sandbox over a directory of the host, which is its read-only root below a writable layer
+ * that each program has for itself. Gives its number, from 1. -EINVAL: not absolute, or with . or
+ * ..; -ELOOP: a link on the way; -ENOENT, -ENOTDIR; -EAGAIN: too many. */
+YETT_API int yett_create(struct yett_host* host, const char* directory);
+
+/* What to begin. Nothing of it is kept. */
+struct yett_program {
+  size_t size;              /* of this struct, as the caller knows it */
+  int sandbox;              /* of yett_create() */
+  char* const* arguments;   /* the path of the program inside, what it is given, NULL */
+  char* const* environment; /* NAME=VALUE, NULL; or NULL: empty */
+  int descriptors[3];       /* its standard input, output and error; they stay the caller's */
+};
+
+/* Begins it and gives its number, from 1. -EINVAL: `size`, or no argument; -EBADF: a descriptor;
+ * -E2BIG: more than 64 KiB of strings; -ENOENT: no such sandbox, or no such file in it; -EAGAIN:
+ * too many programs. That it cannot be executed is told as its end, with status 126. */
+YETT_API int yett_start(struct yett_host* host, const struct yett_program* program);
+
+/* Kills what runs in the sandbox and forgets it. The ends of its programs are told as events.
+ * -ENOENT: no such sandbox. */
+YETT_API int yett_remove(struct yett_host* host, int sandbox);
+
+struct yett_event {
+  int program; /* of yett_start(): it has ended */
+  int status;  /* its exit status; 128 + n: signal n ended it; 126: it could not be run */
+};
+
+/* The next end of a program, each told once, in their order: 1, and *event is filled; 0: none
+ * within `timeout_ms` (0: without waiting; -1: as long as it takes). */
+YETT_API int yett_next_event(struct yett_host* host, int timeout_ms, struct yett_event* event);
+
+/* Waits for the end of one program, and leaves the others' to be told later: 0, and *status is
+ * filled (NULL: not wanted). -ETIMEDOUT: it runs still. -ENOENT: its end was told already, or it
+ * never was. */
+YETT_API int yett_wait(struct yett_host* host, int program, int timeout_ms, int* status);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
