@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <yett/yett.h>
+#include <yett/yett.hpp>
 
 #include <array>
 #include <cerrno>
@@ -24,10 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kExamples = YETT_BUILD_DIR "/examples";
 
-struct Disconnect {
-  void operator()(yett_host* host) const { yett_disconnect(host); }
-};
-using Host = std::unique_ptr<yett_host, Disconnect>;
+using Connection = std::unique_ptr<yett_host, client::Disconnect>;
 
 class Libyett : public HostUnchanged {
  protected:
@@ -51,11 +48,11 @@ class Libyett : public HostUnchanged {
 
   [[nodiscard]] std::string path() const { return work() + "/manager"; }
   [[nodiscard]] std::string root() const { return work() + "/plugins"; }
-  [[nodiscard]] Host connect() const {
+  [[nodiscard]] Connection connect() const {
     yett_host* host = nullptr;
     for (int i = 0; i < 400 && yett_connect(path().c_str(), &host) != 0; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    return Host(host);
+    return Connection(host);
   }
   // With `input` as what it reads.
   [[nodiscard]] int spawn(int sandbox, std::string path, int input) const {
@@ -69,7 +66,7 @@ class Libyett : public HostUnchanged {
   }
 
   std::unique_ptr<RunningProgram> manager_;
-  Host host_;
+  Connection host_;
 };
 
 // examples/plugin-host: one answers, one dies, one is killed, one finds nothing.
@@ -116,6 +113,29 @@ TEST_F(Libyett, RemovalEndsWhatRuns) {
   EXPECT_EQ(yett_wait(host_.get(), program, 30000, &status), 0);
   EXPECT_NE(status, 0);
   EXPECT_TRUE(sandboxes_gone_within(5000)) << living_sandbox_processes();
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+}
+
+// The same in C++: objects that end what they made, and exceptions.
+TEST_F(Libyett, ObjectsEndWhatTheyMade) {
+  const Host host(path());
+  EXPECT_STREQ(host.info().policy, "plugin");
+  EXPECT_THROW(Sandbox(host, root() + "/none"), std::system_error);
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
+  int program = 0;
+  {
+    Sandbox first(host, root());
+    const Sandbox sandbox = std::move(first);
+    EXPECT_THROW(static_cast<void>(sandbox.start({"/bin/none"}, {0, 1, 2})), std::system_error);
+    program = sandbox.start({"/bin/upper"}, {pipe[0], pipe[0], 2}, {"A=b"});
+    EXPECT_FALSE(host.wait(program, std::chrono::milliseconds(100)).has_value());
+  }
+  const auto event = host.next_event(std::chrono::seconds(30));
+  ASSERT_TRUE(event.has_value());
+  EXPECT_EQ(event->program, program);
+  EXPECT_THROW(static_cast<void>(host.wait(program, std::chrono::seconds(0))), std::system_error);
   ::close(pipe[0]);
   ::close(pipe[1]);
 }

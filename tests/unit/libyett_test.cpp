@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include <yett/yett.h>
+#include <yett/yett.hpp>
 
 #include <array>
 #include <cerrno>
@@ -83,18 +83,15 @@ class Peer {
   std::thread thread_;
 };
 
-struct Disconnect {
-  void operator()(yett_host* host) const { yett_disconnect(host); }
-};
-using Host = std::unique_ptr<yett_host, Disconnect>;
+using Connection = std::unique_ptr<yett_host, client::Disconnect>;
 
-Host connect_to(const Peer& peer) {
+Connection connect_to(const Peer& peer) {
   yett_host* host = nullptr;
   EXPECT_EQ(yett_connect(peer.path().c_str(), &host), 0);
-  return Host(host);
+  return Connection(host);
 }
 
-int spawn(const Host& host) {
+int spawn(const Connection& host) {
   std::string word = "/bin/true";
   const std::array<char*, 2> words{word.data(), nullptr};
   const yett_program program{.size = sizeof program,
@@ -105,7 +102,7 @@ int spawn(const Host& host) {
   return yett_start(host.get(), &program);
 }
 
-bool is_readable(const Host& host) {
+bool is_readable(const Connection& host) {
   pollfd wanted{.fd = yett_event_fd(host.get()), .events = POLLIN, .revents = 0};
   return ::poll(&wanted, 1, 0) == 1;
 }
@@ -129,7 +126,7 @@ TEST(Libyett, EndsBetweenCallsAreKept) {
     self.answer(create, 3);
     static_cast<void>(self.hear());
   });
-  const Host host = connect_to(peer);
+  const Connection host = connect_to(peer);
   EXPECT_EQ(spawn(host), 1);
   EXPECT_EQ(spawn(host), 2);
   EXPECT_FALSE(is_readable(host));
@@ -155,7 +152,7 @@ TEST(Libyett, AnEndBeforeItsNumber) {
     self.answer(spawned, 5);
     static_cast<void>(self.hear());
   });
-  const Host host = connect_to(peer);
+  const Connection host = connect_to(peer);
   EXPECT_EQ(spawn(host), 5);
   int status = 0;
   EXPECT_EQ(yett_wait(host.get(), 5, 10000, &status), 0);
@@ -170,7 +167,7 @@ TEST(Libyett, LateAnswersAreNobodys) {
     self.answer(next, 2);
     static_cast<void>(self.hear());
   });
-  const Host host = connect_to(peer);
+  const Connection host = connect_to(peer);
   yett_set_patience(host.get(), 50);
   EXPECT_EQ(yett_create(host.get(), "/x"), -ETIMEDOUT);
   yett_set_patience(host.get(), 10000);
@@ -185,7 +182,7 @@ TEST(Libyett, WhatIsNoFrameEndsTheConnection) {
       spoil(head);
       self.answer(head, 4);
     });
-    const Host host = connect_to(peer);
+    const Connection host = connect_to(peer);
     EXPECT_EQ(yett_create(host.get(), "/x"), -EPROTO);
     EXPECT_EQ(yett_create(host.get(), "/x"), -EPROTO) << "it is over";
   }
@@ -193,7 +190,7 @@ TEST(Libyett, WhatIsNoFrameEndsTheConnection) {
 
 TEST(Libyett, ItsEndIsToldByEveryCall) {
   const Peer peer([](const Peer& self) { self.answer(self.hear(), 1); });
-  const Host host = connect_to(peer);
+  const Connection host = connect_to(peer);
   EXPECT_EQ(spawn(host), 1);
   yett_event event{};
   EXPECT_EQ(yett_next_event(host.get(), -1, &event), -EPIPE);
@@ -203,7 +200,7 @@ TEST(Libyett, ItsEndIsToldByEveryCall) {
 
 TEST(Libyett, WhatCannotBeAskedIsNotSent) {
   const Peer peer([](const Peer& self) { self.answer(self.hear(), 9); });
-  const Host host = connect_to(peer);
+  const Connection host = connect_to(peer);
   std::string word = "/bin/true";
   std::string huge(YETT_FRAME_MAX, 'x');
   std::array<char*, 2> words{word.data(), nullptr};

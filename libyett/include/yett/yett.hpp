@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// yett/yett.h for C++17: what is made is ended with its object, and errors are std::system_error.
+//
+//     yett::Host host("/run/manager.sock");
+//     yett::Sandbox sandbox(host, "/srv/plugins");
+//     const int plugin = sandbox.start({"/bin/plugin"}, {end, end, 2});
+//     if (!host.wait(plugin, std::chrono::seconds(1))) ...  // it runs still
+//
+// Objects belong to one thread at a time, as connections do. A Host outlives its Sandboxes.
+#ifndef YETT_YETT_HPP
+#define YETT_YETT_HPP
+
+#include <yett/yett.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace yett {
+
+namespace client {
+
+inline int checked(int result, const char* what) {
+  if (result < 0) throw std::system_error(-result, std::generic_category(), what);
+  return result;
+}
+
+struct Disconnect {
+  void operator()(yett_host* host) const noexcept { yett_disconnect(host); }
+};
+
+inline std::vector<char*> words_of(std::vector<std::string>& texts) {
+  std::vector<char*> words;
+  for (std::string& text : texts) words.push_back(text.data());
+  words.push_back(nullptr);
+  return words;
+}
+
+}  // namespace client
+
+class Host {
+ public:
+  explicit Host(const std::string& path) {
+    yett_host* connected = nullptr;
+    client::checked(yett_connect(path.c_str(), &connected), path.c_str());
+    host_.reset(connected);
+  }
+
+  [[nodiscard]] int event_fd() const noexcept { return yett_event_fd(host_.get()); }
+  [[nodiscard]] yett_info info() const {
+    yett_info told{};
+    client::checked(yett_read_info(host_.get(), &told), "YETT_INFO");
+    return told;
+  }
+  // Nothing: none within that time.
+  [[nodiscard]] std::optional<yett_event> next_event(std::chrono::milliseconds timeout) const {
+    yett_event event{};
+    const int told = client::checked(
+        yett_next_event(host_.get(), static_cast<int>(timeout.count()), &event), "yett_next_event");
+    return told == 1 ? std::optional(event) : std::nullopt;
+  }
+  // The program's status. Nothing: it runs still.
+  [[nodiscard]] std::optional<int> wait(int program, std::chrono::milliseconds timeout) const {
+    int status = 0;
+    const int told = yett_wait(host_.get(), program, static_cast<int>(timeout.count()), &status);
+    if (told == -ETIMEDOUT) return std::nullopt;
+    client::checked(told, "yett_wait");
+    return status;
+  }
+  [[nodiscard]] yett_host* get() const noexcept { return host_.get(); }
+
+ private:
+  std::unique_ptr<yett_host, client::Disconnect> host_;
+};
+
+// One sandbox: what runs in it is killed with the object.
+class Sandbox {
+ public:
+  Sandbox(const Host& host, const std::string& directory)
+      : host_(host.get()),
+        number_(client::checked(yett_create(host_, directory.c_str()), directory.c_str())) {}
+  Sandbox(Sandbox&& other) noexcept
+      : host_(std::exchange(other.host_, nullptr)), number_(other.number_) {}
+  Sandbox& operator=(Sandbox&& other) noexcept {
+    std::swap(host_, other.host_);
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~Sandbox() {
+    if (host_ != nullptr) yett_remove(host_, number_);
+  }
+
+  [[nodiscard]] int number() const noexcept { return number_; }
+  // The program's number. `descriptors` stay the caller's.
+  [[nodiscard]] int start(std::vector<std::string> arguments, std::array<int, 3> descriptors,
+                          std::vector<std::string> environment = {}) const {
+    const std::vector<char*> words = client::words_of(arguments);
+    const std::vector<char*> variables = client::words_of(environment);
+    yett_program program{};
+    program.size = sizeof program;
+    program.sandbox = number_;
+    program.arguments = words.data();
+    program.environment = variables.data();
+    for (std::size_t i = 0; i < descriptors.size(); ++i) program.descriptors[i] = descriptors[i];
+    return client::checked(yett_start(host_, &program),
+                           arguments.empty() ? "yett_start" : arguments[0].c_str());
+  }
+
+ private:
+  yett_host* host_;
+  int number_;
+};
+
+}  // namespace yett
+
+#endif
