@@ -52,19 +52,26 @@ void print(const LogLine& line, bool with_time) {
   if (line.tag == LogTag::full) std::fputc('\n', out);
 }
 
-bool has_ended(const std::string& id) {
+enum class Life { running, ending, over };
+
+// Its end is noted when all is written. Where its supervisor has died nobody notes it: then the
+// writer may have some of it still.
+Life life_of(const std::string& id) {
   const auto found = find_sandbox(oci_store(), id);
-  return !found || (!is_alive(found->status) && found->status != oci::ContainerStatus::creating);
+  if (!found || found->end) return Life::over;
+  const bool alive = is_alive(found->status) || found->status == oci::ContainerStatus::creating;
+  return alive ? Life::running : Life::ending;
 }
 
 void follow(LogReader& reader, const std::string& id, const LogReader::Take& take) {
   constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 100'000'000};
-  for (;;) {
-    const bool ended = has_ended(id);  // asked first: what it wrote before is there then
+  constexpr int kPatience = 60;  // pauses; the writer is waited for 5 s
+  for (int ending = 0; ending < kPatience;) {
+    const Life life = life_of(id);  // asked first: what it wrote before is there then
     reader.read_more(take);
     std::fflush(nullptr);
-    if (std::ferror(stdout) != 0) return;
-    if (ended) return;
+    if (std::ferror(stdout) != 0 || life == Life::over) return;
+    if (life == Life::ending) ++ending;
     ::nanosleep(&kPause, nullptr);
   }
 }
