@@ -33,6 +33,7 @@ def start_daemon():
         "oom-score-adjust": 0,
         "iptables": False,
         "ip6tables": False,
+        "ip-forward": False,
         "bridge": "none"}))
     place.daemon("dockerd", "--config-file", configuration, "--data-root", place / "data", "--exec-root",
                  place / "exec", "--pidfile", place / "pid", "--host", host,

@@ -33,7 +33,7 @@ processes() {
 
 temporary_files() {
   find /tmp /var/tmp -mindepth 1 -maxdepth 1 2> /dev/null | grep -Ev '/(systemd-private|bash_jobs)' | sort
-  find /run/yett /var/lib/yett /dev/shm -mindepth 1 ! -name 'host-features-*' ! -name refusals 2> /dev/null | sort # kept per boot on purpose
+  find /run/yett /var/lib/yett /dev/shm -mindepth 1 ! -name 'host-features-*' ! -name refusals ! -path /run/yett/oci 2> /dev/null | sort # kept per boot on purpose
 }
 
 network() {
