@@ -26,6 +26,13 @@ static __always_inline void set_ipv4(struct endpoint* endpoint, __be32 address) 
   __builtin_memcpy(&endpoint->address[12], &address, 4);
 }
 
+/* `::` */
+static __always_inline bool is_any(const struct endpoint* endpoint) {
+  for (int i = 0; i < 16; i++)
+    if (endpoint->address[i]) return 0;
+  return 1;
+}
+
 /* By a rule that names ports, or by one for all of them. */
 enum endpoint_answer { NO_ENDPOINT = 0, ANY_PORT_ALLOWED, PORT_ALLOWED };
 

@@ -89,6 +89,7 @@ struct in6_addr {
 struct sock_common {
   __u16 skc_num;
   __u16 skc_family;
+  unsigned char skc_ipv6only : 1;
   __be32 skc_rcv_saddr;
   struct in6_addr skc_v6_rcv_saddr;
 };
@@ -174,6 +175,8 @@ struct control_header {
 #define HUGETLBFS_MAGIC 0x958458f6
 #define TIOCSTI 0x5412
 #define TIOCLINUX 0x541C
+#define ETH_P_IP 0x0800
+#define INADDR_LOOPBACK 0x7f000001
 #define IPPROTO_IP 0
 #define IPPROTO_HOPOPTS 0
 #define IPPROTO_TCP 6

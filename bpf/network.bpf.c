@@ -112,6 +112,13 @@ static __always_inline int check_address(struct socket* socket, const void* addr
   bool has_rules = set_protocol(&endpoint, socket, sock);
   /* connect(2) to "unspecified" only dissolves an association. */
   if (family == AF_UNSPEC || (!readable && subject.policy)) return 0;
+  if (hook == YETT_HOOK_CONNECT && family == AF_INET6 && is_any(&endpoint)) {
+    /* SECURITY(connect-any): see cgroup.bpf.c. */
+    struct endpoint ipv4 = endpoint;
+    set_ipv4(&ipv4, bpf_htonl(INADDR_LOOPBACK));
+    const int refused = check_endpoint(&subject, has_rules, AF_INET, &ipv4, hook);
+    if (refused) return refused;
+  }
   return check_endpoint(&subject, has_rules, family, &endpoint, hook);
 }
 
@@ -131,6 +138,13 @@ int BPF_PROG(yett_socket_bind, struct socket* socket, struct sockaddr* address, 
   return ret ? ret : check_address(socket, address, length, YETT_LISTEN, YETT_HOOK_BIND);
 }
 
+/* SECURITY(listen-both): whether it takes IPv4 beside IPv6. A bound socket keeps its IPV6_V6ONLY.
+ */
+static __always_inline bool takes_ipv4(struct sock* sock, const struct endpoint* endpoint) {
+  return is_any(endpoint) &&
+         (!endpoint->port || !BPF_CORE_READ_BITFIELD_PROBED(sock, __sk_common.skc_ipv6only));
+}
+
 /* SECURITY(listen_without_bind): the kernel would choose a port, which no bind hook sees. */
 SEC("lsm/socket_listen")
 int BPF_PROG(yett_socket_listen, struct socket* socket, int backlog, int ret) {
@@ -147,6 +161,12 @@ int BPF_PROG(yett_socket_listen, struct socket* socket, int backlog, int ret) {
   else
     BPF_CORE_READ_INTO(&endpoint.address, sock, __sk_common.skc_v6_rcv_saddr);
   bool has_rules = set_protocol(&endpoint, socket, sock);
+  if (family == AF_INET6 && takes_ipv4(sock, &endpoint)) {
+    struct endpoint ipv4 = endpoint;
+    set_ipv4(&ipv4, 0);
+    const int refused = check_endpoint(&subject, has_rules, AF_INET, &ipv4, YETT_HOOK_LISTEN);
+    if (refused) return refused;
+  }
   return check_endpoint(&subject, has_rules, family, &endpoint, YETT_HOOK_LISTEN);
 }
 

@@ -41,6 +41,7 @@ enum yett_hook {
   YETT_HOOK_TERMINAL,
   YETT_HOOK_DEVICE,
   YETT_HOOK_PACKET,
+  YETT_HOOK_RECEIVE, /* `detail`: yett_direction of the rule that is missing */
   YETT_HOOK_COUNT
 };
 

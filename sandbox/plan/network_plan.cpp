@@ -1,9 +1,10 @@
 // Network rules: cgroup-BPF holds them, for the host's network and for sockets lent to a sandbox
-// that has none of its own. Of the host's network BPF LSM can hold them alone, or, when they speak
-// of TCP ports only, Landlock and the filter together.
+// that has none of its own. Of the host's network BPF LSM can hold those about TCP alone, or, when
+// they speak of TCP ports only, Landlock and the filter together.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 #include "sandbox/plan/plan_steps.hpp"
@@ -84,6 +85,19 @@ Result<std::vector<std::uint16_t>> landlock_ports(const std::vector<EndpointRule
   return ports;
 }
 
+// BPF LSM runs in the calls of the sandbox's own tasks: what comes in from outside is nobody's.
+Status place_on_lsm(const std::vector<EndpointRule>& connect,
+                    const std::vector<EndpointRule>& listen) {
+  for (const auto& [rules, key] : {std::pair{&connect, "connect"}, std::pair{&listen, "listen"}}) {
+    const auto udp = std::ranges::find(*rules, EndpointScheme::udp, &EndpointRule::scheme);
+    if (udp != rules->end())
+      return fail(host_error(name_of(*udp, key),
+                             "cgroup-BPF, which is missing here, alone sees who sends datagrams",
+                             "mount cgroup v2, or use TCP; see yett doctor"));
+  }
+  return {};
+}
+
 Status place_on_landlock(const PlanInputs& inputs, const std::vector<EndpointRule>& connect,
                          const std::vector<EndpointRule>& listen, SandboxPlan& plan) {
   if (inputs.features.landlock_abi < kLandlockNetworkAbi)
@@ -132,7 +146,7 @@ Status plan_network(const PlanInputs& inputs, SandboxPlan& plan) {
     plan.cgroup.wanted = true;
     return {};
   }
-  if (plan.lsm.labelled) return {};
+  if (plan.lsm.labelled) return place_on_lsm(connect, listen);
   return place_on_landlock(inputs, connect, listen, plan);
 }
 

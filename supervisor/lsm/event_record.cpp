@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 
+#include "ioctl_uapi/lsm_policy.h"
 #include "sandbox/policy/policy_change.hpp"
 
 namespace yett {
@@ -18,13 +19,16 @@ constexpr std::array<const char*, YETT_HOOK_COUNT> kHookNames{
     "socket",   "connect",   "bind",         "listen",        "sendmsg",   "ptrace",
     "kill",     "mount",     "chroot",       "userns_create", "bpf",       "perf_event",
     "io_uring", "key",       "module",       "syslog",        "settime",   "quotactl",
-    "terminal", "device",    "packet"};
+    "terminal", "device",    "packet",       "receive"};
 
 bool is_file_change(std::uint16_t hook) {
   return hook >= YETT_HOOK_FILE_OPEN && hook <= YETT_HOOK_CHANGE_OWNER_OR_MODE;
 }
 
-bool is_incoming(std::uint16_t hook) { return hook == YETT_HOOK_BIND || hook == YETT_HOOK_LISTEN; }
+bool is_incoming(const yett_event& event) {
+  return event.hook == YETT_HOOK_BIND || event.hook == YETT_HOOK_LISTEN ||
+         (event.hook == YETT_HOOK_RECEIVE && event.detail == YETT_LISTEN);
+}
 
 std::string address_text(const yett_event& event) {
   std::array<char, INET6_ADDRSTRLEN> text{};
@@ -66,7 +70,7 @@ const char* rule_text(const yett_event& event) {
     case YETT_REASON_MEMORY_FILE:
       return "exec.memfd";
     case YETT_REASON_NO_ENDPOINT:
-      return is_incoming(event.hook) ? "network.listen" : "network.connect";
+      return is_incoming(event) ? "network.listen" : "network.connect";
     case YETT_REASON_OUTSIDE:
       return "kernel.outside";
     case YETT_REASON_OUT_OF_MEMORY:
@@ -92,8 +96,7 @@ std::string mend_text(const yett_event& event, const std::string& object) {
       return changes_text({set_value("files", "set_ids", "true")});
     case YETT_REASON_NO_ENDPOINT:
       if (event.protocol == 0) return {};
-      return changes_text(
-          {add_to("network", is_incoming(event.hook) ? "listen" : "connect", object)});
+      return changes_text({add_to("network", is_incoming(event) ? "listen" : "connect", object)});
     default:
       return {};
   }

@@ -49,7 +49,8 @@ constexpr std::array kAsNatively{"blocking",
                                  "shown_to_clients",
                                  "listen_not_bound"};
 
-constexpr std::array kElsewhere{"other_port",
+constexpr std::array kElsewhere{"stray_answer",
+                                "other_port",
                                 "other_port_nonblocking",
                                 "other_address",
                                 "any_address",
@@ -74,17 +75,17 @@ constexpr std::array kElsewhere{"other_port",
                                 "listen_after_connect"};
 
 // Those that the cgroup's programs alone refuse: they succeed where these are not attached.
-constexpr std::array kHeldByPrograms{"other_port",    "other_address",   "other_ipv6",
-                                     "other_udp",     "other_sendto",    "other_sendmsg",
-                                     "other_mapped",  "other_fast_open", "other_from_connected",
-                                     "bind_any",      "bind_udp",        "listen_unbound",
-                                     "packet_options"};
+constexpr std::array kHeldByPrograms{"other_port",     "other_address",   "other_ipv6",
+                                     "other_udp",      "other_sendto",    "other_sendmsg",
+                                     "other_mapped",   "other_fast_open", "other_from_connected",
+                                     "bind_any",       "bind_udp",        "listen_unbound",
+                                     "packet_options", "stray_answer"};
 
 constexpr std::array kOtherKinds{"raw",    "ping",  "multipath",         "netlink",
                                  "packet", "vsock", "raw_with_high_bits"};
 
 // Answers what it gets with the same, by TCP and UDP, at one port of 127.0.0.0/8 and ::1, until it
-// is destroyed.
+// is destroyed. A datagram of IPv4 is first answered with "s" from another port.
 class EchoServer {
  public:
   EchoServer() {
@@ -163,6 +164,8 @@ class EchoServer {
                                    reinterpret_cast<sockaddr*>(&from), &size);
     if (got > 0) {
       ++received_;
+      if (from.ss_family == AF_INET && size > 0)
+        ::sendto(stray_.get(), "s", 1, 0, reinterpret_cast<sockaddr*>(&from), size);
       ::sendto(fd, bytes.data(), static_cast<std::size_t>(got), MSG_NOSIGNAL,
                size > 0 ? reinterpret_cast<sockaddr*>(&from) : nullptr, size);
     } else if (i >= 4) {
@@ -173,6 +176,7 @@ class EchoServer {
     }
   }
 
+  UniqueFd stray_{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   std::vector<UniqueFd> owned_;
   std::vector<pollfd> watched_;
   std::vector<bool> is_listener_;
@@ -323,6 +327,19 @@ TEST_F(Lent, LeadsNowhereElse) {
   for (const std::string& object : {"tcp://127.0.0.1" + other, "tcp://[::1]" + other,
                                     "udp://127.0.0.1" + other, std::string("tcp://0.0.0.0:0\"")})
     EXPECT_NE(records.find("\"object\":\"" + object), std::string::npos) << object << records;
+}
+
+// SECURITY(udp-answers): with the network of the host too.
+TEST_F(Lent, OnTheHostsNetworkNobodyElseAnswers) {
+  const std::string open = std::to_string(open_.port());
+  write_file(work() + "/host.toml",
+             "extends = \"plugin\"\n[network]\nmode = \"host\"\nconnect = [\"udp://127.0.0.1:" +
+                 open + "\"]\n");
+  const Results host =
+      results_of(run_attack(lent(std::array{"stray_answer", "udp_sendto"}),
+                            {"--policy", work() + "/host.toml", "-e", "OPEN=" + open}));
+  expect_result(host, "stray_answer", "EPERM", "with mode = host");
+  expect_result(host, "udp_sendto", "ok", "with mode = host");
 }
 
 TEST_F(Lent, OtherKindsAreNotLent) {

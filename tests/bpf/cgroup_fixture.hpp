@@ -62,9 +62,13 @@ class CgroupBpf : public ::testing::Test {
   [[nodiscard]] int inside(const Act& act, const std::string& below = {}) const {
     const pid_t child = ::fork();
     if (child != 0) return wait_status(child);
+    enter(below);
+    ::_exit(act());
+  }
+  // For good: by a child.
+  void enter(const std::string& below = {}) const {
     const UniqueFd file(::open((path_ + below + "/cgroup.procs").c_str(), O_WRONLY));
     if (::write(file.get(), "0", 1) != 1) ::_exit(199);
-    ::_exit(act());
   }
   static CgroupBpfPlan ruled_plan() {
     CgroupBpfPlan plan;

@@ -174,6 +174,51 @@ TEST_F(LsmNetwork, ListeningFollowsTheRules) {
   EXPECT_EQ(run_unlabelled([] { return bind_to(SOCK_STREAM, kOpenPort, AF_UNSPEC); }), 0);
 }
 
+EndpointRule any_ipv6_rule() {
+  EndpointRule rule = endpoint_rule(EndpointScheme::tcp, "0.0.0.0", 32, kOpenPort);
+  rule.is_ipv6 = true;
+  rule.host = "::";
+  rule.prefix_length = 128;
+  return rule;
+}
+
+// SECURITY: listen-both.
+TEST_F(LsmNetwork, AListenerOfIpv6TakesIpv4ByItsOwnRule) {
+  const auto listen_at_any = [](int only_ipv6) {
+    return [only_ipv6] {
+      const int fd = ::socket(AF_INET6, SOCK_STREAM, 0);
+      ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
+      sockaddr_in6 at{};
+      at.sin6_family = AF_INET6;
+      at.sin6_port = htons(kOpenPort);
+      if (::bind(fd, as_sockaddr(at), sizeof at) != 0) return 199;
+      return outcome(::listen(fd, 1) != 0);
+    };
+  };
+  LsmPlan plan = plain_plan();
+  plan.listen = {any_ipv6_rule()};
+  EXPECT_EQ(run_labelled(plan, listen_at_any(1)).result, 0);
+  EXPECT_EQ(run_labelled(plan, listen_at_any(0)).result, EACCES);
+  plan.listen.push_back(endpoint_rule(EndpointScheme::tcp, "0.0.0.0", 32, kOpenPort));
+  EXPECT_EQ(run_labelled(plan, listen_at_any(0)).result, 0);
+}
+
+// SECURITY: connect-any.
+TEST_F(LsmNetwork, ToConnectToAnyAddressNeedsIpv4Too) {
+  const Act to_any = [] {
+    const int fd = ::socket(AF_INET6, SOCK_STREAM, 0);
+    sockaddr_in6 to{};
+    to.sin6_family = AF_INET6;
+    to.sin6_port = htons(kOpenPort);
+    return passed_as_zero(outcome(::connect(fd, as_sockaddr(to), sizeof to) != 0));
+  };
+  LsmPlan plan = plain_plan();
+  plan.connect = {any_ipv6_rule()};
+  EXPECT_EQ(run_labelled(plan, to_any).result, EACCES);
+  plan.connect.push_back(endpoint_rule(EndpointScheme::tcp, "127.0.0.1", 32, kOpenPort));
+  EXPECT_EQ(run_labelled(plan, to_any).result, 0);
+}
+
 // SECURITY: listen_without_bind.
 TEST_F(LsmNetwork, AnUnboundSocketDoesNotListen) {
   EXPECT_EQ(under_rules(listen_unbound), EACCES);

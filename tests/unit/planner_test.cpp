@@ -225,6 +225,17 @@ TEST(PlanNetwork, WithoutCgroupBpfTcpPortsGoToLandlock) {
   EXPECT_TRUE(test.error().starts_with("--net host: no plane here"));
 }
 
+TEST(PlanNetwork, BpfLsmAloneHoldsNoDatagrams) {
+  Case test{.policy = "[network]\nmode='host'\nconnect=['tcp://10.0.0.1:80', 'udp://10.0.0.1:53']"};
+  test.features.cgroup_bpf.usable = false;
+  test.features.bpf_lsm.usable = true;
+  EXPECT_EQ(test.error(),
+            "p.toml:3:31: network.connect udp://10.0.0.1:53: cgroup-BPF, which is missing here, "
+            "alone sees who sends datagrams (mount cgroup v2, or use TCP; see yett doctor)");
+  test.policy = "[network]\nmode='host'\nconnect=['tcp://10.0.0.1:80']";
+  EXPECT_EQ(test.made().lsm.connect.size(), 1U);
+}
+
 TEST(PlanNetwork, LocalhostIsTwoAddressesOtherNamesAreLookedUp) {
   EXPECT_EQ(Case{.policy = "[network]\nmode='host'\nconnect=['tcp://localhost:80']"}
                 .made()

@@ -210,6 +210,18 @@ static long udp_sendto(void) {
 
 // ---- nowhere else ----
 
+// OPEN answers twice: first, with another byte, from an endpoint that no rule names.
+static long stray_answer(void) {
+  const int made = datagram();
+  const struct sockaddr_in to = at("127.0.0.1", "OPEN");
+  if (sendto(made, "x", 1, 0, (const struct sockaddr*)&to, sizeof to) != 1) return -1;
+  struct pollfd watched = {.fd = made, .events = POLLIN};
+  char byte = 0;
+  if (poll(&watched, 1, 5000) != 1) return fail_with(ETIMEDOUT);
+  if (recv(made, &byte, 1, 0) != 1) return -1;
+  return byte == 's' ? 0 : fail_with(EPERM);
+}
+
 static long other_port(void) { return connect4(stream(0), "127.0.0.1", "OTHER"); }
 static long other_port_nonblocking(void) {
   const int made = stream(SOCK_NONBLOCK);
@@ -388,6 +400,7 @@ static const struct attempt kAttempts[] = {
     ATTEMPT(mapped),
     ATTEMPT(udp_connected),
     ATTEMPT(udp_sendto),
+    ATTEMPT(stray_answer),
     ATTEMPT(other_port),
     ATTEMPT(other_port_nonblocking),
     ATTEMPT(other_address),
