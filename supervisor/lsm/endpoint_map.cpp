@@ -51,11 +51,52 @@ class MapWriter {
   int error_ = 0;
 };
 
+bpf_map_batch_opts batch_options() {
+  bpf_map_batch_opts options{};
+  options.sz = sizeof options;
+  return options;
+}
+
+std::vector<yett_endpoint_key> keys_of(const std::vector<EndpointEntry>& table) {
+  std::vector<yett_endpoint_key> keys;
+  keys.reserve(table.size());
+  for (const EndpointEntry& entry : table) keys.push_back(entry.first);
+  return keys;
+}
+
+// False: not all of it, or the kernel has no such call for this kind of map (before Linux 5.14).
+bool write_at_once(int map, const std::vector<EndpointEntry>& table) {
+  const std::vector<yett_endpoint_key> keys = keys_of(table);
+  std::vector<yett_endpoint_value> values;
+  values.reserve(table.size());
+  for (const EndpointEntry& entry : table) values.push_back(entry.second);
+  auto count = static_cast<std::uint32_t>(keys.size());
+  const bpf_map_batch_opts options = batch_options();
+  return bpf_map_update_batch(map, keys.data(), values.data(), &count, &options) == 0 &&
+         count == keys.size();
+}
+
 }  // namespace
+
+void remove_endpoints(int map, const std::vector<yett_endpoint_key>& keys, MapCalls calls) {
+  if (keys.empty()) return;
+  auto count = static_cast<std::uint32_t>(keys.size());
+  const bpf_map_batch_opts options = batch_options();
+  if (calls == MapCalls::in_batches &&
+      bpf_map_delete_batch(map, keys.data(), &count, &options) == 0 && count == keys.size())
+    return;
+  for (const yett_endpoint_key& key : keys) bpf_map_delete_elem(map, &key);
+}
 
 // SECURITY(names-bound): what goes, goes first, and whatever else fails.
 Status write_endpoints(int map, const char* name, const std::vector<EndpointEntry>& table,
-                       std::vector<yett_endpoint_key>& held) {
+                       std::vector<yett_endpoint_key>& held, MapCalls calls) {
+  // What a part of it that was written leaves behind is written again, entry by entry.
+  if (held.empty() && !table.empty() && calls == MapCalls::in_batches &&
+      write_at_once(map, table)) {
+    held = keys_of(table);
+    return {};
+  }
   MapWriter writer(map, name);
   Keys wanted;
   for (const EndpointEntry& entry : table) wanted.insert(entry.first);

@@ -1,6 +1,5 @@
 #include "supervisor/lsm/endpoint_sets.hpp"
 
-#include <bpf/bpf.h>
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,10 +18,6 @@ std::vector<EndpointRule> joined(std::vector<EndpointRule> rules,
                                  const std::vector<EndpointRule>& more) {
   rules.insert(rules.end(), more.begin(), more.end());
   return rules;
-}
-
-void remove_keys(int map, const std::vector<yett_endpoint_key>& keys) {
-  for (const yett_endpoint_key& key : keys) bpf_map_delete_elem(map, &key);
 }
 
 // Until each CPU has left the programs that it was in.
@@ -49,7 +44,7 @@ std::uint8_t EndpointSets::free_number() const {
 void EndpointSets::remove_earlier(int map, Clock::time_point before) {
   std::erase_if(earlier_, [&](const Earlier& earlier) {
     if (earlier.since > before) return false;
-    remove_keys(map, earlier.keys);
+    remove_endpoints(map, earlier.keys);
     return true;
   });
 }
@@ -58,7 +53,7 @@ Status EndpointSets::write(int map, const std::vector<EndpointEntry>& table,
                            std::vector<yett_endpoint_key>& keys) {
   Status written = write_endpoints(map, name_, table, keys);
   if (!written) {
-    remove_keys(map, keys);
+    remove_endpoints(map, keys);
     keys.clear();
   }
   return written;
@@ -85,7 +80,7 @@ Status EndpointSets::replace(int map, EndpointRules rules, const std::vector<End
   }
   if (written) written = name_set(number);
   if (!written) {
-    remove_keys(map, keys);
+    remove_endpoints(map, keys);
     return written;
   }
   earlier_.push_back({.number = number_, .keys = std::move(keys_), .since = Clock::now()});
@@ -96,8 +91,8 @@ Status EndpointSets::replace(int map, EndpointRules rules, const std::vector<End
 }
 
 void EndpointSets::remove_all(int map) {
-  remove_keys(map, keys_);
-  for (const Earlier& earlier : earlier_) remove_keys(map, earlier.keys);
+  remove_endpoints(map, keys_);
+  for (const Earlier& earlier : earlier_) remove_endpoints(map, earlier.keys);
 }
 
 }  // namespace yett

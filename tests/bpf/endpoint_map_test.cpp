@@ -86,5 +86,28 @@ TEST_F(EndpointMap, WhatCannotBeWrittenIsToldAndKept) {
   EXPECT_EQ(held_.size(), 2U);  // for the next try
 }
 
+// A kernel without calls for many entries: the same, one by one.
+TEST_F(EndpointMap, InBatchesAndOneByOneAreTheSame) {
+  for (const MapCalls calls : {MapCalls::in_batches, MapCalls::one_by_one}) {
+    ASSERT_TRUE(
+        write_endpoints(map_.get(), "test", {entry(1), entry(2, 2), entry(3, 3)}, held_, calls));
+    EXPECT_EQ(held_.size(), 3U);
+    for (std::uint8_t last = 1; last < 4; ++last) EXPECT_EQ(found(last), last);
+    held_.push_back(entry(9).first);  // which nobody wrote: no reason to keep the others
+    remove_endpoints(map_.get(), held_, calls);
+    for (std::uint8_t last = 1; last < 4; ++last) EXPECT_EQ(found(last), -1);
+    held_.clear();
+  }
+}
+
+// More than there is room for in a batch: told, and what stands there is known.
+TEST_F(EndpointMap, ABatchThatFindsNoRoomIsTold) {
+  const std::vector<EndpointEntry> many{entry(1), entry(2), entry(3), entry(4), entry(5)};
+  EXPECT_FALSE(write_endpoints(map_.get(), "test", many, held_));
+  EXPECT_EQ(held_.size(), kRoom);
+  remove_endpoints(map_.get(), held_);
+  for (std::uint8_t last = 1; last < 6; ++last) EXPECT_EQ(found(last), -1);
+}
+
 }  // namespace
 }  // namespace yett::test
