@@ -1,6 +1,7 @@
 #include "sandbox/plan/plan_changes.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <string>
@@ -85,14 +86,14 @@ bool same_questions(const AskPlan& left, const AskPlan& right) {
          left.patience == right.patience;
 }
 
+// Beside the figures that are told, which are the limits' own.
 bool same_emulation(const EmulationPlan& left, const EmulationPlan& right) {
   return left.sysinfo == right.sysinfo && left.setrlimit == right.setrlimit &&
          left.affinity == right.affinity && left.files == right.files &&
          left.uname == right.uname && left.release == right.release &&
          left.version == right.version && left.machine == right.machine &&
-         left.cpus == right.cpus && left.tmpfs_bytes == right.tmpfs_bytes &&
-         left.tmpfs_executable == right.tmpfs_executable &&
-         left.memory_bytes == right.memory_bytes && left.process_limit == right.process_limit;
+         (left.cpus == 0) == (right.cpus == 0) && left.tmpfs_bytes == right.tmpfs_bytes &&
+         left.tmpfs_executable == right.tmpfs_executable;
 }
 
 Status compare_fixed(const SandboxPlan& started, const SandboxPlan& wanted) {
@@ -217,24 +218,38 @@ Status compare_network(const SandboxPlan& started, const SandboxPlan& wanted) {
   return {};
 }
 
+// Those of processes that run stay as they are. The number of processes is the cgroup's, too.
 bool same_rlimits(const std::vector<RlimitEntry>& left, const std::vector<RlimitEntry>& right) {
   return std::ranges::equal(left, right, [](const RlimitEntry& one, const RlimitEntry& other) {
-    return one.resource == other.resource && one.soft == other.soft && one.hard == other.hard;
+    return one.resource == other.resource &&
+           (one.resource == RLIMIT_NPROC || (one.soft == other.soft && one.hard == other.hard));
   });
 }
 
-bool same_limits(const SandboxPlan& left, const SandboxPlan& right) {
-  return left.cgroup.memory_bytes == right.cgroup.memory_bytes &&
-         left.cgroup.swap_bytes == right.cgroup.swap_bytes &&
-         left.cgroup.pids == right.cgroup.pids && left.cgroup.cpus == right.cgroup.cpus &&
-         left.meter.memory_bytes == right.meter.memory_bytes &&
-         same_rlimits(left.rlimits, right.rlimits);
+bool same_cgroup_limits(const CgroupPlan& left, const CgroupPlan& right) {
+  return left.memory_bytes == right.memory_bytes && left.swap_bytes == right.swap_bytes &&
+         left.pids == right.pids && left.cpus == right.cpus;
+}
+
+bool limits_the_same_things(const CgroupPlan& left, const CgroupPlan& right) {
+  return left.memory_bytes.has_value() == right.memory_bytes.has_value() &&
+         left.swap_bytes.has_value() == right.swap_bytes.has_value() &&
+         left.pids.has_value() == right.pids.has_value() &&
+         left.cpus.has_value() == right.cpus.has_value();
 }
 
 Status compare_limits(const SandboxPlan& started, const SandboxPlan& wanted) {
-  if (same_limits(started, wanted)) return {};
-  return fail(cannot_change(wanted.policy_name + ": [limits]", "limits are set at the start",
-                            "yett update, or start it again with this policy"));
+  const std::string name = wanted.policy_name + ": [limits]";
+  if (!limits_the_same_things(started.cgroup, wanted.cgroup))
+    return fail(
+        cannot_change(name, "a limit comes or goes with the start, only its figure changes"));
+  if (!same_rlimits(started.rlimits, wanted.rlimits) ||
+      (!started.cgroup.pids && started.emulation.process_limit != wanted.emulation.process_limit) ||
+      started.meter.memory_bytes != wanted.meter.memory_bytes)
+    return fail(cannot_change(name, "what no cgroup holds is set at the start"));
+  if (wanted.cgroup.pids > started.cgroup.pids)
+    return fail(cannot_change(name + " pids", "its processes were given room for fewer"));
+  return {};
 }
 
 }  // namespace
@@ -256,7 +271,8 @@ Result<PlanChanges> compare_with_running(const SandboxPlan& started, const Sandb
                  !same_endpoints(running.cgroup_bpf.listen, wanted.cgroup_bpf.listen) ||
                  !same_endpoints(running.lsm.connect, wanted.lsm.connect) ||
                  !same_endpoints(running.lsm.listen, wanted.lsm.listen),
-      .names = !same_endpoints(running.broker.names, wanted.broker.names)};
+      .names = !same_endpoints(running.broker.names, wanted.broker.names),
+      .limits = !same_cgroup_limits(running.cgroup, wanted.cgroup)};
 }
 
 }  // namespace yett

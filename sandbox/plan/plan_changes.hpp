@@ -9,6 +9,7 @@ namespace yett {
 struct PlanChanges {
   bool network = false;  // connect and listen rules of the kernel planes
   bool names = false;
+  bool limits = false;  // of the cgroup: memory, swap, pids, cpu
 };
 
 // `started`: what the sandbox was started with, filter and mounts among it; `running`: what is in

@@ -202,7 +202,9 @@ Status start_swaps(const Host& host, const SandboxRequest& request, const Policy
                                         .plans = parts.plans.get(),
                                         .planes = parts.planes ? &*parts.planes : nullptr,
                                         .names = parts.names ? &*parts.names : nullptr,
-                                        .audit = &parts.audit},
+                                        .audit = &parts.audit,
+                                        .cgroup = parts.cgroup ? &*parts.cgroup : nullptr,
+                                        .truth = parts.truth ? &*parts.truth : nullptr},
                                        policy, read_policy, make_plan));
   return {};
 }

@@ -11,7 +11,7 @@
 
 #include "base/text.hpp"
 #include "ioctl_uapi/peer.hpp"
-#include "sandbox/plan/plan_changes.hpp"
+#include "sandbox/guard/cgroup_change.hpp"
 #include "sandbox/policy/policy_diff.hpp"
 
 namespace yett {
@@ -114,11 +114,12 @@ Result<SwapReply> SwapDesk::carry_out(const ReceivedSwapRequest& asked) {
   YETT_TRY(SandboxPlan planned, make_plan_(policy));
   const auto wanted = std::make_shared<const SandboxPlan>(std::move(planned));
   YETT_TRY(const PlanChanges changed, compare_with_running(*parts_.started, running(), *wanted));
-  if (changed.network || changed.names) YETT_CHECK(switch_to(*wanted));
+  YETT_CHECK(switch_to(*wanted, changed));
   const std::string old_hash = running().policy_hash;
   parts_.plans->publish(asked.name, asked.text, wanted);
   const std::uint64_t took = microseconds_since(began);
   plan_ = wanted;
+  if (changed.limits && parts_.truth != nullptr) parts_.truth->take_limits(wanted);
   const std::vector<std::string> changes = texts_of(diff_policies(policy_, policy));
   policy_ = std::move(policy);
   parts_.audit->write_swap({.sandbox = wanted->sandbox,
@@ -137,7 +138,20 @@ Result<SwapReply> SwapDesk::carry_out(const ReceivedSwapRequest& asked) {
   return reply;
 }
 
-Status SwapDesk::switch_to(const SandboxPlan& wanted) const {
+// Limits first: they go back to what they were where the rest fails.
+Status SwapDesk::switch_to(const SandboxPlan& wanted, const PlanChanges& changed) const {
+  std::optional<CgroupChange> limits;
+  if (changed.limits && parts_.cgroup != nullptr) {
+    YETT_TRY(CgroupChange made,
+             CgroupChange::apply(parts_.cgroup->directories(), running().cgroup, wanted.cgroup));
+    limits.emplace(std::move(made));
+  }
+  if (changed.network || changed.names) YETT_CHECK(switch_network(wanted));
+  if (limits) limits->keep();
+  return {};
+}
+
+Status SwapDesk::switch_network(const SandboxPlan& wanted) const {
   std::optional<NameBindings> bindings;
   KernelPlanes::Rules before{.plan = &running(), .more = {}};
   KernelPlanes::Rules after{.plan = &wanted, .more = {}};

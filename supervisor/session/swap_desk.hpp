@@ -12,11 +12,14 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "ioctl_uapi/swap_protocol.hpp"
+#include "sandbox/guard/cgroup.hpp"
+#include "sandbox/plan/plan_changes.hpp"
 #include "sandbox/policy/policy.hpp"
 #include "supervisor/audit/audit_sink.hpp"
 #include "supervisor/broker/name_service.hpp"
 #include "supervisor/loop/plan_slot.hpp"
 #include "supervisor/lsm/kernel_planes.hpp"
+#include "supervisor/truth/truth_files.hpp"
 
 namespace yett {
 
@@ -27,6 +30,8 @@ struct SwappedParts {
   KernelPlanes* planes = nullptr;  // null: none
   NameService* names = nullptr;    // null: none
   AuditSink* audit = nullptr;
+  const CgroupDir* cgroup = nullptr;  // null: none
+  TruthFiles* truth = nullptr;        // null: none
 };
 
 class SwapDesk {
@@ -55,7 +60,8 @@ class SwapDesk {
   // False: the connection has come to its end.
   [[nodiscard]] bool answer(BorrowedFd connection);
   [[nodiscard]] Result<SwapReply> carry_out(const ReceivedSwapRequest& asked);
-  [[nodiscard]] Status switch_to(const SandboxPlan& wanted) const;
+  [[nodiscard]] Status switch_to(const SandboxPlan& wanted, const PlanChanges& changed) const;
+  [[nodiscard]] Status switch_network(const SandboxPlan& wanted) const;
   [[nodiscard]] const SandboxPlan& running() const { return plan_ ? *plan_ : *parts_.started; }
 
   BorrowedFd socket_;

@@ -47,11 +47,15 @@ std::vector<unsigned> first_cpus(unsigned count) {
 }
 
 MachineGauge::MachineGauge(const SandboxPlan& plan)
-    : memory_limit_(plan.cgroup.memory_bytes.value_or(0)),
-      swap_limit_(plan.cgroup.swap_bytes.value_or(std::numeric_limits<std::uint64_t>::max())),
-      shown_(first_cpus(plan.emulation.cpus)),
-      began_ns_(now_ns(CLOCK_MONOTONIC)),
-      looked_ns_(began_ns_) {}
+    : began_ns_(now_ns(CLOCK_MONOTONIC)), looked_ns_(began_ns_) {
+  take_limits(plan);
+}
+
+void MachineGauge::take_limits(const SandboxPlan& plan) {
+  memory_limit_ = plan.cgroup.memory_bytes.value_or(0);
+  swap_limit_ = plan.cgroup.swap_bytes.value_or(std::numeric_limits<std::uint64_t>::max());
+  shown_ = first_cpus(plan.emulation.cpus);
+}
 
 MachineFigures MachineGauge::look(const CgroupText& cgroup) {
   MachineFigures figures{.memory = look_at_memory(cgroup), .cpu = look_at_cpu(cgroup)};

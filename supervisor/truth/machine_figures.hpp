@@ -44,14 +44,16 @@ class MachineGauge {
  public:
   // `plan` says the limits. The sandbox's age counts from here.
   explicit MachineGauge(const SandboxPlan& plan);
+  // Other limits, from now on.
+  void take_limits(const SandboxPlan& plan);
   [[nodiscard]] MachineFigures look(const CgroupText& cgroup);
 
  private:
   [[nodiscard]] MemoryFigures look_at_memory(const CgroupText& cgroup) const;
   [[nodiscard]] CpuFigures look_at_cpu(const CgroupText& cgroup);
 
-  std::uint64_t memory_limit_;  // 0: the host's
-  std::uint64_t swap_limit_;    // UINT64_MAX: the host's
+  std::uint64_t memory_limit_ = 0;  // 0: the host's
+  std::uint64_t swap_limit_ = 0;    // UINT64_MAX: the host's
   std::vector<unsigned> shown_;
   std::int64_t began_ns_;
   std::int64_t looked_ns_;

@@ -109,6 +109,16 @@ Status TruthFiles::announce_reads() {
   return {};
 }
 
+void TruthFiles::take_limits(std::shared_ptr<const SandboxPlan> plan) {
+  if (!reads_.valid()) return;
+  swapped_ = std::move(plan);
+  plan_ = swapped_.get();
+  gauge_.take_limits(*plan_);
+  write_fixed();
+  write_limits();
+  write_changing();
+}
+
 void TruthFiles::serve() {
   if (coarse_milliseconds() - written_ms_ >= kFreshMs) write_changing();
   alignas(fanotify_event_metadata) std::array<char, 4096> buffer;

@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,9 @@ class TruthFiles {
   // The first contents; reads are announced from now on. To be called before anything of the
   // sandbox's runs. Errors: this kernel announces no reads.
   [[nodiscard]] Status fill(CgroupText cgroup);
+
+  // Other limits are told from now on.
+  void take_limits(std::shared_ptr<const SandboxPlan> plan);
 
   // Readable: a read waits for serve(). Invalid: none of the files changes.
   [[nodiscard]] BorrowedFd reads() const { return reads_.borrow(); }
@@ -86,6 +90,7 @@ class TruthFiles {
   void write_changing();
 
   const SandboxPlan* plan_;
+  std::shared_ptr<const SandboxPlan> swapped_;  // null: the one of the start
   MachineGauge gauge_;
   CgroupText cgroup_;
   UniqueFd mount_;

@@ -16,6 +16,34 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// The directories of the one sandbox that was started by the test, in all hierarchies.
+class CgroupOf {
+ public:
+  CgroupOf() {
+    std::error_code none;
+    std::vector<fs::path> mounts{"/sys/fs/cgroup"};
+    for (const auto& each : fs::directory_iterator("/sys/fs/cgroup", none))
+      mounts.push_back(each.path());
+    for (const fs::path& mount : mounts)
+      for (const auto& each : fs::directory_iterator(mount / "yett", none))
+        if (each.path().filename().string().starts_with(std::string(SwappedSandbox::kName) + "."))
+          directories_.push_back(each.path());
+  }
+  // The first number of the first of `names` that there is; 0: none is.
+  [[nodiscard]] std::uint64_t figure(const std::vector<std::string>& names) const {
+    for (const fs::path& directory : directories_)
+      for (const std::string& name : names) {
+        std::ifstream file(directory / name);
+        std::uint64_t number = 0;
+        if (file >> number) return number;
+      }
+    return 0;
+  }
+
+ private:
+  std::vector<fs::path> directories_;
+};
+
 class Swap : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -124,6 +152,42 @@ TEST_F(Swap, CallsOfALivePolicyAreTightenedAndLoosened) {
   ASSERT_EQ(sandbox.swap(calls("allow = [\"getsid\"]")).exit_status, 0);
   EXPECT_EQ(sandbox.ask(call(SYS_getsid)), "ok");
   EXPECT_EQ(sandbox.ask(compare), "EPERM");
+  sandbox.end();
+}
+
+// Beside it: what cannot be had, with all else unchanged. As the host sees it.
+TEST_F(Swap, LimitsAreChangedWhole) {
+  const auto policy = [](const std::string& connect, const std::string& limits) {
+    return network(connect) + "[limits]\n" + limits + "\n";
+  };
+  const LineServer first;
+  const LineServer second;
+  SwappedSandbox sandbox(directory_, policy(first.rule(), "memory = \"256M\"\npids = 60\ncpu = 1"));
+  EXPECT_EQ(sandbox.ask(connect(first)), "ok");
+  const CgroupOf cgroup;
+  EXPECT_EQ(cgroup.figure({"memory.max", "memory.limit_in_bytes"}), 256U << 20);
+  RunResult swapped =
+      sandbox.swap(policy(second.rule(), "memory = \"512M\"\npids = 50\ncpu = 0.5"));
+  ASSERT_EQ(swapped.exit_status, 0) << swapped.text();
+  EXPECT_EQ(cgroup.figure({"memory.max", "memory.limit_in_bytes"}), 512U << 20);
+  EXPECT_EQ(cgroup.figure({"pids.max"}), 50U);
+  EXPECT_EQ(cgroup.figure({"cpu.max", "cpu.cfs_quota_us"}), 50000U);
+  EXPECT_EQ(sandbox.ask(connect(second)), "ok");
+  for (const char* limits : {"memory = \"1M\"\npids = 40\ncpu = 0.1",  // it uses more
+                             "memory = \"1G\"\npids = 61\ncpu = 0.1",  // more than it began with
+                             "memory = \"1G\"\npids = 40"}) {          // a limit goes
+    swapped = sandbox.swap(policy(first.rule(), limits));
+    EXPECT_NE(swapped.exit_status, 0) << limits;
+    EXPECT_NE(swapped.err.find("limits"), std::string::npos) << swapped.text();
+    EXPECT_EQ(cgroup.figure({"memory.max", "memory.limit_in_bytes"}), 512U << 20) << limits;
+    EXPECT_EQ(cgroup.figure({"pids.max"}), 50U) << limits;
+    EXPECT_EQ(cgroup.figure({"cpu.max", "cpu.cfs_quota_us"}), 50000U) << limits;
+    EXPECT_EQ(sandbox.ask(connect(first)), "EPERM") << limits;
+  }
+  ASSERT_EQ(sandbox.swap(policy(first.rule(), "memory = \"128M\"\npids = 60\ncpu = 1")).exit_status,
+            0);
+  EXPECT_EQ(cgroup.figure({"memory.max", "memory.limit_in_bytes"}), 128U << 20);
+  EXPECT_EQ(sandbox.ask(connect(first)), "ok");
   sandbox.end();
 }
 

@@ -29,7 +29,8 @@ std::string change(const std::string& before, const std::string& after) {
   const SandboxPlan wanted = plan_of(after, &started);
   const auto changes = compare_with_running(started, started, wanted);
   if (!changes) return changes.error().message();
-  return std::string(changes->network ? "network" : "") + (changes->names ? "names" : "");
+  return std::string(changes->network ? "network" : "") + (changes->names ? "names" : "") +
+         (changes->limits ? "limits" : "");
 }
 
 std::string connect_to(const std::string& rules) {
@@ -81,6 +82,19 @@ TEST(PlanChanges, CallsThatALivePolicyNames) {
   EXPECT_NE(change(live, live + calls("deny = ['getsid']")).find("getsid"), std::string::npos);
   EXPECT_NE(change(live + calls("allow = ['exit_group']"), live + calls("deny = ['exit_group']")),
             "");
+}
+
+TEST(PlanChanges, FiguresOfLimits) {
+  const auto limits = [](const std::string& figures) { return "[limits]\n" + figures + "\n"; };
+  EXPECT_EQ(change(limits("memory = '64M'"), limits("memory = '128M'")), "limits");
+  EXPECT_EQ(change(limits("cpu = 0.5"), limits("cpu = 2")), "limits");
+  EXPECT_EQ(change(limits("pids = 50"), limits("pids = 20")), "limits");
+  EXPECT_EQ(change(limits("memory = '64M'"), limits("memory = '64M'")), "");
+  EXPECT_NE(change(limits("pids = 50"), limits("pids = 51")).find("room for fewer"),
+            std::string::npos);
+  EXPECT_NE(change("", limits("memory = '64M'")).find("comes or goes"), std::string::npos);
+  EXPECT_NE(change(limits("cpu = 1"), "").find("comes or goes"), std::string::npos);
+  EXPECT_NE(change("", limits("pids = 20")), "");
 }
 
 TEST(PlanChanges, WhatIsFixedAtTheStart) {
