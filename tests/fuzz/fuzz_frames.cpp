@@ -19,38 +19,15 @@
 
 #include "ioctl_uapi/send_fds.hpp"
 #include "supervisor/control/control_connection.hpp"
+#include "tests/fuzz/fuzz_input.hpp"
 
 namespace {
 
 using yett::UniqueFd;
+using yett::test::FuzzInput;
+using yett::test::need;
 
-void need(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
-
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) : left_(data, size) {}
-  [[nodiscard]] bool empty() const { return left_.empty(); }
-  std::uint64_t number(std::size_t bytes) {
-    std::uint64_t value = 0;
-    const auto taken = take(bytes);
-    std::memcpy(&value, taken.data(), taken.size());
-    return value;
-  }
-  std::span<const std::uint8_t> take(std::size_t bytes) {
-    const auto taken = left_.first(std::min(bytes, left_.size()));
-    left_ = left_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  std::span<const std::uint8_t> left_;
-};
-
-std::uint32_t read_command(Input& input) {
+std::uint32_t read_command(FuzzInput& input) {
   constexpr std::array kCommands{YETT_INFO,  YETT_STAT,   YETT_LOG,     YETT_CREATE,
                                  YETT_SPAWN, YETT_REMOVE, YETT_ADD_SELF};
   const std::uint64_t choice = input.number(1);
@@ -65,7 +42,7 @@ struct Message {
 };
 
 // A frame with what the input says in it, or whatever it says.
-Message read_message(Input& input) {
+Message read_message(FuzzInput& input) {
   Message message;
   const std::uint64_t shape = input.number(1);
   message.descriptors = shape >> 4 & 7;
@@ -235,7 +212,7 @@ class Peer {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Input input(data, size);
+  FuzzInput input(data, size);
   Peer peer;
   bool goes_on = true;
   for (int calls = 0; calls < 32 && goes_on && !input.empty(); ++calls)

@@ -23,6 +23,7 @@
 
 #include "supervisor/control/control_calls.hpp"
 #include "supervisor/verdict/verdict.hpp"
+#include "tests/fuzz/fuzz_input.hpp"
 #include "tests/support/notified_child.hpp"
 
 namespace {
@@ -30,6 +31,8 @@ namespace {
 using yett::BorrowedFd;
 using yett::PendingNotification;
 using yett::UniqueFd;
+using yett::test::FuzzInput;
+using yett::test::need;
 
 // The child's memory at that place, which is the fuzzer's too: two pages as usual, one that the
 // child may only read, one that it does not have.
@@ -44,12 +47,6 @@ constexpr int kOtherNull = 101;
 constexpr int kRegular = 102;
 
 using Memory = std::array<std::uint8_t, kWindow>;
-
-void need(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
 
 Memory& memory() { return *reinterpret_cast<Memory*>(kPlace); }
 
@@ -174,34 +171,14 @@ class Supervisor {
 
 // ---- one input: calls, one after another ----
 
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) : left_(data, size) {}
-  [[nodiscard]] bool empty() const { return left_.empty(); }
-  std::uint64_t number(std::size_t bytes) {
-    std::uint64_t value = 0;
-    const auto taken = take(bytes);
-    std::memcpy(&value, taken.data(), taken.size());
-    return value;
-  }
-  std::span<const std::uint8_t> take(std::size_t bytes) {
-    const auto taken = left_.first(std::min(bytes, left_.size()));
-    left_ = left_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  std::span<const std::uint8_t> left_;
-};
-
-std::uint64_t read_descriptor(Input& input) {
+std::uint64_t read_descriptor(FuzzInput& input) {
   const std::uint64_t choice = input.number(1);
   if (choice < 0xf0) return kDevice | (choice & 1) << 33;  // the kernel's int has 32 bits
   if (choice == 0xff) return input.number(8);
   return choice % 2 == 0 ? kOtherNull : kRegular;
 }
 
-std::uint64_t read_command(Input& input) {
+std::uint64_t read_command(FuzzInput& input) {
   constexpr std::array kCommands{YETT_INFO,   YETT_STAT,          YETT_LOG,
                                  YETT_CREATE, YETT_ADD_SELF,      YETT_REMOVE,
                                  YETT_SPAWN,  YETT_RESTRICT_SELF, YETT_REQUEST_GRANT};
@@ -211,7 +188,7 @@ std::uint64_t read_command(Input& input) {
   return input.number(8);
 }
 
-std::uint64_t read_argument(Input& input) {
+std::uint64_t read_argument(FuzzInput& input) {
   const std::uint64_t choice = input.number(1);
   if (choice < 0x40) return choice;  // a number, or no address
   if (choice < 0xf0) return kPlace + input.number(2) % kWindow;
@@ -219,7 +196,7 @@ std::uint64_t read_argument(Input& input) {
 }
 
 // What the input says stands in memory at `argument`.
-void fill_memory(Input& input, std::uint64_t argument) {
+void fill_memory(FuzzInput& input, std::uint64_t argument) {
   const auto content = input.take(input.number(1));
   if (argument < kPlace || argument >= kPlace + kWindow) return;
   const std::size_t at = argument - kPlace;
@@ -286,7 +263,7 @@ void check_create(const Memory& before, std::uint64_t address, const yett::CallA
   need(alive.size() <= yett::SandboxManager::kMostSandboxes, "not too many");
 }
 
-void make_call(Supervisor& supervisor, Input& input, std::set<int>& alive) {
+void make_call(Supervisor& supervisor, FuzzInput& input, std::set<int>& alive) {
   const std::array arguments{read_descriptor(input), read_command(input), read_argument(input)};
   fill_memory(input, arguments[2]);
   const auto command = static_cast<std::uint32_t>(arguments[1]);
@@ -350,7 +327,7 @@ extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   memory().fill(0);
-  Input input(data, size);
+  FuzzInput input(data, size);
   std::set<int> alive;
   for (int calls = 0; calls < 32 && !input.empty(); ++calls) make_call(supervisor(), input, alive);
   if (!alive.empty()) supervisor().begin();

@@ -5,17 +5,15 @@
 
 #include <chrono>
 #include <fstream>
-#include <memory>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "tests/support/yett_runner.hpp"
+#include "tests/support/named_sandbox.hpp"
 
 namespace yett::test {
 
-class AskingSandbox {
+class AskingSandbox : public NamedSandbox {
  public:
   struct How {
     std::string within;              // files.ask, one tree
@@ -27,25 +25,12 @@ class AskingSandbox {
 
   // `directory`: for the state, the policy and the audit log; the caller removes it.
   AskingSandbox(std::string directory, const How& how, const std::vector<std::string>& command)
-      : directory_(std::move(directory)) {
-    std::ofstream(directory_ + "/ask.toml")
-        << "extends = \"plugin\"\n[files]\nask = [\"" << how.within << "\"]\n"
-        << (how.deny.empty() ? "" : "deny = [\"" + how.deny + "\"]\n") << "[on]\n"
-        << "violation = \"ask\"\nask_time = \"" << how.time << "\"\n";
-    std::vector<std::string> words{"run",
-                                   "--root",
-                                   root(),
-                                   "--name",
-                                   kName,
-                                   "--policy",
-                                   directory_ + "/ask.toml",
-                                   "--audit",
-                                   directory_ + "/audit"};
-    words.insert(words.end(), how.flags.begin(), how.flags.end());
-    words.emplace_back("--");
-    words.insert(words.end(), command.begin(), command.end());
-    program_ = std::make_unique<RunningProgram>(yett_command(std::move(words)),
-                                                RunOptions{.timeout = how.timeout});
+      : NamedSandbox(std::move(directory), kName) {
+    const std::string policy = this->directory() + "/ask.toml";
+    std::ofstream(policy) << "extends = \"plugin\"\n[files]\nask = [\"" << how.within << "\"]\n"
+                          << (how.deny.empty() ? "" : "deny = [\"" + how.deny + "\"]\n") << "[on]\n"
+                          << "violation = \"ask\"\nask_time = \"" << how.time << "\"\n";
+    start(policy, how.flags, command, RunOptions{.timeout = how.timeout});
   }
 
   [[nodiscard]] RunResult grant(std::vector<std::string> words) const {
@@ -73,19 +58,8 @@ class AskingSandbox {
     EXPECT_EQ(answered.exit_status, 0) << answered.text();
   }
 
-  [[nodiscard]] RunningProgram& program() { return *program_; }
-  [[nodiscard]] std::string audit() const {
-    std::stringstream text;
-    text << std::ifstream(directory_ + "/audit").rdbuf();
-    return text.str();
-  }
-  [[nodiscard]] std::string root() const { return directory_ + "/state"; }
-  [[nodiscard]] std::string socket_path() const { return root() + "/" + kName + "/grant"; }
+  [[nodiscard]] std::string socket_path() const { return socket("grant"); }
   static constexpr const char* kName = "asking";
-
- private:
-  std::string directory_;
-  std::unique_ptr<RunningProgram> program_;
 };
 
 }  // namespace yett::test

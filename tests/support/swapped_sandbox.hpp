@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/unique_fd.hpp"
-#include "tests/support/yett_runner.hpp"
+#include "tests/support/named_sandbox.hpp"
 
 namespace yett::test {
 
@@ -97,35 +97,25 @@ while True:
     print("%d=%s;" % (n, said), flush=True)
 )";
 
-class SwappedSandbox {
+class SwappedSandbox : public NamedSandbox {
  public:
   // `directory`: the test's own; it is removed by the caller.
   SwappedSandbox(std::string directory, const std::string& policy,
                  std::vector<std::string> flags = {})
-      : directory_(std::move(directory)) {
+      : NamedSandbox(std::move(directory), kName) {
+    const std::string& place = this->directory();
     std::filesystem::create_directory(asked());
-    std::ofstream(directory_ + "/obedient.py") << kObedient;
-    std::vector<std::string> words{"run",
-                                   "--root",
-                                   root(),
-                                   "--name",
-                                   kName,
-                                   "--policy",
-                                   write("started", policy),
-                                   "--audit",
-                                   directory_ + "/audit",
-                                   "-v",
-                                   directory_ + ":" + directory_ + ":ro"};
-    words.insert(words.end(), flags.begin(), flags.end());
-    words.insert(words.end(), {"--", "/usr/bin/python3", directory_ + "/obedient.py", asked()});
+    std::ofstream(place + "/obedient.py") << kObedient;
+    flags.insert(flags.begin(), {"-v", place + ":" + place + ":ro"});
     RunOptions options;
     options.timeout *= 4;
-    program_ = std::make_unique<RunningProgram>(yett_command(std::move(words)), options);
+    start(write("started", policy), flags, {"/usr/bin/python3", place + "/obedient.py", asked()},
+          options);
   }
 
   // The file of a policy.
   std::string write(const std::string& name, const std::string& policy) const {
-    const std::string path = directory_ + "/" + name + ".toml";
+    const std::string path = directory() + "/" + name + ".toml";
     std::ofstream(path) << policy;
     return path;
   }
@@ -139,8 +129,8 @@ class SwappedSandbox {
   std::string ask(const std::string& words) {
     const std::string number = put(words);
     const std::string mark = "\n" + number + "=";
-    program_->wait_for_output(number + "=", std::chrono::seconds(60));
-    const std::string heard = "\n" + program_->output();
+    program().wait_for_output(number + "=", std::chrono::seconds(60));
+    const std::string heard = "\n" + program().output();
     const std::size_t begin = heard.find(mark);
     if (begin == std::string::npos) return "nothing";
     const std::size_t first = begin + mark.size();
@@ -148,18 +138,11 @@ class SwappedSandbox {
   }
   RunResult end() {
     put("end");
-    return program_->wait();
+    return program().wait();
   }
 
-  [[nodiscard]] RunningProgram& program() { return *program_; }
-  [[nodiscard]] std::string audit() const {
-    std::stringstream text;
-    text << std::ifstream(directory_ + "/audit").rdbuf();
-    return text.str();
-  }
-  [[nodiscard]] std::string root() const { return directory_ + "/state"; }
-  [[nodiscard]] std::string socket_path() const { return root() + "/" + kName + "/swap"; }
-  [[nodiscard]] std::string asked() const { return directory_ + "/asked"; }
+  [[nodiscard]] std::string socket_path() const { return socket("swap"); }
+  [[nodiscard]] std::string asked() const { return directory() + "/asked"; }
   static constexpr const char* kName = "swapped";
 
  private:
@@ -170,9 +153,7 @@ class SwappedSandbox {
     return number;
   }
 
-  std::string directory_;
   int asked_ = 0;
-  std::unique_ptr<RunningProgram> program_;
 };
 
 }  // namespace yett::test
