@@ -10,11 +10,15 @@
 
 namespace yett {
 
-ProgressBar::ProgressBar(std::string what)
-    : what_(std::move(what)), visible_(::isatty(STDERR_FILENO) == 1) {}
+ProgressBar::ProgressBar(std::string what, ProgressUnit unit)
+    : what_(std::move(what)), unit_(unit), visible_(::isatty(STDERR_FILENO) == 1) {}
 
 ProgressBar::~ProgressBar() {
   if (drawn_) std::fputs("\r\x1b[K", stderr);
+}
+
+std::string ProgressBar::amount(std::uint64_t count) const {
+  return unit_ == ProgressUnit::bytes ? format_size(count) : std::to_string(count);
 }
 
 void ProgressBar::show(std::uint64_t done, std::uint64_t total) {
@@ -28,7 +32,7 @@ void ProgressBar::show(std::uint64_t done, std::uint64_t total) {
   const auto filled = static_cast<std::size_t>(part * kWidth);
   const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '.');
   std::fprintf(stderr, "\r\x1b[K%s [%s] %3.0f%%  %s of %s", what_.c_str(), bar.c_str(), part * 100,
-               format_size(done).c_str(), format_size(total).c_str());
+               amount(done).c_str(), amount(total).c_str());
   std::fflush(stderr);
 }
 

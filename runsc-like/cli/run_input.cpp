@@ -13,6 +13,7 @@
 #include "base/text.hpp"
 #include "runsc-like/cli/input_file.hpp"
 #include "runsc-like/cli/run_options.hpp"
+#include "runsc-like/cli/unpacked_package.hpp"
 #include "runsc-like/cli/volume.hpp"
 #include "runsc-like/images/image_store.hpp"
 #include "runsc-like/images/layers_view.hpp"
@@ -409,6 +410,15 @@ Status take_policy_flags(const RunOptions& options, Policy& policy) {
   return take_truth(options.truth, policy.truth);
 }
 
+// Last: only what will be run is unpacked.
+Result<RunInput> with_image_in_place(const RunOptions& options, RunInput input) {
+  YETT_TRY(UniqueFd unpacked,
+           unpack_where_mounts_are_refused(input.request,
+                                           options.dry_run ? Unpacking::not_yet : Unpacking::now));
+  if (unpacked.valid()) input.in_use.push_back(std::move(unpacked));
+  return input;
+}
+
 }  // namespace
 
 Result<Policy> read_other_policy(const RunOptions& options, const RunInput& input,
@@ -434,7 +444,7 @@ Result<RunInput> make_run_input(const RunOptions& options) {
   YETT_CHECK(take_files(options, input));
   if (input.image_config) YETT_CHECK(take_image_config(*input.image_config, options, input));
   YETT_CHECK(take_manifest(input));
-  if (!input.request.command.empty()) return input;
+  if (!input.request.command.empty()) return with_image_in_place(options, std::move(input));
   if (input.request.image_kind == ImageKind::host)
     return fail(request_error("run", "no command given", "yett run -- COMMAND"));
   return fail(request_error(options.image, "it names no command of its own",

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "runsc-like/images/archive_entry.hpp"
+#include "sandbox/package/archive_entry.hpp"
 
 namespace yett {
 

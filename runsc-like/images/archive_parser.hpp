@@ -9,7 +9,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
-#include "runsc-like/images/archive_entry.hpp"
+#include "sandbox/package/archive_entry.hpp"
 
 struct archive;
 

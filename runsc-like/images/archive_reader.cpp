@@ -21,6 +21,8 @@
 #include "runsc-like/images/archive_message.hpp"
 #include "runsc-like/images/archive_parser.hpp"
 #include "sandbox/package/confined_reader.hpp"
+#include "sandbox/package/image_bytes.hpp"
+#include "sandbox/package/squashfs_walker.hpp"
 
 namespace yett {
 namespace {
@@ -79,10 +81,41 @@ Status send_all(ArchiveParser& parser, int fd) {
   return {};
 }
 
-[[noreturn]] void parse_and_answer(BorrowedFd file, const std::string& name, BorrowedFd answers) {
+Status parse_archive(BorrowedFd file, const std::string& name, int answers) {
+  YETT_TRY(ArchiveParser parser, ArchiveParser::open(file, name));
+  return send_all(parser, answers);
+}
+
+class SendingListener final : public TreeListener {
+ public:
+  explicit SendingListener(int answers) : answers_(answers) {}
+  [[nodiscard]] bool entry(const ArchiveEntry& entry) override {
+    return send_entry(answers_, entry);
+  }
+  [[nodiscard]] bool data(std::string_view bytes) override {
+    return send_message(answers_, MessageKind::data, bytes);
+  }
+
+ private:
+  int answers_;
+};
+
+Status parse_squashfs(BorrowedFd file, const std::string& name, int answers) {
+  const off_t size = ::lseek(file.get(), 0, SEEK_END);
+  if (size < 0) return fail(errno_error("seek", name));
+  SendingListener listener(answers);
+  const std::string refusal =
+      walk_squashfs(FileBytes(file, static_cast<std::uint64_t>(size)), listener);
+  if (!refusal.empty()) return fail(request_error(name, refusal));
+  send_message(answers, MessageKind::end, {});
+  return {};
+}
+
+template <typename Parse>
+[[noreturn]] void parse_and_answer(BorrowedFd file, const std::string& name, BorrowedFd answers,
+                                   Parse parse) {
   if (!confine_archive_parser(file, answers)) ::_exit(2);
-  auto parser = ArchiveParser::open(file, name);
-  const Status sent = parser ? send_all(*parser, answers.get()) : fail(parser.error());
+  const Status sent = parse(file, name, answers.get());
   if (!sent) {
     const std::string text = sent.error().detail.substr(0, kMostText);
     send_message(answers.get(), MessageKind::error, text);
@@ -117,13 +150,21 @@ bool confine_archive_parser(BorrowedFd archive, BorrowedFd answers) {
 // ---- the parent ---------------------------------------------------------------------------------
 
 Result<ArchiveReader> ArchiveReader::open(UniqueFd file, std::string name) {
+  return start(std::move(file), std::move(name), parse_archive);
+}
+
+Result<ArchiveReader> ArchiveReader::open_squashfs(UniqueFd file, std::string name) {
+  return start(std::move(file), std::move(name), parse_squashfs);
+}
+
+Result<ArchiveReader> ArchiveReader::start(UniqueFd file, std::string name, Parse parse) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(errno_error("pipe", name));
   UniqueFd answers(ends[0]);
   const UniqueFd writing(ends[1]);
   const pid_t child = ::fork();
   if (child < 0) return fail(errno_error("fork", "parser of " + name));
-  if (child == 0) parse_and_answer(file.borrow(), name, writing.borrow());
+  if (child == 0) parse_and_answer(file.borrow(), name, writing.borrow(), parse);
   auto pidfd = open_pidfd(child);
   if (!pidfd) {
     ::kill(child, SIGKILL);

@@ -12,7 +12,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "ioctl_uapi/child_process.hpp"
-#include "runsc-like/images/archive_entry.hpp"
+#include "sandbox/package/archive_entry.hpp"
 
 namespace yett {
 
@@ -20,6 +20,8 @@ class ArchiveReader {
  public:
   // `name` is for errors. Forks. Preconditions: no other thread.
   [[nodiscard]] static Result<ArchiveReader> open(UniqueFd file, std::string name);
+  // The same of a squashfs image. Neither asks the kernel to parse it.
+  [[nodiscard]] static Result<ArchiveReader> open_squashfs(UniqueFd file, std::string name);
   // Of a parser that writes its messages (archive_message.hpp) to the other end of `answers`; after
   // `longest` it is not listened to any more.
   [[nodiscard]] static ArchiveReader of_parser(ChildProcess parser, UniqueFd answers,
@@ -37,6 +39,9 @@ class ArchiveReader {
         parser_(std::move(parser)),
         answers_(std::move(answers)),
         until_(until) {}
+  // Tells all of the file to `answers`, in the confined child.
+  using Parse = Status (*)(BorrowedFd file, const std::string& name, int answers);
+  [[nodiscard]] static Result<ArchiveReader> start(UniqueFd file, std::string name, Parse parse);
   [[nodiscard]] Status await_answer() const;
   [[nodiscard]] Status read_whole(void* into, std::size_t size);
   [[nodiscard]] Result<std::uint32_t> next_message(std::uint32_t& size);

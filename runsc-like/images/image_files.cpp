@@ -86,6 +86,10 @@ Result<HashedFile> copy_and_hash(const UniqueFd& from, const std::string& name,
   return from_its_beginning(std::move(copy), std::move(digest), name);
 }
 
+Result<std::string> hash_file(const UniqueFd& from, const std::string& name) {
+  return hash_all(from, UniqueFd(), UINT64_MAX, name);
+}
+
 bool ImageFiles::has(const char* name) const {
   struct stat status{};
   return ::fstatat(directory_.get(), name, &status, AT_SYMLINK_NOFOLLOW) == 0;

@@ -21,6 +21,9 @@ struct HashedFile {
 [[nodiscard]] Result<HashedFile> copy_and_hash(const UniqueFd& from, const std::string& name,
                                                const std::string& into, std::uint64_t most);
 
+// Of all that is left to read.
+[[nodiscard]] Result<std::string> hash_file(const UniqueFd& from, const std::string& name);
+
 class ImageFiles {
  public:
   // Preconditions: nobody but us can write below `directory`, which outlives this.

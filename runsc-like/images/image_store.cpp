@@ -124,6 +124,16 @@ Status remove_below(const std::string& directory, const std::string& name) {
   return remove_tree(parent.borrow(), name);
 }
 
+// `layer` is its root; what is held is the directory around it.
+Result<UniqueFd> hold(const std::string& layer) {
+  const std::string home = layer.substr(0, layer.rfind('/'));
+  UniqueFd held(::open(home.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const bool there = held.valid() && ::flock(held.get(), LOCK_SH | LOCK_NB) == 0 &&
+                     ::access(layer.c_str(), F_OK) == 0;
+  if (!there) return fail(errno_error("open", layer));
+  return held;
+}
+
 // "new.PID.N" of a process that is no more.
 bool is_abandoned(const std::string& name) {
   if (!name.starts_with(kWorkPrefix)) return false;
@@ -246,14 +256,14 @@ Result<UsedImage> ImageStore::use(const ImageName& name) const {
   UsedImage used{.image = std::move(image), .layers = {}, .in_use = {}};
   used.layers = layer_paths(used.image);
   for (const std::string& layer : used.layers) {
-    const std::string home = layer.substr(0, layer.rfind('/'));
-    UniqueFd held(::open(home.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    const bool there = held.valid() && ::flock(held.get(), LOCK_SH | LOCK_NB) == 0 &&
-                       ::access(layer.c_str(), F_OK) == 0;
-    if (!there) return fail(errno_error("open", layer));
+    YETT_TRY(UniqueFd held, hold(layer));
     used.in_use.push_back(std::move(held));
   }
   return used;
+}
+
+Result<UniqueFd> ImageStore::hold_layer(const std::string& digest) const {
+  return hold(layer_path(digest));
 }
 
 Status ImageStore::remove_name(const ImageName& name) const {
@@ -273,22 +283,30 @@ Status ImageStore::put_away(const std::string& directory, const std::string& nam
 }
 
 // SECURITY(images-in-use): a layer that a sandbox lies over is not taken from under it.
+Result<bool> ImageStore::remove_unused(const std::string& directory,
+                                       const std::string& name) const {
+  const UniqueFd layer(
+      ::open((directory + "/" + name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!layer.valid()) return true;
+  if (::flock(layer.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  YETT_CHECK(put_away(directory, name));
+  return true;
+}
+
+Result<bool> ImageStore::remove_layer(const std::string& digest) const {
+  return remove_unused(root_ + "/layers", digest);
+}
+
 void ImageStore::prune_unnamed(const std::string& kind, const std::set<std::string>& named,
                                Pruned& pruned) const {
   const std::string directory = root_ + "/" + kind;
   for (const std::string& digest : entries_of(directory)) {
     if (named.contains(digest)) continue;
-    const UniqueFd layer(
-        ::open((directory + "/" + digest).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!layer.valid()) continue;
-    if (::flock(layer.get(), LOCK_EX | LOCK_NB) != 0) {
-      pruned.still_used.push_back(digest);
-      continue;
-    }
-    if (const Status removed = put_away(directory, digest); removed)
-      pruned.layers.push_back(digest);
+    auto removed = remove_unused(directory, digest);
+    if (removed)
+      (*removed ? pruned.layers : pruned.still_used).push_back(digest);
     else if (!pruned.failure)
-      pruned.failure = removed.error();
+      pruned.failure = std::move(removed).error();
   }
 }
 

@@ -70,6 +70,10 @@ class ImageStore {
   // Moves each directory to be the root of a layer, once all is on the disk. A layer that is there
   // already stays.
   [[nodiscard]] Status add_layers(const std::vector<NewLayer>& layers) const;
+  // In use for as long as the descriptor lives. Error: it is not there, or is being removed.
+  [[nodiscard]] Result<UniqueFd> hold_layer(const std::string& digest) const;
+  // False: a sandbox uses it.
+  [[nodiscard]] Result<bool> remove_layer(const std::string& digest) const;
   [[nodiscard]] std::uint64_t layer_bytes(const std::string& digest) const;
   [[nodiscard]] std::string layer_path(const std::string& digest) const {
     return root_ + "/layers/" + digest + "/root";
@@ -96,6 +100,8 @@ class ImageStore {
  private:
   [[nodiscard]] Status add_layer(const NewLayer& layer) const;
   [[nodiscard]] Status put_away(const std::string& directory, const std::string& name) const;
+  [[nodiscard]] Result<bool> remove_unused(const std::string& directory,
+                                           const std::string& name) const;
   // Of those in ROOT/`kind` that are not `named`.
   void prune_unnamed(const std::string& kind, const std::set<std::string>& named,
                      Pruned& pruned) const;

@@ -44,6 +44,12 @@ Result<std::vector<std::string>> parts_of(const std::string& path) {
   return parts;
 }
 
+// Whom rights bind must be able to fill a directory, to read what is run, and to take it away.
+mode_t kept_mode(mode_t mode, EntryKind kind) {
+  if (::geteuid() == 0) return mode & kKeptMode;
+  return (mode & kKeptMode) | (kind == EntryKind::directory ? 0700U : 0400U);
+}
+
 enum class Found { nothing, directory, deletion, other };
 Found look_at(BorrowedFd directory, const std::string& name) {
   struct stat status{};
@@ -141,7 +147,7 @@ class Unpacker {
     if (found == Found::other) YETT_CHECK(remove_tree(place.parent.borrow(), place.name));
     YETT_CHECK(need_directory(place.parent.borrow(), place.name, found));
     const UniqueFd made = open_beneath(place.parent.borrow(), place.name, O_RDONLY | O_DIRECTORY);
-    if (!made.valid() || ::fchmod(made.get(), entry.mode & kKeptMode) != 0)
+    if (!made.valid() || ::fchmod(made.get(), kept_mode(entry.mode, entry.kind)) != 0)
       return fail(errno_error("chmod", entry.path));
     return {};
   }
@@ -152,7 +158,7 @@ class Unpacker {
                                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file.valid()) return fail(errno_error("create", entry.path));
     YETT_CHECK(copy_bytes(file, entry.path));
-    if (::fchmod(file.get(), entry.mode & kKeptMode) != 0)
+    if (::fchmod(file.get(), kept_mode(entry.mode, entry.kind)) != 0)
       return fail(errno_error("chmod", entry.path));
     const std::array<struct timespec, 2> times{
         {{.tv_sec = entry.modified, .tv_nsec = 0}, {.tv_sec = entry.modified, .tv_nsec = 0}}};
@@ -235,13 +241,34 @@ Status take_entry(UnpackBounds& bounds, std::uint64_t link_bytes, const char* op
 }
 
 Result<Unpacked> unpack_archive(ArchiveReader& archive, BorrowedFd root, Whiteouts whiteouts,
-                                UnpackBounds& bounds) {
+                                UnpackBounds& bounds, const UnpackProgress& progress) {
   Unpacker unpacker(archive, root, bounds);
-  for (;;) {
+  for (std::uint64_t entries = 0;; ++entries) {
     YETT_TRY(const std::optional<ArchiveEntry> entry, archive.next());
     if (!entry) return unpacker.unpacked();
+    if (progress) progress(entries, unpacker.unpacked().bytes);
     YETT_CHECK(unpacker.take(*entry, whiteouts));
   }
+}
+
+Status let_owner_in(BorrowedFd directory) {
+  for (const std::string& name : names_in(directory)) {
+    struct stat status{};
+    if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+      return fail(errno_error("look at", name));
+    const bool is_directory = S_ISDIR(status.st_mode);
+    if (!is_directory && !S_ISREG(status.st_mode)) continue;
+    const mode_t wanted =
+        kept_mode(status.st_mode, is_directory ? EntryKind::directory : EntryKind::file);
+    if (wanted != (status.st_mode & 07777U) &&
+        ::fchmodat(directory.get(), name.c_str(), wanted, 0) != 0)
+      return fail(errno_error("chmod", name));
+    if (!is_directory) continue;
+    const UniqueFd inside = open_beneath(directory, name, O_RDONLY | O_DIRECTORY);
+    if (!inside.valid()) return fail(errno_error("open", name));
+    YETT_CHECK(let_owner_in(inside.borrow()));
+  }
+  return {};
 }
 
 }  // namespace yett

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/result.hpp"
@@ -31,9 +32,18 @@ struct Unpacked {
   std::uint64_t left_out = 0;  // devices, pipes and sockets
 };
 
-// Owners are not kept: everything is the caller's. Set-id bits are not kept either. Errors: a name
-// that is absolute, too long or too deep, or leads out, or through a link; more than the bounds.
+// Called for each entry, with how many bytes of files there were before it.
+using UnpackProgress = std::function<void(std::uint64_t entries, std::uint64_t bytes)>;
+
+// Owners are not kept: everything is the caller's, and one who is not root may read all files and
+// change all directories, for it is bound by their rights. Set-id bits are not kept either. Errors:
+// a name that is absolute, too long or too deep, or leads out, or through a link; more than the
+// bounds.
 [[nodiscard]] Result<Unpacked> unpack_archive(ArchiveReader& archive, BorrowedFd root,
-                                              Whiteouts whiteouts, UnpackBounds& bounds);
+                                              Whiteouts whiteouts, UnpackBounds& bounds,
+                                              const UnpackProgress& progress = {});
+
+// The same for what another program has unpacked, which runs no more.
+[[nodiscard]] Status let_owner_in(BorrowedFd directory);
 
 }  // namespace yett

@@ -7,53 +7,16 @@
 #include <climits>
 #include <filesystem>
 #include <fstream>
-#include <optional>
-#include <sstream>
 
-#include "tests/support/ordinary_user.hpp"
-#include "tests/support/require.hpp"
+#include "tests/integration/rootless_fixture.hpp"
 
 namespace yett::test {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Rootless : public ::testing::Test {
+class Rootless : public RootlessCase {
  protected:
-  void SetUp() override {
-    YETT_REQUIRE(::geteuid() == 0, "only root can become an ordinary user");
-    home_.emplace();
-    const RunResult probe = as_user({"unshare", "-U", "true"});
-    YETT_REQUIRE(probe.exit_status == 0, "ordinary users may not make user namespaces here");
-  }
-
-  [[nodiscard]] RunResult as_user(std::vector<std::string> command) const {
-    return run_program(std::move(command), home_->options());
-  }
-  // yett run, with these words behind it.
-  [[nodiscard]] RunResult run(std::vector<std::string> words) const {
-    words.insert(words.begin(), "run");
-    return run_yett(std::move(words), home_->options());
-  }
-  [[nodiscard]] RunResult shell(const std::string& script) const {
-    return run({"--", "sh", "-c", script});
-  }
-  [[nodiscard]] std::string policy(const std::string& text) const {
-    std::ofstream(home_->path() + "/p.toml") << "extends = \"plugin\"\n" << text;
-    return home_->path() + "/p.toml";
-  }
-  [[nodiscard]] std::string directory(const std::string& name) const {
-    const std::string path = home_->path() + "/" + name;
-    fs::create_directory(path);
-    OrdinaryHome::give(path);
-    return path;
-  }
-  [[nodiscard]] static std::string text_of(const std::string& path) {
-    std::stringstream text;
-    text << std::ifstream(path).rdbuf();
-    return text.str();
-  }
-
   // Megabytes that a program under a limit of so many held when it was killed.
   [[nodiscard]] int held_by(const std::string& program, int limit) const {
     const std::string told = home_->path() + "/told";
@@ -70,8 +33,6 @@ class Rootless : public ::testing::Test {
     EXPECT_NE(text_of(home_->path() + "/report").find("out_of_memory"), std::string::npos);
     return std::atoi(text_of(told).c_str());
   }
-
-  std::optional<OrdinaryHome> home_;
 };
 
 TEST_F(Rootless, SaysSoAndWhatIsInForce) {
@@ -94,8 +55,6 @@ TEST_F(Rootless, ModesAreNeverTakenSilently) {
   const RunResult root = run_yett({"run", "--mode", "rootless", "--", "true"});
   EXPECT_EQ(root.exit_status, 125);
   EXPECT_NE(root.err.find("run yett as an ordinary user"), std::string::npos) << root.text();
-  const RunResult named = run({"--name", "x", "--", "true"});
-  EXPECT_NE(named.err.find("--name, --detach"), std::string::npos) << named.text();
   const RunResult required = run({"--require", "cgroup-bpf", "--", "true"});
   EXPECT_EQ(required.exit_status, 125) << required.text();
 }

@@ -44,7 +44,8 @@ class OrdinaryHome {
     if (::chown(path.c_str(), kOrdinaryUser, kOrdinaryUser) != 0) std::abort();
   }
   [[nodiscard]] RunOptions options() const {
-    RunOptions options{.environment = {"XDG_RUNTIME_DIR=" + path_ + "/run"}, .directory = path_};
+    RunOptions options{.environment = {"XDG_RUNTIME_DIR=" + path_ + "/run", "HOME=" + path_},
+                       .directory = path_};
     options.before_exec = become_ordinary_user;
     return options;
   }

@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kKeptBytes = 2048;
 
 std::optional<std::string> find_program(const std::string& name) {
+  if (name.starts_with('/')) return name;
   const char* path = std::getenv("PATH");
   std::string_view rest = path != nullptr ? path : "";
   std::string all(rest);
