@@ -14,6 +14,7 @@
 #include "runsc-like/cli/policy_record.hpp"
 #include "runsc-like/cli/policy_swap.hpp"
 #include "runsc-like/cli/print_error.hpp"
+#include "sandbox/plan/mode_table.hpp"
 #include "sandbox/plan/syscall_rows.hpp"
 #include "sandbox/policy/parse_policy.hpp"
 #include "sandbox/policy/policy_diff.hpp"
@@ -30,6 +31,7 @@ constexpr CommandHelp kHelp{
         "name\n"
         "plan   shows where each rule goes on this host, why nobody can race it, and what it "
         "costs\n"
+        "modes  what each mode can hold, as a table in Markdown\n"
         "diff   what NEW allows and OLD does not, and the other way round; status 1 when they "
         "differ\n"
         "record runs COMMAND traced and writes its policy with what would let the refused calls "
@@ -40,6 +42,7 @@ constexpr CommandHelp kHelp{
     .usage =
         "yett policy check FILE\n"
         "       yett policy plan FILE|plugin|container|rvisor|none [--calls]\n"
+        "       yett policy modes\n"
         "       yett policy diff OLD NEW\n"
         "       yett policy swap ID FILE\n"
         "       yett policy record [-o FILE] [OPTIONS OF run] -- COMMAND",
@@ -179,6 +182,11 @@ int diff(const std::string& old_name, const std::string& new_name) {
   return differences.empty() ? 0 : 1;
 }
 
+int modes() {
+  std::fputs(mode_table().c_str(), stdout);
+  return 0;
+}
+
 int usage(int status) {
   bool calls = false;
   const std::array options{
@@ -193,6 +201,7 @@ int run_policy(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty()) return usage(kUsage);
   if (words[0] == "--help" || words[0] == "-h") return usage(0);
+  if (words[0] == "modes" && words.size() == 1) return modes();
   if (words[0] == "check" && words.size() == 2) return check(words[1]);
   if (words[0] == "plan" && words.size() == 2) return plan(words[1], Calls::summed);
   if (words[0] == "diff" && words.size() == 3) return diff(words[1], words[2]);

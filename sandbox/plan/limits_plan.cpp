@@ -50,9 +50,11 @@ Status check_controller(const PlanInputs& inputs, const std::string& controller,
 // which is the sandbox's own (Linux 5.14), memory by the supervisor.
 Status plan_rootless_limits(const PlanInputs& inputs, SandboxPlan& plan) {
   const LimitPolicy& limits = inputs.policy.limits;
-  if (limits.cpus)
-    return fail(host_error(source_text(limits, "cpu"), "the rootless mode has no cgroup to hold it",
-                           "leave the limit out, or run yett as root"));
+  for (const char* key : {"cpu", "swap"})
+    if (key == std::string_view("cpu") ? limits.cpus.has_value()
+                                       : limits.swap_bytes && is_asked_for(limits, key))
+      return fail(host_error(source_text(limits, key), "the rootless mode has no cgroup to hold it",
+                             "leave the limit out, or run yett as root"));
   plan.meter.memory_bytes = limits.memory_bytes;
   if (limits.memory_bytes)  // System V segments would have room that no process's memory shows
     plan.namespaces.sysctls.push_back(

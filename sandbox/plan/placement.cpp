@@ -139,7 +139,7 @@ void place_limits(Rows& rows, const PlanInputs& inputs, const SandboxPlan& plan)
       {"memory", limits.memory_bytes.has_value(),
        plan.meter.memory_bytes ? Plane::supervisor : Plane::cgroup,
        plan.meter.memory_bytes ? kMetered : kCounted},
-      {"swap", limits.swap_bytes.has_value(), Plane::cgroup, kCounted},
+      {"swap", plan.cgroup.swap_bytes.has_value(), Plane::cgroup, kCounted},
       {"cpu", limits.cpus.has_value(), Plane::cgroup, kCounted},
       {"pids", limits.pids.has_value(), plan.cgroup.pids ? Plane::cgroup : Plane::rlimit,
        plan.cgroup.pids ? kCounted
