@@ -14,6 +14,7 @@
 #include "runsc-like/cli/command_line.hpp"
 #include "runsc-like/cli/print_error.hpp"
 #include "runsc-like/oci/state/json_writer.hpp"
+#include "sandbox/host/probe.hpp"
 
 namespace yett {
 namespace {
@@ -30,6 +31,14 @@ constexpr std::array kGlobalOptions{
     Option{0, "rootless", "auto|true|false", "Taken and not needed", {}, kGroup},
     Option{0, "criu", "PATH", "Taken and not needed", {}, kGroup},
 };
+
+// Where a user's own directory cannot be had, root's, which refuses everybody else.
+std::string default_root() {
+  constexpr const char* kRoots = "/run/yett/oci";
+  if (::geteuid() == 0) return kRoots;
+  const auto runtime = open_runtime_directory();
+  return runtime ? *runtime + "/oci" : kRoots;
+}
 
 bool asks_for_help(std::string_view word) {
   return word == "--help" || word == "-h" || word == "-help";
@@ -62,7 +71,11 @@ void append_log(const std::string& line) {
 
 }  // namespace
 
-const OciGlobals& oci_globals() { return globals; }
+// Found when it is first asked for: who becomes root of a namespace later keeps the place.
+const OciGlobals& oci_globals() {
+  if (globals.root.empty()) globals.root = default_root();
+  return globals;
+}
 
 std::span<const Option> oci_global_options() { return kGlobalOptions; }
 

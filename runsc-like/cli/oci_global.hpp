@@ -12,7 +12,7 @@
 namespace yett {
 
 struct OciGlobals {
-  std::string root = "/run/yett/oci";
+  std::string root;  // --root, or a directory that is the caller's alone
   std::string log_file;
   bool log_json = false;
   bool debug = false;

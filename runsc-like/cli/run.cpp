@@ -1,8 +1,6 @@
 // `yett run`: one sandbox, in front or in the background.
 #include "runsc-like/cli/run.hpp"
 
-#include <unistd.h>
-
 #include <cstdio>
 
 #include "runsc-like/cli/print_error.hpp"
@@ -29,11 +27,6 @@ int run_sandbox(int argc, char** argv) {
   auto options = parse_run_options(argc, argv);
   if (!options) return options.error().exit_status;
   const bool recorded = is_recorded(*options) && !options->dry_run;
-  if (recorded && ::geteuid() != 0)
-    return print_error("run",
-                       host_error("--name, --detach", "what others can speak of needs root yet",
-                                  "leave them out, or run yett as root"),
-                       kRunFailure);
   if (recorded)
     if (const Status named = name_recorded(*options); !named)
       return print_error("run", named.error(), kRunFailure);

@@ -14,6 +14,7 @@
 #include "runsc-like/sandboxes/background.hpp"
 #include "runsc-like/sandboxes/log_writer.hpp"
 #include "runsc-like/sandboxes/record.hpp"
+#include "sandbox/host/probe.hpp"
 #include "supervisor/session/foreground.hpp"
 
 namespace yett {
@@ -30,6 +31,7 @@ Result<std::string> absolute(const std::string& path) {
 }
 
 Result<std::string> choose_root(const RunOptions& options) {
+  YETT_CHECK(open_runtime_directory());  // says what is wrong with it
   return absolute(options.root.empty() ? oci_globals().root : options.root);
 }
 

@@ -62,17 +62,23 @@ Result<Wish> read_wish(const CommandLine& given) {
               .stream = terminal && format == "table" && !given.has("no-stream")};
 }
 
+bool is_counted(const ListedSandbox& sandbox) { return !sandbox.state.cgroups.empty(); }
+
 Result<std::vector<ListedSandbox>> wished(const Wish& wish) {
   std::vector<ListedSandbox> found;
   for (const std::string& id : wish.ids) {
     YETT_TRY(ListedSandbox each, find_sandbox(oci_store(), id));
     if (!is_alive(each.status))
       return fail(request_error(id, "it is not running", "yett ps lists what is"));
+    if (!is_counted(each))
+      return fail(host_error(id, "it has no cgroup, which would count what it takes",
+                             "the full mode gives it one"));
     found.push_back(std::move(each));
   }
   if (!wish.ids.empty()) return found;
   found = list_sandboxes(oci_store());
-  std::erase_if(found, [](const ListedSandbox& each) { return !is_alive(each.status); });
+  std::erase_if(
+      found, [](const ListedSandbox& each) { return !is_alive(each.status) || !is_counted(each); });
   return found;
 }
 

@@ -34,7 +34,7 @@ Result<SandboxRecord> SandboxRecord::make(const oci::ContainerStore& store, cons
   record.state_.id = id;
   record.state_.bundle = record.directory_.path();
   record.state_.created = time_text_now();
-  record.state_.owner = "root";
+  record.state_.owner = ::geteuid() == 0 ? "root" : std::to_string(::geteuid());
   record.state_.program = facts.command.empty() ? "" : facts.command.front();
   record.state_.sandbox = facts;
   // With its facts from the start: what a crash leaves can be told by name.

@@ -23,7 +23,8 @@ struct ChildContext {
   const char* const* argv = nullptr;
   const char* const* environment = nullptr;
   const char* working_directory = nullptr;
-  int joined_process = -1;  // pidfd of the sandbox's PID 1, for run_joining_child
+  int joined_process = -1;                 // pidfd of the sandbox's PID 1, for run_joining_child
+  std::span<const int> joined_namespaces;  // in its place, in the order in which they are joined
 
   // Changed by the child.
   RootfsState root_state;

@@ -1,8 +1,11 @@
 #include "sandbox/launch/join.hpp"
 
+#include <fcntl.h>
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <string>
+#include <vector>
 
 #include "ioctl_uapi/clone.hpp"
 #include "ioctl_uapi/fd_passing.hpp"
@@ -12,6 +15,20 @@
 
 namespace yett {
 
+// The user namespace last: the others belong to the one around it.
+Result<SandboxDoors> open_doors(int init) {
+  const std::string process = "/proc/" + std::to_string(init);
+  SandboxDoors doors;
+  for (const char* name : {"pid", "net", "ipc", "uts", "mnt", "user"}) {
+    const std::string path = process + "/ns/" + name;
+    doors.namespaces.emplace_back(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!doors.namespaces.back().valid()) return fail(errno_error("open", path));
+  }
+  doors.root = UniqueFd(::open((process + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!doors.root.valid()) return fail(errno_error("open", process + "/root"));
+  return doors;
+}
+
 LaunchResult<WaitingSandbox> join_sandbox(const SandboxPlan& plan, const CompiledFilter& filter,
                                           const JoinInputs& inputs) {
   auto page = SharedPage::make();
@@ -20,6 +37,9 @@ LaunchResult<WaitingSandbox> join_sandbox(const SandboxPlan& plan, const Compile
   if (!sockets) return launch_failure(std::move(sockets).error());
   const ExecStrings strings =
       make_exec_strings(plan.process.argv, plan.process.environment, kDefaultPath);
+  std::vector<int> namespaces;
+  if (inputs.doors != nullptr)
+    for (const UniqueFd& each : inputs.doors->namespaces) namespaces.push_back(each.get());
   ChildContext context{.plan = &plan,
                        .rootfs = {},
                        .status_socket = sockets->second.get(),
@@ -31,6 +51,7 @@ LaunchResult<WaitingSandbox> join_sandbox(const SandboxPlan& plan, const Compile
                        .environment = strings.environment.data(),
                        .working_directory = plan.process.working_directory.c_str(),
                        .joined_process = inputs.init_pidfd.get(),
+                       .joined_namespaces = namespaces,
                        .root_state = {},
                        .terminal_master = inputs.terminal_master.get(),
                        .terminal_slave = inputs.terminal_slave.get()};

@@ -145,7 +145,11 @@ constexpr Step kSteps[] = {
 ChildResult join_namespaces(ChildContext& context) {
   constexpr int kAll = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
                        CLONE_NEWUTS | CLONE_NEWCGROUP;
-  return from_libc(::setns(context.joined_process, kAll));
+  if (context.joined_namespaces.empty()) return from_libc(::setns(context.joined_process, kAll));
+  // Rootless: opened while that could be. The cgroup namespace, in which there is no cgroup of the
+  // sandbox's, is one more of the same kind.
+  for (const int each : context.joined_namespaces) YETT_STEP(from_libc(::setns(each, 0)));
+  return from_libc(::unshare(CLONE_NEWCGROUP));
 }
 
 // The pid namespace is the next child's. That one is the parent's child, for the parent to wait

@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "ioctl_uapi/child_process.hpp"
+#include "sandbox/launch/join.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/audit/audit_sink.hpp"
 #include "supervisor/emulate/emulate.hpp"
@@ -23,6 +24,7 @@ struct AttendedSandbox {
   const SandboxPlan* plan = nullptr;
   int init = 0;  // the host's pid of PID 1
   BorrowedFd init_pidfd;
+  const SandboxDoors* doors = nullptr;      // null: it is entered by the pidfd
   BorrowedFd cgroup_v2;                     // invalid: none
   std::vector<int> cgroup_task_files;       // v1
   std::function<SandboxUsage()> usage;      // for sysinfo; empty: unknown

@@ -117,12 +117,14 @@ struct Parts {
   std::optional<TruthFiles> truth;
   std::optional<MemoryMeter> meter;
   MeteredUsage metered;
+  bool is_attended = false;  // more programs are taken in
   AuditSink audit;
   std::shared_ptr<SocketLender> lender;
   std::optional<NameService> names;
   std::optional<SandboxPlan> started;  // of what can be swapped
   std::shared_ptr<PlanSlot> plans;
   std::unique_ptr<SwapDesk> swaps;
+  std::optional<SandboxDoors> doors;  // where only who waits can be entered
   ChildProcess attendant;
   Tracer tracer;
 };
@@ -313,6 +315,13 @@ std::optional<FreshNetwork> begin_network(const Policy& policy) {
 
 LaunchFailure ours(Error error) { return LaunchFailure{.error = std::move(error)}; }
 
+// For the attendant. The child waits: of the app's nothing is there yet.
+Status open_doors_of(const SandboxPlan& plan, const WaitingSandbox& waiting, Parts& parts) {
+  if (!parts.is_attended || plan.mode != Mode::rootless) return {};
+  YETT_TRY(parts.doors, open_doors(waiting.init.pid()));
+  return {};
+}
+
 // From the plan to a running program. The parent compiles the filter while the child mounts.
 LaunchResult<RunningSandbox> launch(const SandboxPlan& plan, const LaunchInputs& inputs,
                                     Parts& parts, TraceStack stack, Clock& clock) {
@@ -335,6 +344,8 @@ LaunchResult<RunningSandbox> launch(const SandboxPlan& plan, const LaunchInputs&
     return std::unexpected(ours(std::move(labelled).error()));
   if (Status metering = start_meter(plan, *waiting, parts); !metering)
     return std::unexpected(ours(std::move(metering).error()));
+  if (Status opened = open_doors_of(plan, *waiting, parts); !opened)
+    return std::unexpected(ours(std::move(opened).error()));
   if (plan.traced) {
     auto tracer = Tracer::start(waiting->init.pid(), plan, parts.audit, stack);
     if (!tracer) return std::unexpected(ours(std::move(tracer).error()));
@@ -352,6 +363,7 @@ Status attend(const SessionOptions& options, const SandboxPlan& plan, RunningSan
   AttendedSandbox sandbox{.plan = &plan,
                           .init = running.init.pid(),
                           .init_pidfd = running.init.pidfd(),
+                          .doors = parts.doors ? &*parts.doors : nullptr,
                           .usage = usage_of(parts),
                           .audit = &parts.audit,
                           .plans = parts.plans};
@@ -457,6 +469,7 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   report.plan = std::move(*plan);
   clock.note("plan");
   Parts parts;
+  parts.is_attended = options.exec_socket.valid();
   if (Status prepared = prepare(report.plan, *host, options, parts); !prepared)
     return failed_report(std::move(report), std::move(prepared).error(), kLaunchFailureStatus);
   if (Status ready = start_swaps(*host, request, policy, options, report.plan, parts); !ready)

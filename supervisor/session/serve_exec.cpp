@@ -61,13 +61,17 @@ struct Terminal {
 
 Result<Terminal> open_terminal_inside(const AttendedSandbox& sandbox) {
   const std::string path = "/proc/" + std::to_string(sandbox.init) + "/root";
-  const UniqueFd root(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!root.valid()) return fail(errno_error("open", path));
+  UniqueFd root;
+  if (sandbox.doors == nullptr) {
+    root = UniqueFd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!root.valid()) return fail(errno_error("open", path));
+  }
   const IdentityPlan& identity = sandbox.plan->identity;
   int master = -1;
   int slave = -1;
   const ChildResult opened =
-      open_terminal({.root = root.get()}, identity.host_uid, identity.host_gid, master, slave);
+      open_terminal({.root = sandbox.doors == nullptr ? root.get() : sandbox.doors->root.get()},
+                    identity.host_uid, identity.host_gid, master, slave);
   Terminal terminal{.master = UniqueFd(master), .slave = UniqueFd(slave)};
   if (opened != kDone) return fail(errno_error(opened, "open terminal", "/dev/pts/ptmx inside"));
   return terminal;
@@ -89,6 +93,7 @@ LaunchResult<RunningSandbox> launch(const AttendedSandbox& sandbox, const Sandbo
   }
   auto waiting = join_sandbox(plan, filter,
                               {.init_pidfd = sandbox.init_pidfd,
+                               .doors = sandbox.doors,
                                .cgroup_v2 = sandbox.cgroup_v2,
                                .cgroup_task_files = sandbox.cgroup_task_files,
                                .terminal_master = terminal.master.borrow(),
