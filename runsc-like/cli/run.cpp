@@ -13,6 +13,11 @@
 namespace yett {
 namespace {
 
+// Never silently: what was given up stands in the audit header, and here is that it was.
+void tell_fallback(const std::string& why) {
+  std::fprintf(stderr, "yett: mode fallback, without namespaces: %s\n", why.c_str());
+}
+
 int print_plan(const RunInput& input) {
   const auto plan = plan_session(input.request, input.policy);
   if (!plan) return print_error("run", plan.error(), kRunFailure);
@@ -36,7 +41,8 @@ int run_sandbox(int argc, char** argv) {
   if (recorded) return run_recorded(*options, *input);
   return tell_run_report(*options,
                          run_session(input->request, input->policy,
-                                     {.audit_file = options->audit_file,
+                                     {.on_stepped_down = tell_fallback,
+                                      .audit_file = options->audit_file,
                                       .stack = options->stack ? TraceStack::yes : TraceStack::no,
                                       .on_started = {},
                                       .exec_socket = {},

@@ -396,10 +396,9 @@ Status take_mode(const std::string& text, SandboxRequest& request) {
   else if (text == "rootless")
     request.mode = Mode::rootless;
   else if (text == "fallback")
-    return fail(host_error("--mode fallback", "this version has no such mode yet",
-                           "leave it out: yett takes the highest that works"));
+    request.mode = Mode::fallback;
   else
-    return fail(request_error("--mode " + text, "wanted auto, full or rootless"));
+    return fail(request_error("--mode " + text, "wanted auto, full, rootless or fallback"));
   return {};
 }
 

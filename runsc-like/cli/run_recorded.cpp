@@ -119,7 +119,8 @@ int run_in_front(const RunOptions& options, const RunInput& input, Prepared prep
     return note_started(prepared, started);
   };
   const SessionReport report = run_session(input.request, input.policy,
-                                           {.audit_file = options.audit_file,
+                                           {.on_stepped_down = {},
+                                            .audit_file = options.audit_file,
                                             .on_started = on_started,
                                             .exec_socket = prepared.exec_socket.borrow(),
                                             .in_attendant = [&] { prepared.swap_socket.reset(); },

@@ -14,10 +14,11 @@ ChildResult drop_groups() { return from_libc(::syscall(SYS_setgroups, 0, nullptr
 
 namespace {
 
-// Locked memory is no limit that anybody asked for: where the user has less, it stays less.
-bool is_lower_already(const RlimitEntry& entry) {
+// Where the user has less, it stays less: rootless, that of locked memory, which nobody asked for.
+bool is_lower_already(const RlimitEntry& entry, Mode mode) {
   struct rlimit has{};
-  return entry.resource == RLIMIT_MEMLOCK && ::getrlimit(RLIMIT_MEMLOCK, &has) == 0 &&
+  const bool may_be = entry.resource == RLIMIT_MEMLOCK || mode == Mode::fallback;
+  return may_be && ::getrlimit(static_cast<__rlimit_resource>(entry.resource), &has) == 0 &&
          has.rlim_max < entry.hard;
 }
 
@@ -25,7 +26,7 @@ bool is_lower_already(const RlimitEntry& entry) {
 
 ChildResult set_rlimits(const SandboxPlan& plan) {
   for (const RlimitEntry& entry : plan.rlimits) {
-    if (plan.mode == Mode::rootless && is_lower_already(entry)) continue;
+    if (plan.mode != Mode::full && is_lower_already(entry, plan.mode)) continue;
     const struct rlimit limit{.rlim_cur = entry.soft, .rlim_max = entry.hard};
     YETT_STEP(from_libc(::setrlimit(static_cast<__rlimit_resource>(entry.resource), &limit)));
   }

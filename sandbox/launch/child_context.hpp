@@ -27,6 +27,7 @@ struct ChildContext {
   std::span<const int> joined_namespaces;  // in its place, in the order in which they are joined
 
   // Changed by the child.
+  int children = -1;  // fallback: /proc's list of its children, for it has no pid namespace
   RootfsState root_state;
   int terminal_master = -1;
   int terminal_slave = -1;
@@ -45,6 +46,17 @@ struct ChildContext {
 // PID 1's own seccomp filter: what watching one app takes, and nothing else; anything more kills
 // it.
 [[nodiscard]] ChildResult restrict_init();
+
+// Kills and reaps until nothing is left below the calling process, which every orphan comes to.
+// `children`: /proc's list of its children. Precondition: PR_SET_CHILD_SUBREAPER.
+void clear_away_children(int children);
+
+// Steps of the fallback mode: fallback_child.cpp.
+[[nodiscard]] ChildResult begin_fallback(ChildContext& context);
+[[nodiscard]] ChildResult open_fallback_terminal(ChildContext& context);
+[[nodiscard]] ChildResult wait_for_release(ChildContext& context);
+[[nodiscard]] ChildResult drop_own_capabilities(ChildContext& context);
+[[nodiscard]] ChildResult check_sockets_on_stdio(ChildContext& context);
 
 // Tells the parent which step failed, and ends.
 [[noreturn]] void fail_child(const ChildContext& context, ChildStep step, ChildResult error);

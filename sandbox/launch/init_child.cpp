@@ -19,43 +19,71 @@ namespace {
 
 std::int64_t microseconds(const timeval& time) { return time.tv_sec * 1'000'000LL + time.tv_usec; }
 
-[[noreturn]] void report_exit(int socket, int status, const struct rusage& usage) {
+void report_exit(int socket, int status, const struct rusage& usage) {
   const LaunchMessage message{.kind = LaunchMessageKind::exited,
                               .wait_status = status,
                               .user_us = microseconds(usage.ru_utime),
                               .system_us = microseconds(usage.ru_stime),
                               .max_rss_kib = usage.ru_maxrss};
   static_cast<void>(send_launch_message(socket, message));
-  ::_exit(0);
+}
+
+// What init watches. With `children`, nobody else clears away what the app leaves behind.
+struct Watched {
+  int socket;
+  int signals;
+  int app;
+  int children;  // -1: the pid namespace goes with init
+};
+
+[[noreturn]] void leave(const Watched& watched, int status) {
+  if (watched.children >= 0) clear_away_children(watched.children);
+  ::_exit(status);
 }
 
 // Reaps everything that ended; ends with the app.
-void reap(int socket, int app) {
+void reap(const Watched& watched) {
   for (;;) {
     int status = 0;
     struct rusage usage{};
     const int pid = static_cast<int>(::syscall(SYS_wait4, -1, &status, WNOHANG, &usage));
     if (pid <= 0) return;
-    if (pid == app) report_exit(socket, status, usage);
+    if (pid != watched.app) continue;
+    report_exit(watched.socket, status, usage);
+    leave(watched, 0);
   }
 }
 
 // SECURITY(die-with-supervisor): the parent's end of the socket closed: leave, and everything with
 // us.
-void obey(int socket, int app) {
+void obey(const Watched& watched) {
   LaunchMessage message;
-  if (receive_launch_message_child(socket, message) != kDone) ::_exit(125);
-  if (message.kind == LaunchMessageKind::signal) ::kill(app, message.detail);
+  if (receive_launch_message_child(watched.socket, message) != kDone) leave(watched, 125);
+  if (message.kind == LaunchMessageKind::signal) ::kill(watched.app, message.detail);
 }
 
-// Nothing is kept but the socket and the signalfd: a pipe held open here would outlive the app's
-// end of it.
-void close_all_but(int first, int second) {
-  const auto low = static_cast<unsigned>(first < second ? first : second);
-  const auto high = static_cast<unsigned>(first < second ? second : first);
-  if (low > 0) ::syscall(SYS_close_range, 0U, low - 1, 0);
-  if (high > low + 1) ::syscall(SYS_close_range, low + 1, high - 1, 0);
-  ::syscall(SYS_close_range, high + 1, ~0U, 0);
+void close_between(int below, int above) {
+  if (above - below > 1)
+    ::syscall(SYS_close_range, static_cast<unsigned>(below + 1), static_cast<unsigned>(above - 1),
+              0);
+}
+
+// Nothing is kept but these: a pipe held open here would outlive the app's end of it.
+void close_all_but(const Watched& watched) {
+  int kept[] = {watched.socket, watched.signals, watched.children};
+  for (int sorted = 0; sorted < 2; ++sorted)
+    for (int i = 0; i < 2; ++i)
+      if (kept[i] > kept[i + 1]) {
+        const int smaller = kept[i + 1];
+        kept[i + 1] = kept[i];
+        kept[i] = smaller;
+      }
+  int below = -1;
+  for (const int fd : kept) {
+    close_between(below, fd);
+    below = fd;
+  }
+  ::syscall(SYS_close_range, static_cast<unsigned>(below + 1), ~0U, 0);
 }
 
 void drain(int signals) {
@@ -64,14 +92,14 @@ void drain(int signals) {
   }
 }
 
-[[noreturn]] void watch(int socket, int signals, int app) {
-  struct pollfd ready[2] = {{.fd = socket, .events = POLLIN, .revents = 0},
-                            {.fd = signals, .events = POLLIN, .revents = 0}};
+[[noreturn]] void watch(const Watched& watched) {
+  struct pollfd ready[2] = {{.fd = watched.socket, .events = POLLIN, .revents = 0},
+                            {.fd = watched.signals, .events = POLLIN, .revents = 0}};
   for (;;) {
-    reap(socket, app);
-    if (::poll(ready, 2, -1) < 0 && errno != EINTR) ::_exit(125);
-    if ((ready[0].revents & (POLLIN | POLLHUP)) != 0) obey(socket, app);
-    if ((ready[1].revents & POLLIN) != 0) drain(signals);
+    reap(watched);
+    if (::poll(ready, 2, -1) < 0 && errno != EINTR) leave(watched, 125);
+    if ((ready[0].revents & (POLLIN | POLLHUP)) != 0) obey(watched);
+    if ((ready[1].revents & POLLIN) != 0) drain(watched.signals);
   }
 }
 
@@ -94,9 +122,13 @@ void run_init_child(ChildContext& context) {
       .kind = LaunchMessageKind::started, .step = ChildStep::exec, .app_pid = app.pid};
   const ChildResult sent =
       send_launch_message(context.status_socket, started, app.listener, context.terminal_master);
-  if (sent != kDone || restrict_init() != kDone) ::_exit(125);
-  close_all_but(context.status_socket, signals);
-  watch(context.status_socket, signals, app.pid);
+  const Watched watched{.socket = context.status_socket,
+                        .signals = signals,
+                        .app = app.pid,
+                        .children = context.children};
+  if (sent != kDone || restrict_init() != kDone) leave(watched, 125);
+  close_all_but(watched);
+  watch(watched);
 }
 
 }  // namespace yett

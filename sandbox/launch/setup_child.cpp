@@ -181,6 +181,18 @@ constexpr Step kJoiningSteps[] = {
     {ChildStep::stdio, stdio},
 };
 
+// Without namespaces. docs/decisions/0039-fallback.md.
+constexpr Step kFallbackSteps[] = {
+    {ChildStep::start, begin_fallback},
+    {ChildStep::terminal, open_fallback_terminal},
+    {ChildStep::released, wait_for_release},
+    {ChildStep::rlimits, rlimits},
+    {ChildStep::capabilities, drop_own_capabilities},
+    {ChildStep::no_new_privs, no_new_privs},
+    {ChildStep::stdio, check_sockets_on_stdio},
+    {ChildStep::stdio, stdio},
+};
+
 [[noreturn]] void run_steps(ChildContext& context, std::span<const Step> steps) {
   for (const Step& step : steps) {
     const ChildResult result = step.run(context);
@@ -216,7 +228,10 @@ void fail_child(const ChildContext& context, ChildStep step, ChildResult error) 
   ::_exit(125);
 }
 
-void run_setup_child(ChildContext& context) { run_steps(context, kSteps); }
+void run_setup_child(ChildContext& context) {
+  if (context.plan->mode == Mode::fallback) run_steps(context, kFallbackSteps);
+  run_steps(context, kSteps);
+}
 void run_joining_child(ChildContext& context) { run_steps(context, kJoiningSteps); }
 
 }  // namespace yett

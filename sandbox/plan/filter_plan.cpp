@@ -42,7 +42,7 @@ bool writes_to_host(const MountEntry& entry) {
 // openat2's mode lies in memory, where no filter reads: programs then take openat.
 void plan_set_ids(const PlanInputs& inputs, SandboxPlan& plan) {
   if (inputs.policy.files.set_ids || inputs.policy.unrestricted ||
-      std::ranges::none_of(plan.mounts, writes_to_host))
+      (!is_fallback(inputs) && std::ranges::none_of(plan.mounts, writes_to_host)))
     return;
   plan.filter.no_set_ids = true;
   for (SyscallRule& rule : plan.filter.rules) {

@@ -81,15 +81,15 @@ Error full_mode_needs_root() {
 Result<Mode> choose_mode(const PlanInputs& inputs) {
   const KernelFeatures& features = inputs.features;
   const Mode asked = inputs.request.mode;
-  if (asked == Mode::fallback)
-    return fail(host_error("--mode fallback", "it is not there yet", "use full or rootless"));
-  if (asked == Mode::rootless && features.is_root)
-    return fail(host_error("--mode rootless",
+  const bool is_any_root = features.is_root || features.is_namespace_root;
+  if ((asked == Mode::rootless && features.is_root) || (asked == Mode::fallback && is_any_root))
+    return fail(host_error(fmt::format("--mode {}", mode_name(asked)),
                            "a sandbox has its user's id on the host, and that is root's here",
                            "run yett as an ordinary user"));
   if (features.is_root) return Mode::full;
   if (asked == Mode::full) return fail(full_mode_needs_root());
   if (features.is_namespace_root) return Mode::rootless;
+  if (asked != Mode::rootless) return Mode::fallback;
   return fail(host_error("mode rootless",
                          features.user_namespaces.usable
                              ? "it needs CAP_SYS_ADMIN in its user namespace"
@@ -108,7 +108,8 @@ Status check_host(const PlanInputs& inputs) {
 }
 
 std::vector<std::string> backends_of(const PlanInputs& inputs, const SandboxPlan& plan) {
-  std::vector<std::string> names{"mount tree"};
+  std::vector<std::string> names;
+  if (plan.mode != Mode::fallback) names.emplace_back("mount tree");
   if (plan.filter.installed) {
     names.emplace_back("filter");
     names.emplace_back("supervisor");

@@ -4,28 +4,17 @@
 #include <algorithm>
 #include <array>
 
+#include "sandbox/plan/landlock_rights.hpp"
 #include "sandbox/plan/plan_steps.hpp"
 
 namespace yett {
 namespace {
 
+using namespace landlock_rights;
+
 // LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET and _SIGNAL, from ABI 6 on.
 constexpr std::uint64_t kScopes = 0x3;
 constexpr int kScopesAbi = 6;
-
-// LANDLOCK_ACCESS_FS_*: linux/landlock.h of the kernel, newer than the distribution's.
-constexpr std::uint64_t kExecute = 1U << 0;
-constexpr std::uint64_t kWriteFile = 1U << 1;
-constexpr std::uint64_t kReadFile = 1U << 2;
-constexpr std::uint64_t kReadDirectory = 1U << 3;
-constexpr std::uint64_t kFirstAbiRights = (1U << 13) - 1;  // up to MAKE_SYM
-constexpr std::uint64_t kRefer = 1U << 13;                 // ABI 2
-constexpr std::uint64_t kTruncate = 1U << 14;              // ABI 3
-constexpr std::uint64_t kReading = kReadFile | kReadDirectory;
-
-std::uint64_t rights_of(int abi) {
-  return kFirstAbiRights | (abi >= 2 ? kRefer : 0) | (abi >= 3 ? kTruncate : 0);
-}
 
 // Where the C library's loaders live: the kernel executes them for every dynamic program.
 constexpr std::array kLoaders{"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux.so.2",

@@ -23,6 +23,10 @@ struct PlanInputs {
 // The choice of mode as the other steps read it: choose_mode has found it possible.
 [[nodiscard]] inline bool is_rootless(const PlanInputs& inputs) { return !inputs.features.is_root; }
 
+[[nodiscard]] inline bool is_fallback(const PlanInputs& inputs) {
+  return is_rootless(inputs) && !inputs.features.is_namespace_root;
+}
+
 // Whether a bind of `source` cannot be idmapped.
 [[nodiscard]] bool keeps_owners(const PlanInputs& inputs, const std::string& source);
 

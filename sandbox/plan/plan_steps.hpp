@@ -40,6 +40,14 @@ void plan_name_server(const PlanInputs& inputs, SandboxPlan& plan,
                       std::vector<EndpointRule>& connect);
 // Scopes always; file rights only for [files] exec and hardening = "stacked". After the mounts.
 [[nodiscard]] Status plan_landlock(const PlanInputs& inputs, SandboxPlan& plan);
+// All of a plan without namespaces, from a started one. Errors: unsupported_host for whatever only a
+// namespace, a mount or a cgroup could hold, with the rule's place.
+[[nodiscard]] Result<SandboxPlan> make_fallback_plan(const PlanInputs& inputs, SandboxPlan plan);
+// LandlockPlan of it.
+[[nodiscard]] Status plan_fallback_files(const PlanInputs& inputs, SandboxPlan& plan);
+// Its rows of plan.rules.
+[[nodiscard]] std::vector<PlacedRule> place_fallback_rules(const PlanInputs& inputs,
+                                                           const SandboxPlan& plan);
 // The BPF LSM entry, where that plane loads. After plan_filter.
 void plan_lsm(const PlanInputs& inputs, SandboxPlan& plan);
 

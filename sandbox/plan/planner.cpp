@@ -137,6 +137,7 @@ Result<SandboxPlan> make_plan(const SandboxRequest& request, const Policy& polic
   YETT_CHECK(check_host(inputs));
   YETT_CHECK(check_later_words(policy));
   SandboxPlan plan = start_plan(inputs);
+  if (is_fallback(inputs)) return make_fallback_plan(inputs, std::move(plan));
   YETT_TRY(plan.mounts, make_mounts(inputs));
   YETT_CHECK(plan_limits(inputs, plan));
   YETT_CHECK(plan_filter(inputs, plan));

@@ -16,6 +16,10 @@ struct PlanContext {
       host_root_entries;  // "bin -> usr/bin", "usr", ...: how this host's / is laid out
   std::vector<std::string>
       keeps_owners;  // sources of writable binds and volumes that cannot be idmapped
+  // Who starts a sandbox of the fallback mode, and where its own directory will be.
+  std::uint32_t caller_uid = 0;
+  std::uint32_t caller_gid = 0;
+  std::string work_directory;
   // Of a sandbox that runs: what it was started with, which the new plan has to fit.
   const SandboxPlan* runs = nullptr;
 };

@@ -143,6 +143,7 @@ struct CgroupPlan {
 // What the supervisor counts where no cgroup does: beyond it, the sandbox is killed.
 struct MeterPlan {
   std::optional<std::uint64_t> memory_bytes;
+  std::optional<std::uint64_t> tasks;  // fallback: beyond it, none is made
 };
 
 // ---- planes -------------------------------------------------------------------------------------
@@ -158,6 +159,7 @@ struct FilterPlan {
   // says, so that a later rule can say something else. docs/decisions/0031-live-policies.md.
   std::vector<std::uint32_t> live;
   bool continues = false;  // the supervisor lets run what a rule allows by registers alone
+  bool counts_tasks = false;  // fallback: fork, vfork and clone wait for the supervisor's count
 };
 
 struct LandlockPathRule {
@@ -251,6 +253,7 @@ struct SandboxPlan {
   std::string image_path;
   std::vector<std::string> image_layers;  // of an image of several: the topmost last, image_path
   std::string hostname;
+  std::string work_directory;  // fallback: made for this sandbox, all that it may write in
   ProcessPlan process;
   IdentityPlan identity;
   NamespacePlan namespaces;

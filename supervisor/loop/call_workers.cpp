@@ -155,6 +155,7 @@ Status CallWorkers::start_one(std::optional<PendingNotification> first) {
   worker->pump.set_manager(manager_);
   worker->pump.set_desk(desk_);
   worker->pump.set_plans(plans_);
+  worker->pump.set_admission(admit_task_);
   if (first) worker->first.emplace((*std::move(first)).through(worker->listener.borrow()));
   const auto run = [](void* given) -> void* {
     const std::unique_ptr<std::shared_ptr<Worker>> own(

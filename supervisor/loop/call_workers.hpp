@@ -64,6 +64,8 @@ class CallWorkers {
   void set_desk(std::shared_ptr<GrantDesk> desk) { desk_ = std::move(desk); }
   // Before the first start(): which plan is in force.
   void set_plans(std::shared_ptr<PlanSlot> plans) { plans_ = std::move(plans); }
+  // Before the first start(): who counts tasks before there is another.
+  void set_admission(std::function<bool(int thread)> admit) { admit_task_ = std::move(admit); }
   // A thread that answers `first` and then serves the listener. Errors: it cannot be started;
   // `first` is then refused.
   [[nodiscard]] Status start(PendingNotification first);
@@ -89,6 +91,7 @@ class CallWorkers {
   std::shared_ptr<SandboxManager> manager_;
   std::shared_ptr<GrantDesk> desk_;
   std::shared_ptr<PlanSlot> plans_;
+  std::function<bool(int thread)> admit_task_;
   std::shared_ptr<Shared> shared_;
   std::vector<std::shared_ptr<Worker>> workers_;
   std::uint64_t calls_seen_ = 0;

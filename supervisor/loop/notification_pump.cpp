@@ -152,7 +152,9 @@ void NotificationPump::handle(PendingNotification pending) {
   const Snapshot snapshot = make_snapshot(pending.data());
   const Verdict verdict = engine_.decide(snapshot);
   if (verdict.emulation != Emulation::open) opener_.rights().give_back();
-  if (verdict.kind == VerdictKind::allow)
+  if (verdict.kind == VerdictKind::allow && verdict.counted)
+    admit(std::move(pending), verdict);
+  else if (verdict.kind == VerdictKind::allow)
     static_cast<void>(pending.continue_by_registers());
   else if (verdict.kind == VerdictKind::broker)
     lend(std::move(pending), snapshot, verdict.lent);
@@ -163,6 +165,12 @@ void NotificationPump::handle(PendingNotification pending) {
     carry_out(std::move(pending), snapshot, verdict);
   else
     refuse(std::move(pending), snapshot, verdict);
+}
+
+// Nothing is recorded: programs that reach their limit ask again and again.
+void NotificationPump::admit(PendingNotification pending, const Verdict& verdict) {
+  const bool room = admit_task_ && admit_task_(static_cast<int>(pending.thread_id()));
+  static_cast<void>(room ? pending.continue_by_registers() : pending.answer_error(verdict.error));
 }
 
 // The first of alike refusals is recorded before the answer, while the target still waits and can

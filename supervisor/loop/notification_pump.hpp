@@ -80,6 +80,8 @@ class NotificationPump {
   void set_lender(std::shared_ptr<SocketLender> lender) { lender_ = std::move(lender); }
   // Before the first run. Without one, what the sandbox has no file for is not there.
   void set_desk(std::shared_ptr<GrantDesk> desk) { desk_ = std::move(desk); }
+  // Before the first run. Without it, calls that wait for a count are refused.
+  void set_admission(std::function<bool(int thread)> admit) { admit_task_ = std::move(admit); }
   // Before the first run. Without one, the plan stays. With one, each call is decided by the plan
   // that is in force when it was received.
   void set_plans(std::shared_ptr<PlanSlot> plans) { plans_ = std::move(plans); }
@@ -98,6 +100,7 @@ class NotificationPump {
   void note_pace();
   [[nodiscard]] bool is_stream();
   void handle(PendingNotification pending);
+  void admit(PendingNotification pending, const Verdict& verdict);
   void refuse(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
   // lent_calls.cpp
   void lend(PendingNotification pending, const Snapshot& snapshot, LentCall call);
@@ -138,6 +141,7 @@ class NotificationPump {
   SlowCallWatch* watch_;  // null: nobody is told
   std::shared_ptr<SocketLender> lender_;
   std::shared_ptr<GrantDesk> desk_;
+  std::function<bool(int thread)> admit_task_;
   TargetOpener opener_;
   std::optional<PendingNotification> handed_over_;
 };

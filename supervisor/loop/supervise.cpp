@@ -153,6 +153,7 @@ Loop::Loop(const SandboxPlan& plan, const SandboxHandles& handles, AuditSink& au
   if (handles.truth_reads.valid()) truth_reads_.emplace(io_, handles.truth_reads);
   if (handles.swap_requests.valid()) swaps_.emplace(io_, handles.swap_requests);
   if (pump_) pump_->set_plans(handles.plans);
+  if (pump_) pump_->set_admission(handles.admit_task);
   if (handles.pty_master.valid())
     relay_ = std::make_unique<TerminalRelay>(io_, handles.pty_master,
                                              [this] { forward_signal(SIGHUP); });
@@ -335,6 +336,7 @@ void Loop::hand_over() {
     workers_->set_manager(handles_.manager);
     workers_->set_desk(desk_);
     workers_->set_plans(handles_.plans);
+    workers_->set_admission(handles_.admit_task);
     workers_news_.emplace(io_, workers_->news());
     watch_workers();
   }

@@ -43,6 +43,8 @@ struct SandboxHandles {
   std::function<void()> answer_names;  // called when name_questions is readable
   // For a plan with broker.sockets; null: its calls for sockets are refused.
   std::shared_ptr<SocketLender> lender;
+  // May this thread, which waits, make another task? Called by several threads. Empty: none may.
+  std::function<bool(int thread)> admit_task;
   std::function<MeterLook()> meter;         // empty: nothing is counted
   BorrowedFd control_socket;                // yett/uapi.h's frames are answered there; or invalid
   BorrowedFd grant_socket;                  // of a plan that asks; invalid: nobody can answer

@@ -14,6 +14,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "supervisor/meter/process_tree.hpp"
 
 namespace yett {
 namespace {
@@ -125,13 +128,22 @@ struct Sum {
   std::uint64_t processes = 0;
 };
 
-Sum sum_of(BorrowedFd proc, Held (*held_by)(BorrowedFd, const char*)) {
-  Sum sum;
+std::vector<std::string> processes_in(BorrowedFd proc, int below) {
+  std::vector<std::string> names;
+  if (below != 0) {
+    for (const int process : processes_below(below)) names.push_back(std::to_string(process));
+    return names;
+  }
   const Directory directory = list(proc);
-  if (!directory) return sum;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    if (!is_process(*entry)) continue;
-    const Held held = held_by(proc, entry->d_name);
+  while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr)
+    if (is_process(*entry)) names.emplace_back(entry->d_name);
+  return names;
+}
+
+Sum sum_of(BorrowedFd proc, int below, Held (*held_by)(BorrowedFd, const char*)) {
+  Sum sum;
+  for (const std::string& process : processes_in(proc, below)) {
+    const Held held = held_by(proc, process.c_str());
     sum.bytes += held.all;
     sum.largest = std::max(sum.largest, held.anonymous);
     ++sum.processes;
@@ -141,12 +153,9 @@ Sum sum_of(BorrowedFd proc, Held (*held_by)(BorrowedFd, const char*)) {
 
 // At once: until the death of the first process has reached the others, a hog goes on. A directory
 // of /proc is a pidfd (pidfd_send_signal(2)), of whatever namespace.
-void kill_all(BorrowedFd proc) {
-  const Directory directory = list(proc);
-  if (!directory) return;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    if (!is_process(*entry)) continue;
-    const UniqueFd process(::openat(proc.get(), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+void kill_all(BorrowedFd proc, int below) {
+  for (const std::string& name : processes_in(proc, below)) {
+    const UniqueFd process(::openat(proc.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (process.valid())
       static_cast<void>(::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0));
   }
@@ -159,7 +168,14 @@ Result<MemoryMeter> MemoryMeter::open(int init, std::uint64_t limit_bytes) {
   UniqueFd proc(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!proc.valid()) return fail(errno_error("open the sandbox's /proc", path));
   ask_for_short_turns();
-  return MemoryMeter(std::move(proc), limit_bytes);
+  return MemoryMeter(std::move(proc), 0, limit_bytes);
+}
+
+Result<MemoryMeter> MemoryMeter::open_below(int first, std::uint64_t limit_bytes) {
+  UniqueFd proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!proc.valid()) return fail(errno_error("open", "/proc"));
+  ask_for_short_turns();
+  return MemoryMeter(std::move(proc), first, limit_bytes);
 }
 
 // Pages are shared by those that were forked: what the cheap figure counts too much stays the same
@@ -167,9 +183,9 @@ Result<MemoryMeter> MemoryMeter::open(int init, std::uint64_t limit_bytes) {
 std::uint64_t MemoryMeter::count_each_once(std::uint64_t cheap, std::uint64_t processes) {
   if (processes == known_processes_ && cheap - std::min(cheap, shared_bytes_) <= limit_bytes_)
     return cheap - std::min(cheap, shared_bytes_);
-  Sum sum = sum_of(proc_.borrow(), each_once);
+  Sum sum = sum_of(proc_.borrow(), below_, each_once);
   if (sum.bytes > limit_bytes_)
-    sum.bytes = std::min(sum.bytes, sum_of(proc_.borrow(), each_once).bytes);
+    sum.bytes = std::min(sum.bytes, sum_of(proc_.borrow(), below_, each_once).bytes);
   known_processes_ = processes;
   shared_bytes_ = cheap - std::min(cheap, sum.bytes);
   return sum.bytes;
@@ -178,10 +194,10 @@ std::uint64_t MemoryMeter::count_each_once(std::uint64_t cheap, std::uint64_t pr
 // From the cheapest figure, which counts too much, to the dear one: each only where the one before
 // could be over.
 std::uint64_t MemoryMeter::count(std::uint64_t& processes) {
-  const Sum with_files = sum_of(proc_.borrow(), resident);
+  const Sum with_files = sum_of(proc_.borrow(), below_, resident);
   processes = with_files.processes;
   if (with_files.bytes <= limit_bytes_) return with_files.bytes;
-  const Sum sum = sum_of(proc_.borrow(), without_files);
+  const Sum sum = sum_of(proc_.borrow(), below_, without_files);
   if (sum.bytes <= limit_bytes_ || sum.largest > limit_bytes_) return sum.bytes;
   return count_each_once(sum.bytes, sum.processes);
 }
@@ -191,7 +207,7 @@ MemoryMeter::Look MemoryMeter::look() {
   Look look;
   look.bytes = count(look.processes);
   look.over = look.bytes > limit_bytes_;
-  if (look.over) kill_all(proc_.borrow());
+  if (look.over) kill_all(proc_.borrow(), below_);
   const auto took =
       std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - began);
   const std::uint64_t left = look.over ? 0 : limit_bytes_ - look.bytes;

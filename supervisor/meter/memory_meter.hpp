@@ -28,16 +28,21 @@ class MemoryMeter {
   // in short turns from here on. Error: it may not be looked at.
   [[nodiscard]] static Result<MemoryMeter> open(int init, std::uint64_t limit_bytes);
 
+  // The same of the processes below `first`, of the caller's own /proc: where the sandbox has no
+  // pid namespace.
+  [[nodiscard]] static Result<MemoryMeter> open_below(int first, std::uint64_t limit_bytes);
+
   [[nodiscard]] Look look();
 
  private:
-  MemoryMeter(UniqueFd proc, std::uint64_t limit_bytes)
-      : proc_(std::move(proc)), limit_bytes_(limit_bytes) {}
+  MemoryMeter(UniqueFd proc, int below, std::uint64_t limit_bytes)
+      : proc_(std::move(proc)), below_(below), limit_bytes_(limit_bytes) {}
 
   [[nodiscard]] std::uint64_t count(std::uint64_t& processes);
   [[nodiscard]] std::uint64_t count_each_once(std::uint64_t cheap, std::uint64_t processes);
 
   UniqueFd proc_;
+  int below_ = 0;  // 0: all of /proc
   std::uint64_t limit_bytes_;
   std::uint64_t shared_bytes_ = 0;     // that the cheap figure counted too much, when last compared
   std::uint64_t known_processes_ = 0;  // at that time

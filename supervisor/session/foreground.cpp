@@ -21,6 +21,7 @@
 #include "supervisor/lsm/kernel_planes.hpp"
 #include "supervisor/meter/memory_meter.hpp"
 #include "supervisor/session/attendant.hpp"
+#include "supervisor/session/fallback_session.hpp"
 #include "supervisor/session/find_app.hpp"
 #include "supervisor/session/launch_status.hpp"
 #include "supervisor/session/plan_on_host.hpp"
@@ -111,6 +112,7 @@ class MeteredUsage {
 // Everything that lives as long as the sandbox, in the order in which it must go: first made, last
 // destroyed.
 struct Parts {
+  FallbackSession fallback;  // the last to go: its directory is the sandbox's
   DetachedMount image;
   std::optional<CgroupDir> cgroup;
   std::optional<KernelPlanes> planes;
@@ -152,6 +154,7 @@ Status start_names(const SandboxPlan& plan, Parts& parts) {
 
 Status prepare(const SandboxPlan& plan, const Host& host, const SessionOptions& options,
                Parts& parts) {
+  YETT_TRY(parts.fallback, FallbackSession::begin(plan));
   YETT_TRY(parts.audit, open_audit(options.audit_file));
   YETT_CHECK(parts.audit.write_header(header_of(plan, host.features)));
   if (is_package(plan.image_kind)) {
@@ -246,8 +249,12 @@ std::function<MeterLook()> meter_of(Parts& parts) {
 
 // The child waits: of the app's nothing can hide its memory yet.
 Status start_meter(const SandboxPlan& plan, const WaitingSandbox& waiting, Parts& parts) {
+  const int first = waiting.init.pid();
+  if (plan.meter.tasks) parts.fallback.count_tasks_below(first, *plan.meter.tasks);
   if (!plan.meter.memory_bytes) return {};
-  YETT_TRY(MemoryMeter meter, MemoryMeter::open(waiting.init.pid(), *plan.meter.memory_bytes));
+  YETT_TRY(MemoryMeter meter, plan.mode == Mode::fallback
+                                  ? MemoryMeter::open_below(first, *plan.meter.memory_bytes)
+                                  : MemoryMeter::open(first, *plan.meter.memory_bytes));
   parts.meter.emplace(std::move(meter));
   return {};
 }
@@ -266,6 +273,8 @@ SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
                          .pty_master = running.pty_master.borrow()};
   handles.usage = usage_of(parts);
   handles.meter = meter_of(parts);
+  if (TaskCount* tasks = parts.fallback.tasks(); tasks != nullptr)
+    handles.admit_task = [tasks](int thread) { return tasks->admit(thread); };
   handles.lender = parts.lender;
   if (parts.names) {
     handles.name_questions = parts.names->events();
@@ -301,6 +310,7 @@ void add_usage(SessionReport& report, const Parts& parts) {
 // cgroup keeper by removing the directories: waiting for it would cost each run 1.4 ms.
 void destroy(RunningSandbox running, Parts& parts) {
   parts.attendant.kill_and_reap();
+  parts.fallback.end(running);
   running.init.kill_and_forget();
   // The last close of what announces reads takes 10 ms.
   if (parts.cgroup)
@@ -308,7 +318,8 @@ void destroy(RunningSandbox running, Parts& parts) {
 }
 
 // Begun before the plan, for it takes longer; a plan that wants the host's network lets it go.
-std::optional<FreshNetwork> begin_network(const Policy& policy) {
+std::optional<FreshNetwork> begin_network(const KernelFeatures& features, const Policy& policy) {
+  if (!features.is_root && !features.is_namespace_root) return std::nullopt;
   if (policy.network.mode.value_or(NetworkMode::none) == NetworkMode::host) return std::nullopt;
   return FreshNetwork::start();
 }
@@ -462,11 +473,13 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   block_forwarded_signals();
   auto host = look_at_host(request.mode);
   if (!host) return failed_report(std::move(report), std::move(host).error(), kLaunchFailureStatus);
-  auto network = begin_network(policy);
+  auto network = begin_network(host->features, policy);
   clock.note("host features");
   auto plan = plan_on(*host, request, policy, ::getpid());
   if (!plan) return failed_report(std::move(report), std::move(plan).error(), kLaunchFailureStatus);
   report.plan = std::move(*plan);
+  if (!host->stepped_down.empty() && options.on_stepped_down)
+    options.on_stepped_down(host->stepped_down);
   clock.note("plan");
   Parts parts;
   parts.is_attended = options.exec_socket.valid();

@@ -28,6 +28,8 @@ struct StartedSession {
 };
 
 struct SessionOptions {
+  // Called before the launch where nobody asked for the fallback mode and it is that one: why.
+  std::function<void(const std::string& why)> on_stepped_down;
   std::string audit_file;             // JSON lines are appended; empty: none
   TraceStack stack = TraceStack::no;  // of a request with `trace`
   // Called once, before anything of the program's is answered; an error ends the sandbox.

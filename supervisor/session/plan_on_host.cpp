@@ -9,6 +9,7 @@
 
 #include "sandbox/host/probe.hpp"
 #include "sandbox/host/user_namespace.hpp"
+#include "sandbox/host/own_directory.hpp"
 #include "sandbox/launch/id_maps.hpp"
 #include "sandbox/plan/planner.hpp"
 #include "supervisor/session/foreground.hpp"
@@ -46,9 +47,18 @@ std::vector<std::string> sources_keeping_owners(const std::vector<std::string>& 
 Result<Host> look_at_host(Mode mode) {
   if (mode == Mode::full && ::geteuid() != 0) return fail(full_mode_needs_root());
   YETT_TRY(std::string directory, open_runtime_directory());
-  if (mode == Mode::automatic || mode == Mode::rootless) YETT_CHECK(become_namespace_root());
+  std::string stepped_down;
+  if (mode == Mode::automatic || mode == Mode::rootless) {
+    const uid_t before = ::geteuid();
+    const Status entered = become_namespace_root();
+    // Where a namespace was made and gave nothing, its caller is nobody any more.
+    if (!entered && (mode == Mode::rootless || ::geteuid() != before)) return fail(entered.error());
+    if (!entered) stepped_down = entered.error().message();
+  }
   KernelFeatures features = load_or_probe_kernel_features(directory, bpf_probes());
-  return Host{.features = std::move(features), .runtime_directory = std::move(directory)};
+  return Host{.features = std::move(features),
+              .runtime_directory = std::move(directory),
+              .stepped_down = std::move(stepped_down)};
 }
 
 Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request, const Policy& policy,
@@ -56,6 +66,9 @@ Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request, con
   PlanContext context{.identity_seed = static_cast<std::uint32_t>(seed),
                       .host_root_entries = list_host_root(),
                       .keeps_owners = {},
+                      .caller_uid = ::geteuid(),
+                      .caller_gid = ::getegid(),
+                      .work_directory = choose_work_directory(),
                       .runs = runs};
   if (host.features.idmapped_mounts.usable)
     context.keeps_owners = sources_keeping_owners(lent_sources(request, policy));

@@ -13,6 +13,7 @@ namespace yett {
 struct Host {
   KernelFeatures features;
   std::string runtime_directory;
+  std::string stepped_down;  // Mode::automatic: why it is the fallback mode; empty: it is not
 };
 
 // In a mode without root it makes the calling process root of a user namespace of its own first.

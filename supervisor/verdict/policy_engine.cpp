@@ -6,6 +6,7 @@
 
 #include "ioctl_uapi/include/yett/uapi.h"
 #include "sandbox/profiles/argument_profiles.hpp"
+#include "sandbox/profiles/fallback_checks.hpp"
 #include "supervisor/verdict/verdict.hpp"
 
 namespace yett {
@@ -103,6 +104,9 @@ Verdict PolicyEngine::decide(const Snapshot& snapshot) const {
     case SyscallAction::refuse:
       return deny(rule->refuse_errno, rule);
     case SyscallAction::notify: {
+      if (filter_->counts_tasks && makes_tasks(rule->name))
+        return Verdict{
+            .kind = VerdictKind::allow, .error = rule->refuse_errno, .counted = true, .rule = rule};
       if (const LentCall lent = lent_call(snapshot, *broker_); lent != LentCall::none)
         return Verdict{.kind = VerdictKind::broker, .error = 0, .lent = lent, .rule = rule};
       const Emulation emulation = emulation_of(snapshot.call, emulation_);

@@ -1,0 +1,131 @@
+#include "sandbox/profiles/fallback_checks.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "sandbox/profiles/argument_checks.hpp"
+
+namespace yett {
+namespace {
+
+using checks::all_of;
+using checks::is;
+using checks::k32Bits;
+
+constexpr auto kRefuse = SyscallAction::refuse;
+constexpr auto kAllow = SyscallAction::allow;
+
+// A socket type, whatever SOCK_CLOEXEC and SOCK_NONBLOCK say.
+consteval ArgumentCheck socket_type(std::uint64_t type) {
+  return {
+      .index = 1, .mask = k32Bits & ~std::uint64_t{SOCK_CLOEXEC | SOCK_NONBLOCK}, .value = type};
+}
+
+// 0 is the caller itself in each of these registers.
+template <std::uint8_t Index>
+inline constexpr std::array kOwn{all_of<is(Index, 0)>()};
+constexpr std::array kOwnPriority{all_of<is(0, 0 /* PRIO_PROCESS */), is(1, 0)>()};
+constexpr std::array kOwnLimits{all_of<is(0, 0), ArgumentCheck{2, UINT64_MAX, 0}>()};
+
+// A pair is connected for good, but for datagrams: they can be sent to any socket that has a name.
+constexpr std::array kConnectedPair{all_of<is(0, AF_UNIX), socket_type(SOCK_STREAM)>(),
+                                    all_of<is(0, AF_UNIX), socket_type(SOCK_SEQPACKET)>()};
+constexpr std::array kInternetStream{
+    all_of<is(0, AF_INET), socket_type(SOCK_STREAM), is(2, 0)>(),
+    all_of<is(0, AF_INET), socket_type(SOCK_STREAM), is(2, IPPROTO_TCP)>(),
+    all_of<is(0, AF_INET6), socket_type(SOCK_STREAM), is(2, 0)>(),
+    all_of<is(0, AF_INET6), socket_type(SOCK_STREAM), is(2, IPPROTO_TCP)>(),
+};
+
+constexpr std::string_view kAttributes =
+    "the user's other files have the same owner, and Landlock knows no right for it";
+constexpr std::string_view kOthers = "the user's other processes are in reach of it";
+constexpr std::string_view kNamedSockets =
+    "sockets with a name lead to the user's services, and Landlock knows no right for them";
+
+// SECURITY(fallback-attributes): Landlock has no rights for modes, owners, times and extended
+// attributes. SECURITY(fallback-others): none for scheduling either.
+constexpr auto kCalls = std::to_array<FallbackCall>({
+    {"chmod", {}, EPERM, kAllow, kRefuse, kAttributes},
+    {"fchmod", {}, EPERM, kAllow, kRefuse, kAttributes},
+    {"fchmodat", {}, EPERM, kAllow, kRefuse, kAttributes},
+    {"fchmodat2", {}, EPERM, kAllow, kRefuse, kAttributes},
+    {"chown", {}, EPERM, kAllow, kRefuse, kAttributes},
+    {"fchown", {}, EPERM, kAllow, kRefuse, kAttributes},
+    {"lchown", {}, EPERM, kAllow, kRefuse, kAttributes},
+    {"fchownat", {}, EPERM, kAllow, kRefuse, kAttributes},
+    {"utime", {}, EPERM, kAllow, kRefuse, kAttributes},
+    {"utimes", {}, EPERM, kAllow, kRefuse, kAttributes},
+    {"futimesat", {}, EPERM, kAllow, kRefuse, kAttributes},
+    {"utimensat", {}, EPERM, kAllow, kRefuse, kAttributes},
+    {"setxattr", {}, EOPNOTSUPP, kAllow, kRefuse, kAttributes},
+    {"lsetxattr", {}, EOPNOTSUPP, kAllow, kRefuse, kAttributes},
+    {"fsetxattr", {}, EOPNOTSUPP, kAllow, kRefuse, kAttributes},
+    {"removexattr", {}, EOPNOTSUPP, kAllow, kRefuse, kAttributes},
+    {"lremovexattr", {}, EOPNOTSUPP, kAllow, kRefuse, kAttributes},
+    {"fremovexattr", {}, EOPNOTSUPP, kAllow, kRefuse, kAttributes},
+    {"inotify_add_watch", {}, EACCES, kAllow, kRefuse,
+     "what happens to the user's other files would be told"},
+    {"sched_setaffinity", kOwn<0>, EPERM, kAllow, kRefuse, kOthers},
+    {"setpriority", kOwnPriority, EPERM, kAllow, kRefuse, kOthers},
+    {"prlimit64", kOwnLimits, EPERM, kAllow, SyscallAction::notify, kOthers},
+    {"pidfd_open", {}, ENOSYS, kAllow, kRefuse, kOthers},
+    {"socketpair", kConnectedPair, EAFNOSUPPORT, kAllow, kRefuse, kNamedSockets},
+});
+
+constexpr auto kWithoutNetwork = std::to_array<FallbackCall>({
+    {"socket", {}, EAFNOSUPPORT, kAllow, kRefuse, kNamedSockets},
+    {"connect", {}, EACCES, kAllow, kRefuse, kNamedSockets},
+    {"bind", {}, EACCES, kAllow, kRefuse, kNamedSockets},
+    {"listen", {}, EACCES, kAllow, kRefuse, kNamedSockets},
+});
+
+// SECURITY(fast-open): it connects, and Landlock's hook for that is not asked.
+template <std::uint8_t Flags>
+inline constexpr std::array kNoFastOpen{
+    all_of<ArgumentCheck{.index = Flags, .mask = MSG_FASTOPEN, .value = 0}>()};
+constexpr std::string_view kFastOpen = "TCP Fast Open connects past Landlock's rules on ports";
+
+constexpr auto kHostNetwork = std::to_array<FallbackCall>({
+    {"socket", kInternetStream, EAFNOSUPPORT, kAllow, kRefuse, kNamedSockets},
+    {"sendto", kNoFastOpen<3>, EOPNOTSUPP, kAllow, kRefuse, kFastOpen},
+    {"sendmsg", kNoFastOpen<2>, EOPNOTSUPP, kAllow, kRefuse, kFastOpen},
+    {"sendmmsg", kNoFastOpen<3>, EOPNOTSUPP, kAllow, kRefuse, kFastOpen},
+});
+
+constexpr auto kMakesTasks = std::to_array<std::string_view>({"clone", "fork", "vfork"});
+
+constexpr auto kNeedsNamespace = std::to_array<std::string_view>({
+    "shmget",        "shmat",       "shmctl",          "semget",          "semop",
+    "semtimedop",    "semctl",      "msgget",          "msgsnd",          "msgrcv",
+    "msgctl",        "mq_open",     "mq_unlink",       "mq_timedsend",    "mq_timedreceive",
+    "mq_notify",     "add_key",     "request_key",     "keyctl",          "sched_setparam",
+    "sched_setattr", "ioprio_set",  "migrate_pages",   "move_pages",      "sched_setscheduler",
+    "clone3",        "unshare",     "setns",           "mount",           "umount2",
+    "pivot_root",    "chroot",      "open_tree",       "move_mount",      "fsopen",
+    "fsconfig",      "fsmount",     "fspick",          "mount_setattr",   "open_tree_attr",
+    "sethostname",   "io_uring_setup", "io_uring_enter", "io_uring_register", "setdomainname",
+    "bpf",           "setxattrat",  "removexattrat",   "file_setattr",    "fanotify_init",
+    "fanotify_mark", "process_madvise", "perf_event_open", "open_by_handle_at", "seccomp",
+    "pidfd_getfd",   "process_mrelease", "landlock_restrict_self", "userfaultfd", "kcmp",
+});
+
+}  // namespace
+
+std::span<const FallbackCall> fallback_calls() { return kCalls; }
+std::span<const FallbackCall> fallback_calls_without_network() { return kWithoutNetwork; }
+std::span<const FallbackCall> fallback_calls_of_host_network() { return kHostNetwork; }
+
+bool makes_tasks(std::string_view call) {
+  return std::ranges::find(kMakesTasks, call) != kMakesTasks.end();
+}
+
+bool needs_namespace(std::string_view call) {
+  return std::ranges::find(kNeedsNamespace, call) != kNeedsNamespace.end();
+}
+
+}  // namespace yett

@@ -1,0 +1,31 @@
+// Conditions of the fallback mode, in which no namespace bounds what a call reaches.
+#pragma once
+
+#include <string_view>
+
+#include "sandbox/profiles/syscall_rule.hpp"
+
+namespace yett {
+
+// What the fallback mode makes of a call's rule: conditions that take the place of its own, or a
+// refusal.
+struct FallbackCall {
+  std::string_view name;
+  ArgumentConditions when;  // empty: refused
+  int refuse_errno = 1;
+  SyscallAction action = SyscallAction::allow;  // where `when` holds
+  SyscallAction otherwise = SyscallAction::refuse;
+  std::string_view reason;
+};
+
+// Of every fallback sandbox.
+[[nodiscard]] std::span<const FallbackCall> fallback_calls();
+// Beside these, of one without a network, and of one in the host's.
+[[nodiscard]] std::span<const FallbackCall> fallback_calls_without_network();
+[[nodiscard]] std::span<const FallbackCall> fallback_calls_of_host_network();
+// The calls that make tasks, where these are counted.
+[[nodiscard]] bool makes_tasks(std::string_view call);
+// Calls that a namespace alone bounds: a policy that allows one of them takes another mode.
+[[nodiscard]] bool needs_namespace(std::string_view call);
+
+}  // namespace yett

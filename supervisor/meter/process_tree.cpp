@@ -1,0 +1,79 @@
+#include "supervisor/meter/process_tree.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/unique_fd.hpp"
+
+namespace yett {
+namespace {
+
+std::string read_proc(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  std::array<char, 4096> part;
+  for (ssize_t size = 0;
+       file.valid() && (size = ::read(file.get(), part.data(), part.size())) > 0;)
+    text.append(part.data(), static_cast<std::size_t>(size));
+  return text;
+}
+
+// proc_pid_stat(5): the fields behind the name, which may hold anything.
+std::uint64_t threads_told(std::string_view stat) {
+  constexpr int kThreads = 17;  // fields after the name's closing bracket
+  std::size_t at = stat.rfind(')');
+  for (int field = 0; field <= kThreads && at != std::string_view::npos; ++field)
+    at = stat.find(' ', at + 1);
+  if (at == std::string_view::npos) return 0;
+  std::uint64_t threads = 0;
+  std::from_chars(stat.data() + at + 1, stat.data() + stat.size(), threads);
+  return threads;
+}
+
+void add_children(const std::string& list, std::vector<int>& found) {
+  const char* end = list.data() + list.size();
+  for (const char* at = list.data(); at < end; ++at) {
+    int pid = 0;
+    const auto parsed = std::from_chars(at, end, pid);
+    if (parsed.ec != std::errc()) return;
+    found.push_back(pid);
+    at = parsed.ptr;
+  }
+}
+
+// A thread's own children; each thread has some.
+void add_children_of(int process, std::vector<int>& found) {
+  const std::string tasks = "/proc/" + std::to_string(process) + "/task";
+  const auto close = [](DIR* open) { ::closedir(open); };
+  const std::unique_ptr<DIR, decltype(close)> threads(::opendir(tasks.c_str()), close);
+  while (const dirent* entry = threads ? ::readdir(threads.get()) : nullptr)
+    if (entry->d_name[0] != '.')
+      add_children(read_proc(tasks + "/" + entry->d_name + "/children"), found);
+}
+
+}  // namespace
+
+std::vector<int> children_of(int process) {
+  std::vector<int> found;
+  add_children_of(process, found);
+  return found;
+}
+
+std::vector<int> processes_below(int first) {
+  std::vector<int> found = children_of(first);
+  for (std::size_t i = 0; i < found.size(); ++i) add_children_of(found[i], found);
+  return found;
+}
+
+std::uint64_t count_threads(int process) {
+  return threads_told(read_proc("/proc/" + std::to_string(process) + "/stat"));
+}
+
+}  // namespace yett

@@ -1,0 +1,36 @@
+// What a session of the fallback mode has besides: no namespace goes with its first process, no
+// mount with its end.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "sandbox/host/own_directory.hpp"
+#include "sandbox/launch/launcher.hpp"
+#include "supervisor/meter/task_count.hpp"
+
+namespace yett {
+
+class FallbackSession {
+ public:
+  // Makes the plan's work directory, and the calling process the one that orphans come to, should
+  // the sandbox's first process be killed. Of another mode: nothing.
+  [[nodiscard]] static Result<FallbackSession> begin(const SandboxPlan& plan);
+
+  void count_tasks_below(int first, std::uint64_t limit) {
+    tasks_ = std::make_unique<TaskCount>(first, limit);
+  }
+  [[nodiscard]] TaskCount* tasks() { return tasks_.get(); }
+
+  // SECURITY(fallback-end): returns when no process of the sandbox is left. Its listener is closed
+  // first, without which none is made. Children that the caller had before are left alone.
+  void end(RunningSandbox& running);
+
+ private:
+  std::optional<OwnDirectory> directory_;
+  std::unique_ptr<TaskCount> tasks_;
+  std::vector<int> children_before_;
+};
+
+}  // namespace yett
