@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <climits>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -59,7 +60,10 @@ std::string choose_work_directory() {
   if (::getrandom(&number, sizeof number, 0) != sizeof number) std::abort();
   std::array<char, 17> text{};
   std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(number));
-  return std::string(base != nullptr && base[0] == '/' ? base : "/tmp") + "/yett-" + text.data();
+  const char* asked = base != nullptr && base[0] == '/' ? base : "/tmp";
+  std::array<char, PATH_MAX> real{};  // rules speak of what lies below it by its real name
+  return std::string(::realpath(asked, real.data()) != nullptr ? real.data() : asked) + "/yett-" +
+         text.data();
 }
 
 Result<OwnDirectory> OwnDirectory::make(const std::string& path) {

@@ -136,10 +136,10 @@ Status plan_fallback_limits(const PlanInputs& inputs, SandboxPlan& plan) {
 Status take(const FallbackCall& call, FilterPlan& filter) {
   const auto rule = std::ranges::find(filter.rules, call.name, &SyscallRule::name);
   if (rule == filter.rules.end() || !rule->reachable()) return {};
-  if (call.when.empty() && rule->source.line != 0)
+  if (call.action == SyscallAction::refuse && rule->source.line != 0)
     return fail(cannot(fmt::format("{}: syscalls.{}", rule->source.text(), call.name),
                        fmt::format("refuses it: {}", call.reason)));
-  rule->action = call.when.empty() ? SyscallAction::refuse : call.action;
+  rule->action = call.action;
   rule->when = call.when;
   rule->otherwise = call.otherwise;
   rule->refuse_errno = call.refuse_errno;
@@ -182,6 +182,7 @@ Status plan_fallback_filter(const PlanInputs& inputs, SandboxPlan& plan) {
   if (!alone && inputs.policy.network.listen.empty())
     YETT_CHECK(take({.name = "listen", .when = {}, .refuse_errno = EACCES, .reason = "no port"},
                     plan.filter));
+  plan.emulation.attributes = true;
   count_tasks(plan);
   return {};
 }

@@ -202,6 +202,7 @@ struct EmulationPlan {
   bool sysinfo = false;
   bool setrlimit = false;
   bool affinity = false;  // sched_getaffinity: at most `cpus` of those it may run on
+  bool attributes = false;  // fallback: modes and times of files in places it may write in
   bool files = false;     // the supervisor keeps files of /proc and /sys that tell the limits
   bool uname = false;     // told as follows
   std::string release;

@@ -43,6 +43,8 @@ constexpr std::array kInternetStream{
 
 constexpr std::string_view kAttributes =
     "the user's other files have the same owner, and Landlock knows no right for it";
+constexpr std::string_view kBrokered =
+    "done by the supervisor, in places that the sandbox may write in";
 constexpr std::string_view kOthers = "the user's other processes are in reach of it";
 constexpr std::string_view kNamedSockets =
     "sockets with a name lead to the user's services, and Landlock knows no right for them";
@@ -50,38 +52,38 @@ constexpr std::string_view kNamedSockets =
 // SECURITY(fallback-attributes): Landlock has no rights for modes, owners, times and extended
 // attributes. SECURITY(fallback-others): none for scheduling either.
 constexpr auto kCalls = std::to_array<FallbackCall>({
-    {"chmod", {}, EPERM, kAllow, kRefuse, kAttributes},
-    {"fchmod", {}, EPERM, kAllow, kRefuse, kAttributes},
-    {"fchmodat", {}, EPERM, kAllow, kRefuse, kAttributes},
-    {"fchmodat2", {}, EPERM, kAllow, kRefuse, kAttributes},
-    {"chown", {}, EPERM, kAllow, kRefuse, kAttributes},
-    {"fchown", {}, EPERM, kAllow, kRefuse, kAttributes},
-    {"lchown", {}, EPERM, kAllow, kRefuse, kAttributes},
-    {"fchownat", {}, EPERM, kAllow, kRefuse, kAttributes},
-    {"utime", {}, EPERM, kAllow, kRefuse, kAttributes},
-    {"utimes", {}, EPERM, kAllow, kRefuse, kAttributes},
-    {"futimesat", {}, EPERM, kAllow, kRefuse, kAttributes},
-    {"utimensat", {}, EPERM, kAllow, kRefuse, kAttributes},
-    {"setxattr", {}, EOPNOTSUPP, kAllow, kRefuse, kAttributes},
-    {"lsetxattr", {}, EOPNOTSUPP, kAllow, kRefuse, kAttributes},
-    {"fsetxattr", {}, EOPNOTSUPP, kAllow, kRefuse, kAttributes},
-    {"removexattr", {}, EOPNOTSUPP, kAllow, kRefuse, kAttributes},
-    {"lremovexattr", {}, EOPNOTSUPP, kAllow, kRefuse, kAttributes},
-    {"fremovexattr", {}, EOPNOTSUPP, kAllow, kRefuse, kAttributes},
-    {"inotify_add_watch", {}, EACCES, kAllow, kRefuse,
+    {"chmod", {}, EPERM, SyscallAction::notify, kRefuse, kBrokered},
+    {"fchmod", {}, EPERM, SyscallAction::notify, kRefuse, kBrokered},
+    {"fchmodat", {}, EPERM, SyscallAction::notify, kRefuse, kBrokered},
+    {"fchmodat2", {}, EPERM, SyscallAction::notify, kRefuse, kBrokered},
+    {"chown", {}, EPERM, kRefuse, kRefuse, kAttributes},
+    {"fchown", {}, EPERM, kRefuse, kRefuse, kAttributes},
+    {"lchown", {}, EPERM, kRefuse, kRefuse, kAttributes},
+    {"fchownat", {}, EPERM, kRefuse, kRefuse, kAttributes},
+    {"utime", {}, EPERM, kRefuse, kRefuse, kAttributes},
+    {"utimes", {}, EPERM, kRefuse, kRefuse, kAttributes},
+    {"futimesat", {}, EPERM, kRefuse, kRefuse, kAttributes},
+    {"utimensat", {}, EPERM, SyscallAction::notify, kRefuse, kBrokered},
+    {"setxattr", {}, EOPNOTSUPP, kRefuse, kRefuse, kAttributes},
+    {"lsetxattr", {}, EOPNOTSUPP, kRefuse, kRefuse, kAttributes},
+    {"fsetxattr", {}, EOPNOTSUPP, kRefuse, kRefuse, kAttributes},
+    {"removexattr", {}, EOPNOTSUPP, kRefuse, kRefuse, kAttributes},
+    {"lremovexattr", {}, EOPNOTSUPP, kRefuse, kRefuse, kAttributes},
+    {"fremovexattr", {}, EOPNOTSUPP, kRefuse, kRefuse, kAttributes},
+    {"inotify_add_watch", {}, EACCES, kRefuse, kRefuse,
      "what happens to the user's other files would be told"},
     {"sched_setaffinity", kOwn<0>, EPERM, kAllow, kRefuse, kOthers},
     {"setpriority", kOwnPriority, EPERM, kAllow, kRefuse, kOthers},
     {"prlimit64", kOwnLimits, EPERM, kAllow, SyscallAction::notify, kOthers},
-    {"pidfd_open", {}, ENOSYS, kAllow, kRefuse, kOthers},
+    {"pidfd_open", {}, ENOSYS, kRefuse, kRefuse, kOthers},
     {"socketpair", kConnectedPair, EAFNOSUPPORT, kAllow, kRefuse, kNamedSockets},
 });
 
 constexpr auto kWithoutNetwork = std::to_array<FallbackCall>({
-    {"socket", {}, EAFNOSUPPORT, kAllow, kRefuse, kNamedSockets},
-    {"connect", {}, EACCES, kAllow, kRefuse, kNamedSockets},
-    {"bind", {}, EACCES, kAllow, kRefuse, kNamedSockets},
-    {"listen", {}, EACCES, kAllow, kRefuse, kNamedSockets},
+    {"socket", {}, EAFNOSUPPORT, kRefuse, kRefuse, kNamedSockets},
+    {"connect", {}, EACCES, kRefuse, kRefuse, kNamedSockets},
+    {"bind", {}, EACCES, kRefuse, kRefuse, kNamedSockets},
+    {"listen", {}, EACCES, kRefuse, kRefuse, kNamedSockets},
 });
 
 // SECURITY(fast-open): it connects, and Landlock's hook for that is not asked.

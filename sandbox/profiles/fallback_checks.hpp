@@ -11,9 +11,9 @@ namespace yett {
 // refusal.
 struct FallbackCall {
   std::string_view name;
-  ArgumentConditions when;  // empty: refused
+  ArgumentConditions when;  // empty: any argument
   int refuse_errno = 1;
-  SyscallAction action = SyscallAction::allow;  // where `when` holds
+  SyscallAction action = SyscallAction::refuse;  // where `when` holds
   SyscallAction otherwise = SyscallAction::refuse;
   std::string_view reason;
 };

@@ -31,6 +31,8 @@ CallAnswer carry_out_emulation(const PendingNotification& pending, Emulation emu
       return {emulate_mount(pending, plan)};
     case Emulation::setxattr:
       return {emulate_setxattr(pending, plan)};
+    case Emulation::attributes:
+      return {emulate_attributes(pending, plan)};
     case Emulation::control:  // the control room's
     case Emulation::open:     // the pump's
     case Emulation::none:

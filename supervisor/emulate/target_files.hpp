@@ -21,4 +21,8 @@ namespace yett {
 // user.yett.trusted.* and user.yett.security.*, which mean nothing to any kernel.
 [[nodiscard]] int emulate_setxattr(const PendingNotification& pending, const SandboxPlan& plan);
 
+// chmod(2), utimensat(2) and their kin, in the fallback mode: of what lies in a place that the plan
+// lets the sandbox write in. All else: EPERM.
+[[nodiscard]] int emulate_attributes(const PendingNotification& pending, const SandboxPlan& plan);
+
 }  // namespace yett

@@ -16,6 +16,8 @@ bool holds(const ArgumentCheck& check, const std::array<std::uint64_t, 6>& argum
   return check.index < arguments.size() && (arguments[check.index] & check.mask) == check.value;
 }
 
+constexpr std::uint32_t kFchmodat2 = 452;  // Linux 6.6, newer than Debian 12's headers
+
 Emulation emulation_of(std::uint32_t call, const EmulationPlan& plan) {
   switch (call) {
     case SYS_sysinfo:
@@ -43,6 +45,12 @@ Emulation emulation_of(std::uint32_t call, const EmulationPlan& plan) {
     case SYS_lsetxattr:
     case SYS_fsetxattr:
       return Emulation::setxattr;
+    case SYS_chmod:
+    case SYS_fchmod:
+    case SYS_fchmodat:
+    case SYS_utimensat:
+    case kFchmodat2:
+      return plan.attributes ? Emulation::attributes : Emulation::none;
     case SYS_open:
     case SYS_openat:  // where questions are asked
       return Emulation::open;

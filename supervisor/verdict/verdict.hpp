@@ -31,6 +31,7 @@ enum class Emulation {
   mknodat,
   mount,
   setxattr,
+  attributes,
   control,
   open  // done on the target's behalf, or a question: the pump's own
 };
