@@ -44,7 +44,7 @@ TEST(PlanRootless, LimitsWithoutACgroup) {
   ASSERT_NE(pids, plan.rlimits.end());
   EXPECT_EQ(pids->hard, 9U);
   EXPECT_TRUE(rootless_case("[limits]\ncpu=1").error().starts_with("p.toml:2:"));
-  EXPECT_TRUE(rootless_case("[limits]\nswap=0").error().starts_with("p.toml:2:"));
+  EXPECT_TRUE(rootless_case("[limits]\nmemory='64M'\nswap=0").error().starts_with("p.toml:3:"));
 }
 
 }  // namespace
