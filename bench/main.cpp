@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/text.hpp"
+#include "bench/harness.hpp"
 #include "bench/oci.hpp"
 #include "bench/report.hpp"
 
@@ -130,7 +131,7 @@ int run(const Options& options) {
   }
   const std::string binaries = own_directory();
   if (options.containers) return run_containers(options, binaries);
-  const Paths paths{.binaries = binaries, .policy = binaries + "/bench-policy.toml"};
+  const Paths paths{.binaries = binaries, .policy = binaries + "/bench-policy.toml", .volumes = {}};
   std::vector<Runner> runners = find_runners(paths);
   std::erase_if(runners, [&](const Runner& runner) { return runner.name == options.without; });
   BenchResult result;
@@ -155,6 +156,8 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && is_harness_command(argv[1]))
+    return run_harness_command({argv + 1, argv + argc}, own_directory());
   Options options;
   if (const int status = parse(argc, argv, options); status >= 0) return status;
   return run(options);

@@ -4,14 +4,19 @@
  *   yett-bench-micro DIRECTORY OPERATION...     prints "operation nanoseconds" lines; one that
  *                                              fails is told of on stderr and left out
  *   yett-bench-micro exit                       does nothing: what fork+exec starts
+ *   yett-bench-micro idle                       says "up", and ends when its standard input does
  *
  * DIRECTORY is a writable tmpfs in every case. An operation's figure is the median of 21 chunks of
  * about half a millisecond: shorter than a time slice, so that most chunks are undisturbed. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +31,14 @@
 
 #include "bench/notify_baseline.h"
 
-enum { kChunks = 21, kChunkNs = 500000, kBlock = 4096, kMapping = 65536, kPort = 18437 };
+enum {
+  kChunks = 21,
+  kChunkNs = 500000,
+  kBlock = 4096,
+  kMapping = 65536,
+  kPort = 18437,
+  kFileBlocks = 256
+};
 
 static const char kProbed[] = "/usr/bin/env"; /* the same file on the host's disk everywhere */
 static char block[kBlock];
@@ -195,6 +207,98 @@ static long op_sysinfo(void) {
   return 0;
 }
 
+static long op_getppid(void) { return syscall(SYS_getppid) >= 0 ? 0 : 1; }
+
+static long op_dup(void) {
+  const int copy = dup(STDIN_FILENO);
+  if (copy < 0) die("dup");
+  close(copy);
+  return 0;
+}
+
+static long op_lseek(void) {
+  if (lseek(file, 0, SEEK_SET) != 0) die("lseek");
+  return 0;
+}
+
+/* The names in a directory that is the same everywhere: opened, read once, closed. */
+static long op_getdents(void) {
+  char names[2048];
+  const int opened = open("/usr", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (opened < 0 || syscall(SYS_getdents64, opened, names, sizeof names) <= 0)
+    die("getdents of /usr");
+  close(opened);
+  return 0;
+}
+
+static long op_fork(void) {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  if (child < 0 || waitpid(child, NULL, 0) != child) die("fork");
+  return 0;
+}
+
+static void* return_at_once(void* nothing) { return nothing; }
+
+static long op_thread(void) {
+  pthread_t thread;
+  errno = pthread_create(&thread, NULL, return_at_once, NULL);
+  if (errno != 0) die("thread");
+  pthread_join(thread, NULL);
+  return 0;
+}
+
+static void on_signal(int number) { (void)number; }
+
+static void start_signal(void) { signal(SIGUSR1, on_signal); }
+
+static long op_signal(void) {
+  if (raise(SIGUSR1) != 0) die("raise");
+  return 0;
+}
+
+static long op_futex_wake(void) {
+  static int nobody_waits;
+  if (syscall(SYS_futex, &nobody_waits, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) != 0) die("futex");
+  return 0;
+}
+
+static long op_socketpair(void) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) die("socketpair");
+  close(ends[0]);
+  close(ends[1]);
+  return 0;
+}
+
+static long op_poll(void) {
+  struct pollfd watched = {.fd = pipe_ends[0], .events = POLLIN};
+  if (poll(&watched, 1, 0) != 0) die("poll");
+  return 0;
+}
+
+static long op_rename(void) {
+  char one[300], other[300];
+  snprintf(one, sizeof one, "%s/one", directory);
+  snprintf(other, sizeof other, "%s/other", directory);
+  close(open(one, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (rename(one, other) != 0 || unlink(other) != 0) die(other);
+  return 0;
+}
+
+/* A file of 1 MiB is made, written and removed; nothing waits for the disk itself. */
+static long op_write_file(void) {
+  char path[300];
+  snprintf(path, sizeof path, "%s/written", directory);
+  const int opened = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (opened < 0) die(path);
+  for (int i = 0; i < kFileBlocks; i++)
+    if (write(opened, block, kBlock) != kBlock) die(path);
+  close(opened);
+  unlink(path);
+  return 0;
+}
+
 /* ---- measuring --------------------------------------------------------------------------------
  */
 
@@ -219,6 +323,18 @@ static const struct operation operations[] = {
     {"connect", start_listener, op_connect},
     {"socket+connect", start_listener, op_socket_connect},
     {"sysinfo", NULL, op_sysinfo},
+    {"getppid", NULL, op_getppid},
+    {"dup+close", NULL, op_dup},
+    {"lseek", start_file, op_lseek},
+    {"getdents", NULL, op_getdents},
+    {"fork+wait", NULL, op_fork},
+    {"thread", NULL, op_thread},
+    {"signal", start_signal, op_signal},
+    {"futex-wake", NULL, op_futex_wake},
+    {"socketpair", NULL, op_socketpair},
+    {"poll", start_pipe, op_poll},
+    {"create+rename", NULL, op_rename},
+    {"write-1M", NULL, op_write_file},
     /* The bare RECV/SEND round trip: what a notified call costs at the least. Last, for the filter
      * stays. */
     {"notify-baseline", start_notify_baseline, op_sysinfo},
@@ -255,7 +371,16 @@ static const struct operation* find(const char* name) {
   exit(2);
 }
 
+static int idle(void) {
+  char byte;
+  if (write(STDOUT_FILENO, "up\n", 3) != 3) return 1;
+  while (read(STDIN_FILENO, &byte, 1) > 0) {
+  }
+  return 0;
+}
+
 int main(int argc, char** argv) {
+  if (argc == 2 && strcmp(argv[1], "idle") == 0) return idle();
   if (argc == 2 && strcmp(argv[1], "exit") == 0) return 0;
   if (argc == 2 && strcmp(argv[1], "pause") == 0) return pause(); /* a container's program */
   if (argc < 3) {

@@ -104,6 +104,8 @@ nlohmann::ordered_json summary_json(const Summary& summary) {
           {"upper_quartile", summary.upper_quartile}};
 }
 
+}  // namespace
+
 nlohmann::ordered_json machine_json(const Machine& machine) {
   return {{"kernel", machine.kernel},
           {"processor", machine.processor},
@@ -114,8 +116,6 @@ nlohmann::ordered_json machine_json(const Machine& machine) {
           {"versions", machine.versions},
           {"date", machine.date}};
 }
-
-}  // namespace
 
 std::string result_table(const BenchResult& result, Colours colours) {
   const Paint paint = paint_of(colours);

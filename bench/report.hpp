@@ -1,6 +1,7 @@
 // The result for people (a table with ratios and goal marks) and for programs (JSON).
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -39,6 +40,7 @@ struct BenchResult {
 
 enum class Colours { no, yes };
 [[nodiscard]] std::string result_table(const BenchResult& result, Colours colours);
+[[nodiscard]] nlohmann::ordered_json machine_json(const Machine& machine);
 [[nodiscard]] std::string result_json(const BenchResult& result);
 
 }  // namespace yett::bench

@@ -27,6 +27,8 @@ CommandLine run_bwrap(const Paths& paths, Network network, const CommandLine& pr
                    "/dev", "--proc", "/proc"});
   if (program[0].starts_with(kBenchPrefix))
     append(command, {"--ro-bind", paths.binaries, "/bench"});
+  for (const Volume& volume : paths.volumes)
+    append(command, {volume.writable ? "--bind" : "--ro-bind", volume.source, volume.destination});
   append(command, program);
   return command;
 }
@@ -35,6 +37,9 @@ CommandLine run_yett(const Paths& paths, Network network, const CommandLine& pro
   CommandLine command{paths.binaries + "/yett", "run"};
   if (network == Network::host) append(command, {"--net", "host", "--policy", paths.policy});
   if (program[0].starts_with(kBenchPrefix)) append(command, {"-v", paths.binaries + ":/bench:ro"});
+  for (const Volume& volume : paths.volumes)
+    append(command,
+           {"-v", volume.source + ":" + volume.destination + (volume.writable ? "" : ":ro")});
   command.emplace_back("--");
   append(command, program);
   return command;
@@ -43,6 +48,14 @@ CommandLine run_yett(const Paths& paths, Network network, const CommandLine& pro
 bool bwrap_is_installed() { return ::access("/usr/bin/bwrap", X_OK) == 0; }
 
 }  // namespace
+
+std::optional<Volume> parse_volume(const std::string& text) {
+  const bool writable = !text.ends_with(":ro");
+  const std::string names = writable ? text : text.substr(0, text.size() - 3);
+  const std::size_t colon = names.find(':');
+  if (colon == 0 || colon == std::string::npos || colon + 1 == names.size()) return std::nullopt;
+  return Volume{names.substr(0, colon), names.substr(colon + 1), writable};
+}
 
 std::vector<Runner> find_runners(const Paths& paths) {
   std::vector<Runner> runners{{"native", run_native, "/dev/shm"}};

@@ -1,6 +1,7 @@
 // The three ways to run a program: as it is, under bubblewrap, under yett.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,9 +11,19 @@ namespace yett::bench {
 
 enum class Network { own, host };
 
+// A directory of the host that a sandbox has too; natively it must have the same name in both.
+struct Volume {
+  std::string source;
+  std::string destination;
+  bool writable = true;
+};
+// "SOURCE:DESTINATION[:ro]"
+[[nodiscard]] std::optional<Volume> parse_volume(const std::string& text);
+
 struct Paths {
   std::string binaries;  // directory of yett and yett-bench-micro
   std::string policy;    // with a rule for the loopback listener
+  std::vector<Volume> volumes;
 };
 
 struct Runner {

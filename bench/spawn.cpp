@@ -69,19 +69,56 @@ Error explain(const CommandLine& command, int status) {
   return failed(command, status, said);
 }
 
+int nowhere() {
+  static const UniqueFd opened(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  return opened.get();
+}
+
+using Clock = std::chrono::steady_clock;
+
+double microseconds_since(Clock::time_point begun) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - begun).count();
+}
+
+// "{}" in each argument becomes this process's id and a number.
+CommandLine with_own_name(CommandLine command) {
+  static unsigned started = 0;
+  const std::string name = std::to_string(::getpid()) + "-" + std::to_string(started++);
+  for (std::string& argument : command)
+    if (const std::size_t at = argument.find("{}"); at != std::string::npos)
+      argument.replace(at, 2, name);
+  return command;
+}
+
 }  // namespace
 
 Result<double> time_command(const CommandLine& command) {
-  static const UniqueFd nowhere(::open("/dev/null", O_RDWR | O_CLOEXEC));
   const std::vector<char*> arguments = argument_pointers(command);
-  const auto begun = std::chrono::steady_clock::now();
-  const pid_t child = start(arguments, nowhere.get(), nowhere.get());
+  nowhere();
+  const auto begun = Clock::now();
+  const pid_t child = start(arguments, nowhere(), nowhere());
   if (child < 0) return fail(errno_error("fork"));
   const int status = wait_for(child);
-  const std::chrono::duration<double, std::micro> elapsed =
-      std::chrono::steady_clock::now() - begun;
+  const double elapsed = microseconds_since(begun);
   if (status != 0) return fail(explain(command, status));
-  return elapsed.count();
+  return elapsed;
+}
+
+Result<double> time_at_once(const CommandLine& command, std::size_t count) {
+  std::vector<CommandLine> commands(count);
+  for (CommandLine& each : commands) each = with_own_name(command);
+  if (count == 1) return time_command(commands[0]);
+  std::vector<pid_t> children;
+  int failure = 0;
+  nowhere();
+  const auto begun = Clock::now();
+  for (const CommandLine& each : commands)
+    children.push_back(start(argument_pointers(each), nowhere(), nowhere()));
+  for (const pid_t child : children)
+    if (const int status = child < 0 ? 1 << 8 : wait_for(child); status != 0) failure = status;
+  const double elapsed = microseconds_since(begun);
+  if (failure != 0) return fail(explain(with_own_name(command), failure));
+  return elapsed / static_cast<double>(count);
 }
 
 Result<std::string> output_of(const CommandLine& command) {

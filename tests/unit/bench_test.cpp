@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -28,6 +29,32 @@ TEST(Ratio, IsRefusedUnderFiveRoundsAndForUnequalOnes) {
   EXPECT_FALSE(ratio({1, 1, 1, 1}, {1, 1, 1, 1}));
   EXPECT_FALSE(ratio({1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1}));
   EXPECT_FALSE(ratio({1, 1, 1, 1, 1}, {1, 1, 0, 1, 1}));
+}
+
+TEST(Volume, IsTwoNamesAndWhetherItMayBeWritten) {
+  const auto both = parse_volume("/a:/b");
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->source, "/a");
+  EXPECT_EQ(both->destination, "/b");
+  EXPECT_TRUE(both->writable);
+  const auto read_only = parse_volume("/a:/b:ro");
+  ASSERT_TRUE(read_only);
+  EXPECT_EQ(read_only->destination, "/b");
+  EXPECT_FALSE(read_only->writable);
+  for (const char* wrong : {"", "/a", "/a:", ":/b", "/a:ro", ":ro"})
+    EXPECT_FALSE(parse_volume(wrong)) << wrong;
+}
+
+TEST(TimeAtOnce, GivesEachStartANameOfItsOwn) {
+  const std::string path = testing::TempDir() + "yett-bench-{}";
+  const CommandLine make{"mkdir", path};
+  ASSERT_TRUE(time_at_once(make, 3));  // mkdir fails for a name that is there already
+  ASSERT_TRUE(time_at_once(make, 1));
+  EXPECT_FALSE(time_at_once({"mkdir", testing::TempDir()}, 2));
+  for (int i = 0; i < 4; ++i)
+    ::rmdir(
+        (testing::TempDir() + "yett-bench-" + std::to_string(::getpid()) + "-" + std::to_string(i))
+            .c_str());
 }
 
 BenchResult sample(double yett_getpid) {
