@@ -3,7 +3,8 @@
 
 all_purposes="build test demo bench lint fuzz vm"
 
-# "a|b": the first that the distribution has; an installed one of them is enough.
+# "a|b": the first that the distribution has; an installed one of them is enough. "a|-": done without where
+# the distribution has no a.
 packages_for() { # PURPOSE
   case $1 in
     build)
@@ -27,7 +28,11 @@ packages_for() { # PURPOSE
         autoconf automake libtool uuid-dev 'openjdk-17-jre-headless|openjdk-21-jre-headless|default-jre-headless'
       ;;
     demo) printf '%s\n' python3 squashfs-tools bubblewrap 'runc|crun' ;;
-    bench) printf '%s\n' bubblewrap crun runc python3 redis-server redis-tools 'nginx-light|nginx' wrk sqlite3 gcc ;;
+    bench)
+      # Runtimes, servers and their clients, programs, and what draws the plots.
+      printf '%s\n' bubblewrap firejail crun runc 'runsc|-' python3 redis-server redis-tools 'nginx-light|nginx' wrk sqlite3 \
+        gcc libc6-dev util-linux librsvg2-bin
+      ;;
     lint) printf '%s\n' clang-tidy-19 clang-format-19 shellcheck python3 ;;
     fuzz) printf '%s\n' clang-19 libclang-rt-19-dev ;;
     vm) printf '%s\n' qemu-system-x86 cpio squashfs-tools busybox-static kmod systemd xz-utils e2fsprogs ;;
@@ -57,15 +62,18 @@ missing_packages() {
 }
 
 # Prints the first package of each alternative that apt knows; the first one when it knows none, so
-# that apt's own message names it.
+# that apt's own message names it. Nothing for one that is done without.
 choose_packages() { # CHOICE...
   for choice; do
     picked=${choice%%|*}
+    case $choice in
+      *'|-') picked= ;;
+    esac
     for package in $(echo "$choice" | tr '|' ' '); do
       # apt-cache ends with 0 for names that others merely refer to; only real ones have text.
       [ -z "$(apt-cache show --no-all-versions "$package" 2> /dev/null)" ] || { picked=$package; break; }
     done
-    echo "$picked"
+    [ -z "$picked" ] || echo "$picked"
   done
 }
 
@@ -101,6 +109,7 @@ need_packages() { # PURPOSE...
   [ -n "$missing" ] || return 0
   # shellcheck disable=SC2086 # a list of words
   set -- $missing
+  [ -n "$(choose_packages "$@")" ] || return 0
   if [ "$(id -u)" -ne 0 ]; then
     # shellcheck disable=SC2046
     echo "dev: $# packages are missing; run: sudo apt-get install" $(choose_packages "$@") >&2

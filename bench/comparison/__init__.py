@@ -1,0 +1,1 @@
+"""The parts of bench/all: runtimes side by side. See docs/benchmarks.md."""

@@ -1,0 +1,57 @@
+"""Programs that run until they are let go: they end when their standard input does, in every runtime alike."""
+import contextlib
+import select
+import subprocess
+import time
+
+from .processes import Failed, last_words, start
+from .runtimes import named_once
+
+
+class Held:
+    """One program in a runtime."""
+
+    def __init__(self, runtime, program, number):
+        command = [*runtime.around(), *named_once(runtime.command(program), number)]
+        self.process = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def first_line(self, deadline):
+        left = max(0.0, deadline - time.monotonic())
+        if not select.select([self.process.stdout], [], [], left)[0]:
+            raise Failed("did not come up in time")
+        return self.process.stdout.readline()
+
+    def await_up(self, deadline):
+        """Until it says "up"; what it says before is a runtime's own chatter."""
+        said = ""
+        while (line := self.first_line(deadline)).strip() != "up":
+            said += line
+            if not line:
+                raise Failed(f"ended before it was up: {last_words(said)}")
+
+    def let_go(self):
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+
+    def await_end(self):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=5)
+        self.process.stdout.close()
+
+
+@contextlib.contextmanager
+def held(runtime, programs, seconds):
+    """All of them, up one after the other; ended in any case."""
+    deadline = time.monotonic() + seconds
+    started = []
+    try:
+        for number, program in enumerate(programs):
+            started.append(Held(runtime, program, number))
+            started[-1].await_up(deadline)
+        yield started
+    finally:
+        for each in started:
+            each.let_go()
+        for each in started:
+            each.await_end()
+        runtime.end()

@@ -1,0 +1,140 @@
+"""The report: Markdown and plots, from Results alone."""
+import shutil
+import statistics
+import subprocess
+
+from . import plot
+from .figures import FEWEST_ROUNDS, NATIVE, bootstrap
+
+QUIET = 0.02  # share of time taken by others
+# section -> (name of its plot's file, the unit of the plot: None for ratios to native)
+PLOTS = {"Start-up": ("start", "us"), "Operations": ("operations", None), "Files on a disk": ("disk", None),
+         "Programs": ("programs", None), "Memory of idle sandboxes": ("memory", "KiB")}
+BARE = "notify-baseline"
+# (workload, beside which runtime and workload, at most): yett's goals that a run of this kind can judge.
+GOALS = (("start", NATIVE, None, 3), ("start", "bwrap", None, 0.5), ("start", "crun", None, 0.1),
+         ("start", "runsc", None, 0.02), ("getpid", NATIVE, None, 1.03), ("open+close", NATIVE, None, 1.05),
+         ("connect", NATIVE, None, 1.05), ("sysinfo", NATIVE, BARE, 1.2),
+         *((name, NATIVE, None, 1 / 0.98) for name in ("nginx, a request", "redis set", "redis get", "sqlite", "gcc -O2 -c")))
+
+
+def runtimes_of(results, names):
+    return [each for each in results.runtimes if any(each in results.values[name] for name in names)]
+
+
+def interval_text(interval):
+    return f"{interval.median:.3g} ({interval.low:.3g} to {interval.high:.3g})"
+
+
+def cell(results, name, runtime):
+    median = results.median(name, runtime)
+    if median is None:
+        return "-"
+    over = results.over(name, runtime) if runtime != NATIVE else None
+    return plot.short(median) + (f"; {interval_text(over)}" if over else "")
+
+
+def table(results, names):
+    columns = runtimes_of(results, names)
+    yield "| | unit | " + " | ".join(columns) + " |"
+    yield "|---|---|" + "---|" * len(columns)
+    for name in names:
+        cells = (cell(results, name, each) for each in columns)
+        yield f"| {name} | {results.units[name]} | " + " | ".join(cells) + " |"
+
+
+def header(results):
+    machine = results.machine
+    taken = statistics.median(results.noise) if results.noise else machine.get("noise_at_start", 0)
+    disturbed = taken > QUIET
+    yield "# Runtimes compared"
+    yield ""
+    yield (f"{machine['kernel']}, {machine['processors']} x {machine['processor']}, {machine['memory']}; "
+           f"{machine['date']}")
+    yield ""
+    yield (f"{len(results.noise)} interleaved rounds{', quick' if machine.get('quick') else ''}. Each cell: the median and, "
+           "after the semicolon, the ratio to native in the same round with its 95 % bootstrap interval. Less is better. "
+           f"No ratio stands where there were fewer than {FEWEST_ROUNDS} rounds.")
+    yield ""
+    yield (f"Noise: load {machine['load']:.1f} at the start; others took {taken:.0%} of a single loop's time (median of the "
+           f"rounds). " + ("**The machine was disturbed: take these figures, and the goals, as an example and not as\n"
+                           "a result.**" if disturbed else "The machine was quiet."))
+
+
+def runtime_lines(results):
+    yield "## Runtimes"
+    yield ""
+    for name, record in results.runtimes.items():
+        if record["available"]:
+            yield f"- **{name}**: {record['version']}; `{record['command']}`"
+        else:
+            yield f"- **{name}**: not measured: {record['reason']}"
+
+
+def judged(results):
+    for name, beside, workload, most in GOALS:
+        found = results.over(name, "yett", beside, workload)
+        if found is None:
+            verdict = "not judged"
+        elif found.low <= most < found.high:
+            verdict = "open: the interval holds both"
+        else:
+            verdict = "met" if found.high <= most else "MISSED"
+        of = f"yett / {beside}" + (f", {workload}" if workload else "")
+        yield f"| {name} | {of} | {most:.3g} | {interval_text(found) if found else '-'} | {verdict} |"
+
+
+def missing_lines(results):
+    for (workload, runtime), reason in results.missing.items():
+        yield f"- {workload}, {runtime}: {reason}"
+
+
+def intervals(results, name, in_unit):
+    """[(runtime, Interval)] of a plot's group: figures, or ratios to native."""
+    found = []
+    for runtime in runtimes_of(results, [name]):
+        if in_unit:
+            found.append((runtime, bootstrap(list(results.values[name][runtime].values()))))
+        elif runtime != NATIVE and (over := results.over(name, runtime)):
+            found.append((runtime, over))
+    return found
+
+
+def write_plots(results, directory, title, names):
+    """The names of the plots' files, without their ends: none when there is nothing to draw."""
+    file, unit = PLOTS[title]
+    groups = [(name, intervals(results, name, unit)) for name in names]
+    groups = [(name, [(who, each) for who, each in bars if each.low > 0]) for name, bars in groups]
+    groups = [group for group in groups if group[1]]
+    shades = {name: number for number, name in enumerate(results.runtimes)}
+    what = f"median, {unit}" if unit else "times native"
+    pieces = [groups[at:at + plot.GROUPS_A_PLOT] for at in range(0, len(groups), plot.GROUPS_A_PLOT)]
+    files = [file if len(pieces) == 1 else f"{file}-{number}" for number in range(1, len(pieces) + 1)]
+    for name, piece in zip(files, pieces):
+        drawn = plot.draw(title, what, piece, shades, None if unit else 1)
+        (directory / f"{name}.svg").write_text(drawn, encoding="utf-8")
+        if shutil.which("rsvg-convert"):
+            subprocess.run(["rsvg-convert", "-o", f"{directory}/{name}.png", f"{directory}/{name}.svg"], check=True)
+    return files
+
+
+def section_lines(results, directory, title, names):
+    yield f"## {title}"
+    yield ""
+    yield from table(results, names)
+    for file in write_plots(results, directory, title, names):
+        yield ""
+        yield f"![{title}]({file}.svg)"
+    yield ""
+
+
+def write(results, directory):
+    """report.md and the plots, into the directory."""
+    lines = [*header(results), "", *runtime_lines(results), ""]
+    for title in filter(results.sections.get, PLOTS):
+        lines += section_lines(results, directory, title, list(results.sections[title]))
+    lines += ["## Goals", "", "| what | ratio | at most | measured | |", "|---|---|---|---|---|", *judged(results)]
+    if results.missing:
+        lines += ["", "## Not measured", "", *missing_lines(results)]
+    (directory / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return directory / "report.md"

@@ -1,0 +1,117 @@
+"""Interleaved rounds within a budget of time.
+
+The warm-up is a round of its own whose figures do not count. It tells what each pair of workload and
+runtime takes; the costliest pairs that do not fit into what is left are left out and named, for fewer
+rounds would make every ratio worthless and not theirs alone.
+"""
+import hashlib
+import json
+import sys
+import time
+
+from .processes import Failed
+
+SPIN_BYTES = b"\0" * 2_000_000
+LONGEST_S = {True: 15, False: 300}  # one measurement, in a quick run or a whole one
+
+
+def taken_by_others():
+    """The noise gauge: the share of time that a loop of 0.1 s did not get a processor."""
+    began, used = time.perf_counter(), time.process_time()
+    while time.perf_counter() - began < 0.1:
+        hashlib.sha256(SPIN_BYTES).digest()
+    return max(0.0, 1 - (time.process_time() - used) / (time.perf_counter() - began))
+
+
+def turns(workloads, runtimes, number):
+    """Every pair; which runtime begins changes from round to round."""
+    for place, workload in enumerate(workloads):
+        shift = (number + place) % max(len(runtimes), 1)
+        for runtime in runtimes[shift:] + runtimes[:shift]:
+            if runtime.name in (getattr(workload, "only", None) or [runtime.name]):
+                yield workload, runtime
+
+
+def chosen(costs, rounds, budget):
+    """The pairs that fit: {pair: seconds} without the costliest ones, as many as must go."""
+    kept = dict(costs)
+    while kept and sum(kept.values()) * rounds > budget:
+        del kept[max(kept, key=kept.get)]
+    return kept
+
+
+class Rounds:
+    """The measuring of all pairs."""
+
+    def __init__(self, workloads, runtimes, recorder, quick):
+        self.workloads, self.runtimes, self.recorder = workloads, runtimes, recorder
+        self.longest = LONGEST_S[quick]
+
+    def missing(self, workload, runtime, reason):
+        self.recorder.write("missing", workload=workload, runtime=runtime, reason=reason)
+
+    def measure(self, workload, runtime):
+        """The figures; None, and a record of why, when there are none."""
+        try:
+            return workload.measure(runtime, self.longest)
+        except (Failed, ValueError, OSError) as failure:
+            runtime.end()
+            self.missing(workload.name, runtime.name, str(failure) or type(failure).__name__)
+            return None
+
+    def warm_up(self):
+        """{pair: seconds} of those that work."""
+        costs = {}
+        for workload, runtime in turns(self.workloads, self.runtimes, 0):
+            began = time.monotonic()
+            once = getattr(workload, "once", False)
+            works = self.record(0, workload, runtime) if once else self.measure(workload, runtime) is not None
+            if works and not once:
+                costs[workload.name, runtime.name] = time.monotonic() - began
+            show(f"warm-up: {workload.name}, {runtime.name}")
+        return costs
+
+    def leave_out(self, costs, rounds, budget):
+        kept = chosen(costs, rounds, budget)
+        for pair in set(costs) - set(kept):
+            self.missing(*pair, f"left out for time: {costs[pair]:.1f} s each of {rounds} rounds (try without --quick)")
+        return kept
+
+    def one(self, number, kept):
+        self.recorder.write("noise", round=number, taken=round(taken_by_others(), 4))
+        for workload, runtime in turns(self.workloads, self.runtimes, number):
+            if (workload.name, runtime.name) in kept:
+                self.record(number, workload, runtime)
+
+    def record(self, number, workload, runtime):
+        """Whether there are figures."""
+        found = self.measure(workload, runtime)
+        for name, value, unit in found or ():
+            if value is None:
+                self.missing(name, runtime.name, unit)
+                continue
+            self.recorder.write("figure", section=workload.section, workload=name, runtime=runtime.name, round=number,
+                                value=value, unit=unit)
+        return found is not None
+
+    def run(self, rounds, seconds):
+        """All rounds, in `seconds` with the warm-up; a round that would begin too late does not begin."""
+        end = time.monotonic() + seconds
+        kept = self.leave_out(self.warm_up(), rounds, end - time.monotonic())
+        for number in range(rounds):
+            began = time.monotonic()
+            self.one(number, kept)
+            show(f"round {number + 1} of {rounds}")
+            if time.monotonic() + (time.monotonic() - began) * 0.9 > end and number + 1 < rounds:
+                return show(f"the time is over after {number + 1} of {rounds} rounds", "\n")
+        return show("", "")
+
+
+def show(text, end=""):
+    if sys.stderr.isatty() or end == "\n":
+        print(f"\r\x1b[K{text}" if sys.stderr.isatty() else text, end=end, file=sys.stderr, flush=True)
+
+
+def describe(machine_command, run):
+    """The machine's record: what yett-bench says of it, and this run."""
+    return {**json.loads(run(machine_command, 20)[0]), "noise_at_start": round(taken_by_others(), 4)}

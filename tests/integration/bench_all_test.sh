@@ -1,0 +1,33 @@
+#!/bin/sh
+# bench_all_test.sh YETT SOURCE: bench/all measures starts in five rounds and draws them; what is not there is named.
+set -eu
+binaries=$(dirname "$1")
+source=$2
+if [ "$(id -u)" != 0 ] || [ ! -x "$binaries/yett-bench" ] || [ ! -x /usr/bin/bwrap ]; then
+  echo "needs root, yett-bench and bubblewrap"
+  [ "${YETT_REQUIRE_FULL:-}" = 1 ] && exit 1
+  exit 77
+fi
+made=$(mktemp -d)
+trap 'rm -rf "$made"' EXIT
+fail() {
+  echo "FAILED: $*"
+  cat "$made/report.md"
+  exit 1
+}
+
+# In a directory that has nothing of firejail's: a runtime that is missing is named and not fatal.
+mkdir "$made/bin"
+for program in python3 uname bwrap unshare sh; do ln -s "$(PATH=/usr/bin:/bin command -v $program)" "$made/bin/$program"; done
+PATH=$made/bin /usr/bin/python3 "$source/bench/all" --quick --only native,bwrap,firejail,yett --workloads start \
+  --rounds 5 --seconds 60 --binaries "$binaries" --output "$made" > "$made/out" 2>&1 || { cat "$made/out"; fail "status $?"; }
+grep -q '^| start | us | [0-9,.]* | [0-9,.]*; [0-9.]* ([0-9.]* to [0-9.]*) |' "$made/report.md" || fail "no ratio of five rounds"
+grep -q '\*\*firejail\*\*: not measured: not installed' "$made/report.md" || fail "the missing runtime is not named"
+grep -q '^| start | yett / bwrap | 0.5 | [0-9.]* (' "$made/report.md" || fail "no goal is judged"
+grep -q 'times native\|median, us' "$made/start.svg" || fail "no plot with an axis"
+
+head -n 20 "$made/figures.jsonl" > "$made/old"
+"$source/bench/all" --from "$made/old" --output "$made" > "$made/out" 2>&1 || fail "an older file is not drawn"
+"$source/bench/compare" "$made/figures.jsonl" "$made/figures.jsonl" | grep -q ' 0 different' || fail "a file differs from itself"
+"$source/bench/compare" "$made/old" "$made/none" 2> /dev/null && fail "a file that is not there is compared"
+exit 0

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Figures, comparison and report of bench/all, on recorded JSON lines. Nothing is measured here."""
+import importlib.machinery
+import importlib.util
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+sys.dont_write_bytecode = True
+BENCH = pathlib.Path(__file__).resolve().parents[3] / "bench"
+RECORDED = pathlib.Path(__file__).parent / "recorded.jsonl"
+sys.path.insert(0, str(BENCH))
+from comparison import figures, plot, report, rounds  # noqa: E402
+
+
+def load_compare():
+    loader = importlib.machinery.SourceFileLoader("compare", str(BENCH / "compare"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("compare", loader))
+    loader.exec_module(module)
+    return module
+
+
+compare = load_compare()
+
+
+def lines(factor=1.0, count=7):
+    """A file's records: getpid natively and by yett, dearer by `factor`, the machine slow in some rounds."""
+    yield {"record": "machine", "kernel": "Linux", "processors": 2, "processor": "some", "memory": "1 GiB",
+           "date": "2026-01-01T00:00:00Z", "load": 0.1, "versions": [], "quick": True, "noise_at_start": 0.0}
+    for name in ("native", "yett"):
+        yield {"record": "runtime", "name": name, "available": True, "version": "1", "command": name}
+    yield {"record": "runtime", "name": "runsc", "available": False, "reason": "not installed"}
+    for number in range(count):
+        yield {"record": "noise", "round": number, "taken": 0.3}
+        slow = 2 if number % 2 else 1
+        for name, value in (("native", 100), ("yett", (120 + number) * factor)):
+            yield {"record": "figure", "section": "Operations", "workload": "getpid", "runtime": name, "round": number,
+                   "value": value * slow, "unit": "ns"}
+
+
+def results(*arguments):
+    found = figures.Results()
+    for record in lines(*arguments):
+        found.take(record)
+    return found
+
+
+class Figures(unittest.TestCase):
+    def test_a_ratio_is_taken_within_each_round(self):
+        self.assertAlmostEqual(results().over("getpid", "yett").median, 1.23)
+
+    def test_fewer_than_five_rounds_give_no_ratio(self):
+        self.assertIsNone(results(1.0, 4).over("getpid", "yett"))
+        self.assertIsNotNone(results(1.0, 5).over("getpid", "yett"))
+
+    def test_only_rounds_that_both_have_count(self):
+        one, other = {n: 2.0 for n in range(8)}, {n: 1.0 for n in range(4, 12)}
+        self.assertIsNone(figures.ratio(one, other))
+        self.assertEqual(figures.ratio(one, {n: 1.0 for n in range(3, 12)}).median, 2.0)
+
+    def test_a_baseline_of_nothing_gives_no_ratio(self):
+        self.assertIsNone(figures.ratio({n: 1.0 for n in range(5)}, {n: 0.0 for n in range(5)}))
+
+    def test_the_interval_holds_the_median_and_narrows_with_agreement(self):
+        wide, narrow = figures.bootstrap([1, 2, 3, 4, 5, 6, 7]), figures.bootstrap([3.9, 4, 4, 4, 4, 4, 4.1])
+        self.assertTrue(wide.low < wide.median < wide.high)
+        self.assertLess(narrow.high - narrow.low, wide.high - wide.low)
+        self.assertEqual(wide, figures.bootstrap([1, 2, 3, 4, 5, 6, 7]))
+
+    def test_a_line_that_is_no_record_is_named(self):
+        for wrong in ("{", '{"record": "nothing"}', '{"record": "noise"}', "[]"):
+            with self.subTest(wrong), tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+                file.write(json.dumps(next(lines())) + "\n" + wrong + "\n")
+                file.flush()
+                with self.assertRaisesRegex(ValueError, ":2: no record"):
+                    figures.read(file.name)
+
+    def test_a_file_without_a_machine_is_refused(self):
+        with tempfile.NamedTemporaryFile("w") as file, self.assertRaisesRegex(ValueError, "no record of the machine"):
+            figures.read(file.name)
+
+
+class Compare(unittest.TestCase):
+    def test_what_became_dearer_is_told(self):
+        self.assertEqual([each[2] for each in compare.compare(results(), results(1.5))], ["DEARER"])
+        self.assertEqual([each[2] for each in compare.compare(results(1.5), results())], ["cheaper"])
+
+    def test_the_same_is_the_same(self):
+        self.assertEqual([each[2] for each in compare.compare(results(), results(1.01))], ["same"])
+
+    def test_too_few_rounds_are_not_compared(self):
+        self.assertEqual(compare.compare(results(1.0, 4), results(1.5)), [])
+
+    def test_alike_samples_are_rarely_called_different(self):
+        self.assertLessEqual(compare.false_alarms(5, 150), 0.05)
+        self.assertLessEqual(compare.false_alarms(15, 150), 0.05)
+
+
+class Budget(unittest.TestCase):
+    def test_the_costliest_pairs_go_and_no_others(self):
+        costs = {("a", "x"): 1.0, ("b", "x"): 9.0, ("c", "x"): 2.0}
+        self.assertEqual(rounds.chosen(costs, 5, 100), costs)
+        self.assertEqual(set(rounds.chosen(costs, 5, 20)), {("a", "x"), ("c", "x")})
+        self.assertEqual(rounds.chosen(costs, 5, 1), {})
+
+    def test_every_runtime_begins_in_its_turn(self):
+        class Named:
+            def __init__(self, name):
+                self.name = name
+        runtimes = [Named("a"), Named("b"), Named("c")]
+        first = {next(rounds.turns([Named("w")], runtimes, number))[1].name for number in range(3)}
+        self.assertEqual(first, {"a", "b", "c"})
+
+
+class Report(unittest.TestCase):
+    def written(self, found):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory)
+            text = report.write(found, path).read_text()
+            drawn = {each.name: each.read_text() for each in path.glob("*.svg")}
+        return text, drawn
+
+    def test_it_says_what_it_must(self):
+        text, drawn = self.written(results())
+        self.assertIn("| getpid | ns | 100 | 126; 1.23 (", text)
+        self.assertIn("**runsc**: not measured: not installed", text)
+        self.assertIn("others took 30%", text)
+        self.assertIn("disturbed", text)
+        self.assertIn("| getpid | yett / native | 1.03 |", text)
+        self.assertIn("MISSED", text)
+        self.assertEqual(set(drawn), {"operations.svg"})
+
+    def test_four_rounds_stand_without_a_ratio_or_a_verdict(self):
+        text, drawn = self.written(results(1.0, 4))
+        self.assertNotIn("; 1.2", text)
+        self.assertNotIn("MISSED", text)
+        self.assertEqual(drawn, {})
+
+    def test_a_recorded_run_is_drawn(self):
+        text, drawn = self.written(figures.read(RECORDED))
+        self.assertEqual(set(drawn), {"start.svg", "operations.svg", "disk.svg", "programs.svg", "memory.svg"})
+        self.assertIn("## Not measured", text)
+        for name, picture in drawn.items():
+            with self.subTest(name):
+                words = "".join(xml.etree.ElementTree.fromstring(picture).itertext())
+                self.assertRegex(words, "(logarithmic scale|linear scale from 0)")
+                self.assertRegex(words, "(median, (us|KiB)|times native), ")
+                self.assertIn("yett", words)
+
+    def test_far_apart_is_logarithmic_and_near_is_not(self):
+        self.assertTrue(plot.Axis([1, 100]).logarithmic)
+        near = plot.Axis([1.0, 1.2])
+        self.assertFalse(near.logarithmic)
+        self.assertEqual(near.ticks()[0], 0)
+        for axis in (plot.Axis([1, 100]), near, plot.Axis([0.98, 1.0, 1.02])):
+            places = [axis.place(each) for each in axis.ticks()]
+            self.assertEqual(places, sorted(places))
+            self.assertGreaterEqual(len(places), 3)
+
+
+if __name__ == "__main__":
+    unittest.main()
