@@ -339,6 +339,7 @@ static const struct operation operations[] = {
      * stays. */
     {"notify-baseline", start_notify_baseline, op_sysinfo},
     {"addfd-baseline", start_addfd, op_open},
+    {"open-baseline", start_open_baseline, op_open},
 };
 
 static double chunk(const struct operation* operation, long count) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,7 +12,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* Newer than Debian 12's headers (Linux 6.6). */
@@ -65,6 +68,35 @@ static void give_for_ever(int listener, int file) {
   }
 }
 
+/* Whatever opens in another's place does at least this: it copies the path, sees that the caller is
+ * still the one that asked, walks from a root of the caller's, looks at what it got, gives it, and
+ * only then answers: the single step may be cut in two by a signal to the supervisor. */
+static void open_for_ever(int listener, int root) {
+  struct seccomp_notif request;
+  for (;;) {
+    memset(&request, 0, sizeof request);
+    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0) _exit(0);
+    char path[256];
+    const struct iovec into = {path, sizeof path};
+    const struct iovec from = {(void*)request.data.args[1], sizeof path};
+    if (process_vm_readv((pid_t)request.pid, &into, 1, &from, 1, 0) != (ssize_t)sizeof path ||
+        memchr(path, 0, sizeof path) == NULL ||
+        ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &request.id) != 0)
+      _exit(1);
+    const struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY,
+                                 .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    const int opened = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+    struct stat found;
+    if (opened < 0 || fstat(opened, &found) != 0) _exit(1);
+    struct seccomp_notif_addfd given = {
+        .id = request.id, .srcfd = (unsigned)opened, .newfd_flags = O_CLOEXEC};
+    struct seccomp_notif_resp response = {.id = request.id};
+    response.val = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &given);
+    if (response.val < 0 || ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response) != 0) _exit(0);
+    close(opened);
+  }
+}
+
 /* In the child: the listener of a filter that notifies `call`; in the caller: -1. */
 static int start_supervisor(unsigned call) {
   const int listener = install_filter(call);
@@ -90,4 +122,12 @@ void start_addfd_baseline(const char* path) {
   const int listener = start_supervisor(SYS_openat);
   if (listener >= 0) give_for_ever(listener, file);
   close(file);
+}
+
+void start_open_baseline(void) {
+  const int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) die("/");
+  const int listener = start_supervisor(SYS_openat);
+  if (listener >= 0) open_for_ever(listener, root);
+  close(root);
 }

@@ -8,5 +8,8 @@ void start_notify_baseline(void);
 /* The same of openat(2), answered with a descriptor of `path` that the child has kept open
  * (SECCOMP_ADDFD_FLAG_SEND). */
 void start_addfd_baseline(const char* path);
+/* The same of openat(2), opened in the caller's place: the least that whoever brokers it must do.
+ */
+void start_open_baseline(void);
 
 #endif

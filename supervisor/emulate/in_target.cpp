@@ -24,6 +24,7 @@ namespace {
 
 constexpr int kPatienceMs = 2000;
 constexpr std::size_t kPage = 4096;
+constexpr std::size_t kShort = 256;
 
 // O_PATH of an entry of /proc/TID, through its magic link; errors as they are.
 UniqueFd open_of_target(const PendingNotification& pending, const char* entry, int flags) {
@@ -106,7 +107,9 @@ Result<std::string> copy_target_string(const PendingNotification& pending, std::
   std::array<std::byte, kPage> page;
   while (text.size() < PATH_MAX) {
     const std::size_t to_page_end = kPage - static_cast<std::size_t>(address % kPage);
-    const std::size_t size = std::min<std::size_t>(to_page_end, PATH_MAX - text.size());
+    // Most are short, and what follows them need not be copied.
+    const std::size_t most = text.empty() ? kShort : PATH_MAX - text.size();
+    const std::size_t size = std::min<std::size_t>(to_page_end, most);
     YETT_CHECK(read_target(pending, address, std::span(page).first(size)));
     const char* bytes = reinterpret_cast<const char*>(page.data());
     const std::size_t length = ::strnlen(bytes, size);
