@@ -69,6 +69,13 @@ constexpr std::array kEmulated{
     Row{"bpf-lsm", "limits are no objects that it is asked about"},
     Row{"landlock", "it knows files, ports and signals, and no limits"}};
 
+constexpr std::array kAsked{
+    Row{"supervisor", "a person decides, about a file that it has found and holds meanwhile"},
+    Row{"mount tree", "what is there needs no question; what is not there asks nobody"},
+    Row{"filter",
+        "it sees where a path lies in memory, not the path, which can change after a look"},
+    Row{"landlock", "it cannot ask"}, Row{"bpf-lsm", "it goes by the task that opens"}};
+
 constexpr std::array kKernelObject{
     Row{"bpf-lsm", "it runs on the kernel's own objects, whatever name led to them"},
     Row{"mount tree", "a mount cannot say it"}, Row{"filter", "registers do not tell the object"},
@@ -88,6 +95,7 @@ std::span<const Row> rows_for(std::string_view plane, const AuditRecord& record)
   }
   if (plane == "cgroup-bpf") return kAddress;
   if (plane == "namespaces") return kNoNetwork;
+  if (plane == "supervisor" && record.mend.starts_with("[files]")) return kAsked;
   if (plane == "supervisor") return kEmulated;
   if (plane == "bpf-lsm") return kKernelObject;
   return kLimit;

@@ -133,7 +133,10 @@ void GrantDesk::State::record(const AskedFile& file, const Asker& asker, Verdict
                             .verdict = verdict,
                             .error = error,
                             .mend = refused ? changes_text({add_to("files", list, file.path)})
-                                            : std::string()},
+                                            : std::string(),
+                            .arguments = asker.arguments,
+                            .resolved = "a regular file of the host's, found before it was asked "
+                                        "for; the sandbox's tree has it not, or not to write"},
                 token);
 }
 

@@ -23,6 +23,7 @@ struct Asker {
   std::int32_t pid = 0;
   std::string comm;
   std::string call;
+  std::string arguments;  // as its registers have them
 };
 
 class GrantDesk {

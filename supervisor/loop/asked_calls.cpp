@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "supervisor/explain/call_text.hpp"
 #include "supervisor/loop/notification_pump.hpp"
 #include "supervisor/notify/target_process.hpp"
 
@@ -18,7 +19,8 @@ Asker NotificationPump::asker_of(const PendingNotification& pending,
                                  const Snapshot& snapshot) const {
   return {.pid = static_cast<std::int32_t>(pending.thread_id()),
           .comm = read_comm(pending),
-          .call = engine_.call_name(snapshot.call)};
+          .call = engine_.call_name(snapshot.call),
+          .arguments = call_text(engine_.call_name(snapshot.call), snapshot)};
 }
 
 // A file can keep us waiting, as the target's memory can.

@@ -112,6 +112,8 @@ const Refusal kRefusals[] = {
      "os.mkdir('DIR/d/new')", "mkdir"},
     {"mount_unlink", "mount tree", "[files]\nread = [\"DIR/d\", \"DIR/e\"]\n",
      "os.unlink('DIR/d/f')", "os.unlink('DIR/e/f')", "unlink"},
+    {"ask_nobody", "supervisor", "[files]\nask = [\"DIR/d/f\"]\n[on]\nviolation = \"ask\"\n",
+     "read('DIR/d/f')", "read('DIR/d/g')", "openat"},
     {"mount_masked_file", "mount tree",
      "[files]\nread = [\"DIR/d\"]\ndeny = [\n  \"DIR/d/f\",\n  \"DIR/d/g\",\n]\n",
      "read('DIR/d/f')", "read('DIR/d/g')", "openat"},
