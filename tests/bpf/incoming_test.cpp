@@ -219,7 +219,7 @@ class IncomingStreams : public Incoming {
   [[nodiscard]] int connected(const in6_addr& to) const {
     const UniqueFd client(::socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     const sockaddr_in6 where = at(to, port_);
-    ::connect(client.get(), as_sockaddr(where), sizeof where);
+    static_cast<void>(::connect(client.get(), as_sockaddr(where), sizeof where));
     pollfd watched{.fd = client.get(), .events = POLLOUT, .revents = 0};
     return ::poll(&watched, 1, 300) == 1 && (watched.revents & POLLERR) == 0 ? 1 : 0;
   }
