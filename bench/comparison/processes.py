@@ -8,6 +8,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -17,7 +18,9 @@ class Failed(Exception):
 
 
 def become_reaper():
+    """Also ends in order when told to."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 def parents():
@@ -73,6 +76,9 @@ def output(command, seconds):
         end_leftovers()
         started.communicate()
         raise Failed(f"not done within {seconds:g} s") from None
+    except BaseException:  # an interruption: nothing may be left running
+        end_leftovers()
+        raise
     if started.returncode != 0:
         raise Failed(f"status {started.returncode}: {last_words(err or out)}")
     return out, err

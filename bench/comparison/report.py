@@ -11,6 +11,7 @@ QUIET = 0.02  # share of time taken by others
 PLOTS = {"Start-up": ("start", "us"), "Operations": ("operations", None), "Files on a disk": ("disk", None),
          "Programs": ("programs", None), "Memory of idle sandboxes": ("memory", "KiB")}
 BARE = "notify-baseline"
+MEMORY, MOST_KIB = "memory of 5", 400
 # (workload, beside which runtime and workload, at most): yett's goals that a run of this kind can judge.
 GOALS = (("start", NATIVE, None, 3), ("start", "bwrap", None, 0.5), ("start", "crun", None, 0.1),
          ("start", "runsc", None, 0.02), ("getpid", NATIVE, None, 1.03), ("open+close", NATIVE, None, 1.05),
@@ -57,8 +58,8 @@ def header(results):
            f"No ratio stands where there were fewer than {FEWEST_ROUNDS} rounds.")
     yield ""
     yield (f"Noise: load {machine['load']:.1f} at the start; others took {taken:.0%} of a single loop's time (median of the "
-           f"rounds). " + ("**The machine was disturbed: take these figures, and the goals, as an example and not as\n"
-                           "a result.**" if disturbed else "The machine was quiet."))
+           f"rounds). " + ("**The machine was disturbed: take these figures, and the goals, as an example and not as a "
+                           "result.**" if disturbed else "The machine was quiet."))
 
 
 def runtime_lines(results):
@@ -82,6 +83,15 @@ def judged(results):
             verdict = "met" if found.high <= most else "MISSED"
         of = f"yett / {beside}" + (f", {workload}" if workload else "")
         yield f"| {name} | {of} | {most:.3g} | {interval_text(found) if found else '-'} | {verdict} |"
+
+
+def judged_memory(results):
+    """What a sandbox needs beyond the program's own, which is no ratio; memory hardly varies, so one round is told of."""
+    own, whole = results.median(MEMORY, NATIVE), results.median(MEMORY, "yett")
+    if own is not None and whole is not None:
+        verdict = "met" if whole - own <= MOST_KIB else "MISSED"
+        rounds = len(results.values[MEMORY]["yett"])
+        yield f"| {MEMORY}, KiB each | yett - native | {MOST_KIB} | {whole - own:,.0f} | {verdict} ({rounds} rounds) |"
 
 
 def missing_lines(results):
@@ -133,7 +143,8 @@ def write(results, directory):
     lines = [*header(results), "", *runtime_lines(results), ""]
     for title in filter(results.sections.get, PLOTS):
         lines += section_lines(results, directory, title, list(results.sections[title]))
-    lines += ["## Goals", "", "| what | ratio | at most | measured | |", "|---|---|---|---|---|", *judged(results)]
+    lines += ["## Goals", "", "| what | ratio | at most | measured | |", "|---|---|---|---|---|", *judged(results),
+              *judged_memory(results)]
     if results.missing:
         lines += ["", "## Not measured", "", *missing_lines(results)]
     (directory / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

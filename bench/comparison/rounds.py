@@ -12,6 +12,7 @@ import time
 from .processes import Failed
 
 SPIN_BYTES = b"\0" * 2_000_000
+ROUNDS_SHARE = 0.4  # of the time that the warm-up leaves to the rounds in any case
 LONGEST_S = {True: 15, False: 300}  # one measurement, in a quick run or a whole one
 
 
@@ -59,11 +60,14 @@ class Rounds:
             self.missing(workload.name, runtime.name, str(failure) or type(failure).__name__)
             return None
 
-    def warm_up(self):
-        """{pair: seconds} of those that work."""
+    def warm_up(self, end):
+        """{pair: seconds} of those that work; after `end` nothing begins."""
         costs = {}
         for workload, runtime in turns(self.workloads, self.runtimes, 0):
             began = time.monotonic()
+            if began > end:
+                self.missing(workload.name, runtime.name, "left out for time: the warm-up was too slow")
+                continue
             once = getattr(workload, "once", False)
             works = self.record(0, workload, runtime) if once else self.measure(workload, runtime) is not None
             if works and not once:
@@ -97,7 +101,7 @@ class Rounds:
     def run(self, rounds, seconds):
         """All rounds, in `seconds` with the warm-up; a round that would begin too late does not begin."""
         end = time.monotonic() + seconds
-        kept = self.leave_out(self.warm_up(), rounds, end - time.monotonic())
+        kept = self.leave_out(self.warm_up(end - seconds * ROUNDS_SHARE), rounds, end - time.monotonic())
         for number in range(rounds):
             began = time.monotonic()
             self.one(number, kept)

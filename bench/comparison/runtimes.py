@@ -3,6 +3,7 @@
 native, bubblewrap and yett are wrapped by yett-bench itself (bench/runners.cpp). A runtime that is not
 here, or cannot run the program that does nothing, is told of with its reason and left out.
 """
+import contextlib
 import dataclasses
 import json
 import os
@@ -96,17 +97,26 @@ class Container(Runtime):
         network = ["--network=host" if program.host_network else "--network=none"] if self.name == "runsc" else []
         made = bundle.make(self.place, program)
         return [*self.base(), *self.options.get(self.name, ()), *network, "run", "--bundle", str(made),
-                f"yett-bench-{self.name}-{{}}"]
+                f"{self.prefix()}{{}}"]
+
+    def prefix(self):
+        """Of the names of this run's containers, and so of their cgroups."""
+        return f"yett-bench-{self.name}-{os.getpid()}-"
 
     def version(self):
         return [self.name, "--version"]
 
     def end(self):
-        """Containers whose runtime was killed are still known to it."""
+        """Containers whose runtime was killed are still known to it; of one that was killed at its start, only the
+        cgroups are left."""
         listed = subprocess.run([*self.base(), "list", "-q"], capture_output=True, text=True, check=False).stdout
         for name in listed.split():
             subprocess.run([*self.around(), *self.base(), "delete", "--force", name], capture_output=True, check=False)
         end_leftovers()
+        groups = pathlib.Path("/sys/fs/cgroup")
+        for left in [*groups.glob(f"{self.prefix()}*"), *groups.glob(f"*/{self.prefix()}*")]:  # of v2, of v1
+            with contextlib.suppress(OSError):
+                left.rmdir()
 
 
 KINDS = {"native": Runtime, "bwrap": Runtime, "firejail": Firejail, "crun": Container, "runc": Container,

@@ -121,4 +121,4 @@ def all_workloads(quick):
                   Operations("operations on disk", ON_DISK, on_disk=True),
                   Operations("bare notification", ("notify-baseline",), only=("native",))]
     return [*starts, *operations, *whole, Sqlite(), Redis(2000 if quick else 100000), Nginx(0.5 if quick else 5),
-            Memory(1, once=quick), Memory(10, once=quick), Memory(100, once=quick)]
+            *(Memory(count, once=quick) for count in (1, 5, 10, 100))]

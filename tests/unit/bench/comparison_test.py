@@ -133,6 +133,14 @@ class Report(unittest.TestCase):
         self.assertIn("MISSED", text)
         self.assertEqual(set(drawn), {"operations.svg"})
 
+    def test_memory_is_judged_by_the_difference(self):
+        found = results()
+        for runtime, value, verdict in (("native", 100, None), ("yett", 500, "400 | met"), ("yett", 501, "401 | MISSED")):
+            found.take({"record": "figure", "section": "Memory of idle sandboxes", "workload": report.MEMORY,
+                        "runtime": runtime, "round": 0, "value": value, "unit": "KiB"})
+            if verdict:
+                self.assertIn(verdict, self.written(found)[0])
+
     def test_four_rounds_stand_without_a_ratio_or_a_verdict(self):
         text, drawn = self.written(results(1.0, 4))
         self.assertNotIn("; 1.2", text)
