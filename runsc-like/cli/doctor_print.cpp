@@ -91,6 +91,14 @@ struct ModeLine {
   std::string text;
 };
 
+std::string fallback_text(const KernelFeatures& features) {
+  if (!can_fall_back(features))
+    return fmt::format("takes Landlock's ABI {}, Linux 6.12: it is {} here", kFallbackLandlock,
+                       features.landlock_abi);
+  return "for ordinary users without namespaces, as in a container: the host's own tree, no limit "
+         "of cpu, no packages";
+}
+
 std::vector<ModeLine> mode_lines(const HostReport& report) {
   const std::string planes = "works; planes: " + join(report.planes, ", ");
   const std::string lacking =
@@ -106,7 +114,7 @@ std::vector<ModeLine> mode_lines(const HostReport& report) {
            rootless ? planes
            : root   ? "for ordinary users: run yett doctor as one"
                     : lacking},
-          {"fallback", false, "not built yet"}};
+          {"fallback", can_fall_back(report.features), fallback_text(report.features)}};
 }
 
 std::string modes_text(const HostReport& report, const Paint& paint) {
@@ -143,8 +151,9 @@ std::string doctor_json(const HostReport& report) {
   nlohmann::ordered_json document;
   document["kernel"] = report.features.release;
   const auto works = [&report](Mode mode) { return report.mode == mode ? "works" : "missing"; };
-  document["modes"] = {
-      {"full", works(Mode::full)}, {"rootless", works(Mode::rootless)}, {"fallback", "not built"}};
+  document["modes"] = {{"full", works(Mode::full)},
+                       {"rootless", works(Mode::rootless)},
+                       {"fallback", can_fall_back(report.features) ? "works" : "missing"}};
   document["planes"] = report.planes;
   document["landlock_abi"] = report.features.landlock_abi;
   document["features"] = nlohmann::ordered_json::array();

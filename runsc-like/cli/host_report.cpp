@@ -112,7 +112,9 @@ HostRow describe_privilege(const KernelFeatures& features) {
                                      : "not root of the machine",
           .need = Need::full_mode,
           .gives = "mounts, id maps and cgroups for the sandbox",
-          .without = "yett run does not start",
+          .without = can_fall_back(features) && !features.is_root
+                         ? "the fallback mode: no namespaces, the host's own tree alone"
+                         : "yett run does not start",
           .mend = "run yett as root, for instance with sudo",
           .kernel_options = {}};
 }
@@ -209,10 +211,16 @@ std::vector<HostRow> describe_host(const KernelFeatures& features) {
   return rows;
 }
 
+bool can_fall_back(const KernelFeatures& features) {
+  return features.seccomp_notify.usable && features.landlock_abi >= kFallbackLandlock;
+}
+
 std::optional<Mode> working_mode(const KernelFeatures& features, const std::vector<HostRow>& rows) {
   if (!std::ranges::all_of(
-          rows, [](const HostRow& row) { return row.there || row.need != Need::full_mode; }))
+          rows, [](const HostRow& row) { return row.there || row.need != Need::full_mode; })) {
+    if (!features.is_root && can_fall_back(features)) return Mode::fallback;
     return std::nullopt;
+  }
   return features.is_root ? Mode::full : Mode::rootless;
 }
 

@@ -46,6 +46,8 @@ struct HostReport {
 
 [[nodiscard]] std::vector<HostRow> describe_host(const KernelFeatures& features);
 [[nodiscard]] std::vector<std::string> usable_planes(const KernelFeatures& features);
+// Whether the fallback mode holds what it holds, for an ordinary user.
+[[nodiscard]] bool can_fall_back(const KernelFeatures& features);
 [[nodiscard]] std::optional<Mode> working_mode(const KernelFeatures& features,
                                                const std::vector<HostRow>& rows);
 // Looks into PATH.

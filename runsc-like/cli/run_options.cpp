@@ -93,8 +93,8 @@ std::vector<Option> options_into(RunOptions& into) {
        &into.publish, "Policy"},
       {0, "require", "PLANE,...", "no start unless these hold: bpf-lsm,landlock,cgroup-bpf,...",
        &into.require, "Policy"},
-      {0, "mode", "MODE", "auto (default: the highest that works), full, rootless or fallback", &into.mode,
-       "Policy"},
+      {0, "mode", "MODE", "auto (default: the highest that works), full, rootless or fallback",
+       &into.mode, "Policy"},
 
       {0, "audit", "FILE", "the audit log (JSON lines) is appended to it", &into.audit_file,
        "Reports"},

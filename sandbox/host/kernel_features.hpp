@@ -23,6 +23,9 @@ struct CgroupFeatures {
   std::map<std::string, bool> v2_controllers;    // controllers available in the v2 root
 };
 
+// From this ABI of Landlock on, the user's other processes are out of reach without namespaces.
+inline constexpr int kFallbackLandlock = 6;
+
 struct KernelFeatures {
   std::string release;  // uname -r
   std::string boot_id;

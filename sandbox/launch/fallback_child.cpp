@@ -83,8 +83,8 @@ ChildResult open_fallback_terminal(ChildContext& context) {
 }
 
 ChildResult wait_for_release(ChildContext& context) {
-  YETT_STEP(send_launch_message(context.status_socket,
-                                LaunchMessage{.kind = LaunchMessageKind::ready}));
+  YETT_STEP(
+      send_launch_message(context.status_socket, LaunchMessage{.kind = LaunchMessageKind::ready}));
   LaunchMessage message;
   YETT_STEP(receive_launch_message_child(context.status_socket, message));
   return message.kind == LaunchMessageKind::release ? kDone : EPROTO;

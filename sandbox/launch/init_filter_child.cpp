@@ -14,7 +14,7 @@ namespace yett {
 namespace {
 
 constexpr std::uint32_t kAllowedCalls[] = {
-    SYS_poll,        SYS_wait4, SYS_read,       SYS_recvmsg,         SYS_sendmsg,      SYS_kill,
+    SYS_poll,        SYS_wait4,   SYS_read,  SYS_recvmsg,    SYS_sendmsg,         SYS_kill,
     SYS_close_range, SYS_pread64, SYS_close, SYS_exit_group, SYS_restart_syscall, SYS_rt_sigreturn,
 };
 constexpr std::size_t kCalls = std::size(kAllowedCalls);

@@ -152,8 +152,8 @@ LaunchResult<StartedSandbox> begin_sandbox(const SandboxPlan& plan, const Launch
                        .working_directory = plan.process.working_directory.c_str(),
                        .root_state = {}};
 
-  auto child = fork_with_namespaces(plan.mode == Mode::fallback ? 0 : kNamespaceFlags,
-                                    inputs.cgroup_v2);
+  auto child =
+      fork_with_namespaces(plan.mode == Mode::fallback ? 0 : kNamespaceFlags, inputs.cgroup_v2);
   if (!child) return launch_failure(std::move(child).error());
   if (child->pid == 0) {
     sockets->first.reset();  // the parent's end: held here, its closing would never show
@@ -185,8 +185,7 @@ LaunchResult<WaitingSandbox> await_mounted(StartedSandbox started, const Sandbox
       plan.mode == Mode::fallback
           ? Status()
           : write_id_maps(started.init.pid(), plan.identity.uid_map, plan.identity.gid_map);
-  if (!mapped)
-    return launch_failure(mapped.error(), ChildStep::user_namespace);
+  if (!mapped) return launch_failure(mapped.error(), ChildStep::user_namespace);
   return WaitingSandbox{.init = std::move(started.init),
                         .status_socket = std::move(started.status_socket),
                         .page = std::move(started.page)};

@@ -19,11 +19,10 @@ constexpr std::uint64_t kProgram = kReading | kExecute;
 // What programs miss without, as in the host image of the other modes, and the names of users.
 constexpr std::array kEtc{"/etc/ld.so.cache",   "/etc/alternatives", "/etc/ssl",
                           "/etc/localtime",     "/etc/passwd",       "/etc/group",
-                          "/etc/nsswitch.conf", "/etc/hosts",
-                          "/etc/gitconfig"};
+                          "/etc/nsswitch.conf", "/etc/hosts",        "/etc/gitconfig"};
 // Of the host as a whole, told to every user.
-constexpr std::array kTold{"/proc/meminfo", "/proc/cpuinfo", "/proc/stat",
-                           "/proc/loadavg", "/proc/uptime",  "/proc/version",
+constexpr std::array kTold{"/proc/meminfo",     "/proc/cpuinfo",          "/proc/stat",
+                           "/proc/loadavg",     "/proc/uptime",           "/proc/version",
                            "/proc/filesystems", "/sys/devices/system/cpu"};
 constexpr std::array kDevices{"/dev/null",   "/dev/zero",    "/dev/full",
                               "/dev/random", "/dev/urandom", "/dev/tty"};

@@ -14,9 +14,6 @@
 namespace yett {
 namespace {
 
-// Signals and abstract sockets of the user's other processes: LANDLOCK_SCOPE_*.
-constexpr int kLeastLandlock = 6;
-
 bool is_written(const SourceLocation& source) {
   return source.line != 0 || source.file.starts_with('-');
 }
@@ -27,14 +24,14 @@ Error cannot(std::string subject, std::string_view why, std::string mend = {}) {
 }
 
 Status check_landlock(const KernelFeatures& features) {
-  if (features.landlock_abi >= kLeastLandlock) return {};
+  if (features.landlock_abi >= kFallbackLandlock) return {};
   return fail(host_error(
       "mode fallback",
       features.landlock_abi == 0
           ? "this kernel has no Landlock, which holds its files"
           : fmt::format("Landlock's ABI is {} here, and the user's other processes are out of a "
                         "sandbox's reach from {} on",
-                        features.landlock_abi, kLeastLandlock),
+                        features.landlock_abi, kFallbackLandlock),
       "Linux 6.12 with lsm=landlock,..., or a mode with user namespaces; see yett doctor"));
 }
 
@@ -172,8 +169,7 @@ Status plan_fallback_filter(const PlanInputs& inputs, SandboxPlan& plan) {
   YETT_CHECK(plan_filter(inputs, plan));
   plan.namespaces.sysctls.clear();
   refuse_memfd(inputs, plan.filter);
-  const bool alone =
-      inputs.policy.network.mode.value_or(NetworkMode::none) == NetworkMode::none;
+  const bool alone = inputs.policy.network.mode.value_or(NetworkMode::none) == NetworkMode::none;
   for (const FallbackCall& call : fallback_calls()) YETT_CHECK(take(call, plan.filter));
   for (const FallbackCall& call :
        alone ? fallback_calls_without_network() : fallback_calls_of_host_network())
@@ -200,8 +196,8 @@ Status plan_fallback_network(const PlanInputs& inputs, SandboxPlan& plan) {
         return fail(cannot(rule.source.text() + ": network " + rule.text,
                            "has no rule for sockets with a name"));
       if (alone)
-        return fail(cannot(rule.source.text() + ": network " + rule.text,
-                           "lends no sockets", "use --net host, whose TCP ports Landlock holds"));
+        return fail(cannot(rule.source.text() + ": network " + rule.text, "lends no sockets",
+                           "use --net host, whose TCP ports Landlock holds"));
     }
   if (!alone) YETT_CHECK(plan_network(inputs, plan));
   plan.landlock.handled_net = 0x3;  // both: nothing but what is listed
@@ -234,9 +230,10 @@ void say_what_is_lost(const PlanInputs& inputs, SandboxPlan& plan) {
         "loader");
   for (const TmpfsRule& rule : inputs.policy.files.tmpfs)
     if (!is_written(rule.source))
-      plan.reduced.push_back(fmt::format("mode fallback: files.tmpfs {}: its own directory is as "
-                                         "large as the file system it is on",
-                                         rule.path));
+      plan.reduced.push_back(
+          fmt::format("mode fallback: files.tmpfs {}: its own directory is as "
+                      "large as the file system it is on",
+                      rule.path));
   if (inputs.policy.limits.memory_bytes)
     plan.reduced.emplace_back("mode fallback: /proc tells the host's memory, not the limit");
 }

@@ -20,9 +20,11 @@ struct Row {
 std::vector<Row> file_rows(const FilePolicy& files, const SourceLocation& policy) {
   std::vector<Row> rows;
   for (const PathRule& rule : files.read)
-    rows.push_back({"files.read " + rule.path, Plane::landlock, kOnObjects, kOpenCost, rule.source});
+    rows.push_back(
+        {"files.read " + rule.path, Plane::landlock, kOnObjects, kOpenCost, rule.source});
   for (const PathRule& rule : files.write)
-    rows.push_back({"files.write " + rule.path, Plane::landlock, kOnObjects, kOpenCost, rule.source});
+    rows.push_back(
+        {"files.write " + rule.path, Plane::landlock, kOnObjects, kOpenCost, rule.source});
   for (const PathRule& rule : files.deny)
     rows.push_back({"files.deny " + rule.path, Plane::landlock, "nothing above it is shown",
                     kOpenCost, rule.source});
@@ -41,11 +43,11 @@ void add_network_rows(const NetworkPolicy& network, const SourceLocation& policy
     rows.push_back({"network.listen " + rule.text, Plane::landlock, kOnObjects, "~10 ns per bind",
                     rule.source});
   const bool alone = network.mode.value_or(NetworkMode::none) == NetworkMode::none;
-  rows.push_back({alone ? "network.mode = none" : "network: all other endpoints",
-                  alone ? Plane::filter : Plane::landlock,
-                  alone ? "no socket but connected pairs: family and type are registers"
-                        : kOnObjects,
-                  "~20 ns per socket", policy});
+  rows.push_back(
+      {alone ? "network.mode = none" : "network: all other endpoints",
+       alone ? Plane::filter : Plane::landlock,
+       alone ? "no socket but connected pairs: family and type are registers" : kOnObjects,
+       "~20 ns per socket", policy});
 }
 
 void add_limit_rows(const PlanInputs& inputs, const SandboxPlan& plan, std::vector<Row>& rows) {
@@ -75,8 +77,8 @@ std::vector<PlacedRule> place_fallback_rules(const PlanInputs& inputs, const San
   rows.push_back({"signals and abstract sockets toward others", Plane::landlock,
                   "decided on the peer's domain", "~10 ns per kill", policy});
   add_limit_rows(inputs, plan, rows);
-  rows.push_back({"privileges", Plane::capabilities, "all sets are empty, no_new_privs", "0",
-                  policy});
+  rows.push_back(
+      {"privileges", Plane::capabilities, "all sets are empty, no_new_privs", "0", policy});
   std::vector<PlacedRule> placed;
   for (Row& row : rows)
     placed.push_back({.rule = std::move(row.rule),

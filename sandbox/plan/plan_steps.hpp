@@ -40,8 +40,8 @@ void plan_name_server(const PlanInputs& inputs, SandboxPlan& plan,
                       std::vector<EndpointRule>& connect);
 // Scopes always; file rights only for [files] exec and hardening = "stacked". After the mounts.
 [[nodiscard]] Status plan_landlock(const PlanInputs& inputs, SandboxPlan& plan);
-// All of a plan without namespaces, from a started one. Errors: unsupported_host for whatever only a
-// namespace, a mount or a cgroup could hold, with the rule's place.
+// All of a plan without namespaces, from a started one. Errors: unsupported_host for whatever only
+// a namespace, a mount or a cgroup could hold, with the rule's place.
 [[nodiscard]] Result<SandboxPlan> make_fallback_plan(const PlanInputs& inputs, SandboxPlan plan);
 // LandlockPlan of it.
 [[nodiscard]] Status plan_fallback_files(const PlanInputs& inputs, SandboxPlan& plan);

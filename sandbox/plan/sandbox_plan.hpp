@@ -158,7 +158,7 @@ struct FilterPlan {
   // Of a live policy: numbers, in order, of calls that go to the supervisor whatever their rule
   // says, so that a later rule can say something else. docs/decisions/0031-live-policies.md.
   std::vector<std::uint32_t> live;
-  bool continues = false;  // the supervisor lets run what a rule allows by registers alone
+  bool continues = false;     // the supervisor lets run what a rule allows by registers alone
   bool counts_tasks = false;  // fallback: fork, vfork and clone wait for the supervisor's count
 };
 
@@ -201,10 +201,10 @@ struct LsmPlan {
 struct EmulationPlan {
   bool sysinfo = false;
   bool setrlimit = false;
-  bool affinity = false;  // sched_getaffinity: at most `cpus` of those it may run on
+  bool affinity = false;    // sched_getaffinity: at most `cpus` of those it may run on
   bool attributes = false;  // fallback: modes and times of files in places it may write in
-  bool files = false;     // the supervisor keeps files of /proc and /sys that tell the limits
-  bool uname = false;     // told as follows
+  bool files = false;       // the supervisor keeps files of /proc and /sys that tell the limits
+  bool uname = false;       // told as follows
   std::string release;
   std::string version;
   std::string machine;

@@ -24,18 +24,18 @@
 namespace yett {
 namespace {
 
-constexpr std::uint32_t kFchmodat2 = 452;              // Linux 6.6
-constexpr std::uint64_t kMakesFiles = 1U << 8;         // LANDLOCK_ACCESS_FS_MAKE_REG
+constexpr std::uint32_t kFchmodat2 = 452;       // Linux 6.6
+constexpr std::uint64_t kMakesFiles = 1U << 8;  // LANDLOCK_ACCESS_FS_MAKE_REG
 constexpr unsigned kSetIds = S_ISUID | S_ISGID;
 constexpr int kCallers = AT_FDCWD;
 
 // Which file, and what of it.
 struct Change {
-  int directory = kCallers;                // or the file itself, without a path
-  std::optional<std::uint64_t> path;       // address
-  int flags = 0;                           // AT_*
-  std::optional<unsigned> mode;            // else times
-  std::uint64_t times = 0;                 // address; 0: now
+  int directory = kCallers;           // or the file itself, without a path
+  std::optional<std::uint64_t> path;  // address
+  int flags = 0;                      // AT_*
+  std::optional<unsigned> mode;       // else times
+  std::uint64_t times = 0;            // address; 0: now
 };
 
 Change change_of(const seccomp_data& call) {

@@ -19,8 +19,7 @@ std::string read_proc(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string text;
   std::array<char, 4096> part;
-  for (ssize_t size = 0;
-       file.valid() && (size = ::read(file.get(), part.data(), part.size())) > 0;)
+  for (ssize_t size = 0; file.valid() && (size = ::read(file.get(), part.data(), part.size())) > 0;)
     text.append(part.data(), static_cast<std::size_t>(size));
   return text;
 }

@@ -27,9 +27,9 @@ class TaskCount {
   int first_;
   std::uint64_t limit_;
   std::mutex lock_;
-  std::uint64_t known_ = 0;          // when last looked
-  std::vector<Admitted> admitted_;   // since then, or not yet seen to have run
-  Clock::time_point full_{};         // when there was last no room
+  std::uint64_t known_ = 0;         // when last looked
+  std::vector<Admitted> admitted_;  // since then, or not yet seen to have run
+  Clock::time_point full_{};        // when there was last no room
 };
 
 }  // namespace yett

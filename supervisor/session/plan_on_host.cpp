@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "sandbox/host/own_directory.hpp"
 #include "sandbox/host/probe.hpp"
 #include "sandbox/host/user_namespace.hpp"
-#include "sandbox/host/own_directory.hpp"
 #include "sandbox/launch/id_maps.hpp"
 #include "sandbox/plan/planner.hpp"
 #include "supervisor/session/foreground.hpp"

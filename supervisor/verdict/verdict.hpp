@@ -47,7 +47,7 @@ struct Verdict {
   int error = 1;                         // deny: the errno, positive
   Emulation emulation = Emulation::none;
   LentCall lent = LentCall::none;
-  bool counted = false;  // allow: if there is room for another task, else `error`
+  bool counted = false;               // allow: if there is room for another task, else `error`
   const SyscallRule* rule = nullptr;  // the plan's; null: no rule names this call
 };
 

@@ -63,7 +63,7 @@ TEST_F(Rootless, ModesAreNeverTakenSilently) {
 TEST_F(Rootless, WithoutUserNamespacesTheLaunchSaysWhy) {
   const std::string bin = fs::path(yett_binary()).parent_path();
   const RunResult result = run_yett({"run", "-v", bin + ":/y:ro", "-e", "XDG_RUNTIME_DIR=/tmp",
-                                     "--", "/y/yett", "run", "--", "true"});
+                                     "--", "/y/yett", "run", "--mode", "rootless", "--", "true"});
   EXPECT_EQ(result.exit_status, 125) << result.text();
   EXPECT_NE(result.err.find("mode rootless: unshare of a user namespace"), std::string::npos)
       << result.text();

@@ -18,13 +18,17 @@ struct PlanCase {
   SandboxRequest request{.command = {"true"}};
   KernelFeatures features = make_features();
   std::vector<std::string> keeps_owners = {};
+  std::uint32_t caller = 0;
 
   [[nodiscard]] Result<SandboxPlan> plan() const {
     const Policy parsed = *parse_policy(policy, "p.toml");
     const PlanContext context{
         .identity_seed = 7,
         .host_root_entries = {"bin -> usr/bin", "etc", "home", "lib64 -> usr/lib64", "opt", "usr"},
-        .keeps_owners = keeps_owners};
+        .keeps_owners = keeps_owners,
+        .caller_uid = caller,
+        .caller_gid = caller,
+        .work_directory = "/w/yett-1"};
     return make_plan(request, parsed, features, context);
   }
   [[nodiscard]] SandboxPlan made() const {
