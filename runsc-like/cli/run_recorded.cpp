@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "runsc-like/cli/oci_global.hpp"
 #include "runsc-like/cli/print_error.hpp"
@@ -58,7 +59,9 @@ struct Prepared {
 Status open_files(Prepared& prepared, const Policy& policy, const std::string& log) {
   YETT_TRY(prepared.exec_socket, prepared.record.listen_for_exec());
   YETT_TRY(prepared.control_socket, prepared.record.listen_for_control());
-  YETT_TRY(prepared.swap_socket, prepared.record.listen_for_swaps());
+  if (policy.supervisor_loss == SupervisorLoss::kill) {  // else the policy stays
+    YETT_TRY(prepared.swap_socket, prepared.record.listen_for_swaps());
+  }
   if (policy.violation == ViolationAction::ask) {
     YETT_TRY(prepared.grant_socket, prepared.record.listen_for_grants());
   }
@@ -96,14 +99,26 @@ Result<Prepared> prepare(const RunOptions& options, const RunInput& input) {
   return prepared;
 }
 
-// The socket is the attendant's alone from here on: when that one is gone, nobody waits for it.
+SandboxRecord::Started for_record(const StartedSession& started) {
+  return {.app = started.app_pid,
+          .cgroups = started.cgroups,
+          .cgroup_v2 = started.cgroup_v2,
+          .cgroup_path = started.cgroup_path,
+          .mounts = started.mounts};
+}
+
+// The socket is the attendant's alone from here on: when that one is gone, nobody waits for it, but
+// for a successor, who has an attendant of its own then.
 Status note_started(Prepared& prepared, const StartedSession& started) {
   prepared.exec_socket.reset();
-  return prepared.record.started({.app = started.app_pid,
-                                  .cgroups = started.cgroups,
-                                  .cgroup_v2 = started.cgroup_v2,
-                                  .cgroup_path = started.cgroup_path,
-                                  .mounts = started.mounts});
+  return prepared.record.started(for_record(started));
+}
+
+// A record that cannot be written is no reason to end what runs: it names a supervisor that is no
+// more.
+void note_adopted(Prepared& prepared, const StartedSession& started) {
+  prepared.exec_socket.reset();
+  static_cast<void>(prepared.record.adopted(for_record(started)));
 }
 
 // Another policy's file is read as the first one's was; the flags go before it, as before that one.
@@ -118,10 +133,14 @@ int run_in_front(const RunOptions& options, const RunInput& input, Prepared prep
   const auto on_started = [&prepared](const StartedSession& started) {
     return note_started(prepared, started);
   };
+  const auto on_adopted = [&prepared](const StartedSession& started) {
+    note_adopted(prepared, started);
+  };
   const SessionReport report = run_session(input.request, input.policy,
                                            {.on_stepped_down = {},
                                             .audit_file = options.audit_file,
                                             .on_started = on_started,
+                                            .on_adopted = on_adopted,
                                             .exec_socket = prepared.exec_socket.borrow(),
                                             .in_attendant = [&] { prepared.swap_socket.reset(); },
                                             .control_socket = prepared.control_socket.borrow(),
@@ -134,14 +153,14 @@ int run_in_front(const RunOptions& options, const RunInput& input, Prepared prep
 }
 
 int stay_in_front(const RunOptions& options, const BackgroundLine& line) {
-  for (;;) {
+  for (bool told = false;;) {
     const auto news = line.listen();
     if (!news)
       return tell(Error{.kind = ErrorKind::internal,
                         .subject = options.name,
                         .detail = "its supervisor has died"});
     if (news->event != BackgroundEvent::started) return news->exit_status;
-    std::printf("%s\n", options.name.c_str());
+    if (!std::exchange(told, true)) std::printf("%s\n", options.name.c_str());
     std::fflush(stdout);
     if (!options.wait) return 0;
   }
@@ -162,6 +181,15 @@ int supervise_behind(const RunOptions& options, const RunInput& input, Prepared 
     line.tell(BackgroundEvent::started, 0);
     return {};
   };
+  const auto in_successor = [&] {
+    callers_stderr.reset();
+    if (::chdir("/") != 0) return;  // cannot fail: it has no link to follow
+  };
+  // The one before may have died with the word on its lips.
+  const auto on_adopted = [&](const StartedSession& started) {
+    note_adopted(prepared, started);
+    line.tell(BackgroundEvent::started, 0);
+  };
   const auto in_attendant = [&] {
     prepared.swap_socket.reset();
     callers_stderr.reset();
@@ -170,6 +198,8 @@ int supervise_behind(const RunOptions& options, const RunInput& input, Prepared 
   const SessionReport report = run_session(input.request, input.policy,
                                            {.audit_file = options.audit_file,
                                             .on_started = on_started,
+                                            .in_successor = in_successor,
+                                            .on_adopted = on_adopted,
                                             .exec_socket = prepared.exec_socket.borrow(),
                                             .in_attendant = in_attendant,
                                             .control_socket = prepared.control_socket.borrow(),

@@ -71,11 +71,20 @@ Status check(const RunOptions& options, const std::string& socket) {
   return {};
 }
 
+// Sandboxes of a program's end with it: nobody goes on with them.
+Status check_policy(const Policy& policy) {
+  if (policy.supervisor_loss == SupervisorLoss::kill) return {};
+  return fail(request_error(policy.name + ": [on] supervisor_loss",
+                            "whoever makes sandboxes takes them along when it dies",
+                            "write \"kill\""));
+}
+
 // Each sandbox is planned when its program begins; planned here, too, an impossible policy is told
 // at once.
 Status serve(RunOptions options, const std::string& socket) {
   options.command = {"true"};
   YETT_TRY(const RunInput input, make_run_input(options));
+  YETT_CHECK(check_policy(input.policy));
   YETT_TRY(const SandboxPlan plan, plan_session(input.request, input.policy));
   return serve_manager(socket, plan,
                        [&options](const InsteadOf& wanted) { return words_for(options, wanted); });
@@ -96,6 +105,7 @@ int run_uapi_shell(int argc, char** argv) {
   }
   const auto input = make_run_input(*options);
   if (!input) return tell(input.error());
+  if (Status checked = check_policy(input->policy); !checked) return tell(checked.error());
   return tell_run_report(*options, run_session(input->request, input->policy,
                                                {.audit_file = options->audit_file,
                                                 .make_sandboxes = [&](const InsteadOf& wanted) {

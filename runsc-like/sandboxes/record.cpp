@@ -52,6 +52,18 @@ Status SandboxRecord::started(const Started& started) {
   state_.cgroup_v2 = started.cgroup_v2;
   state_.cgroup_path = started.cgroup_path;
   state_.sandbox->mounts = started.mounts;
+  return supervised_here();
+}
+
+// What is known of it is in the file: this process parted from the other one before it was.
+Status SandboxRecord::adopted(const Started& started) {
+  auto written = directory_.read_state();
+  if (!written || written->pid == 0 || !written->sandbox) return this->started(started);
+  state_ = std::move(*written);
+  return supervised_here();
+}
+
+Status SandboxRecord::supervised_here() {
   state_.sandbox->supervisor = ::getpid();
   state_.sandbox->supervisor_start = oci::process_start_time(::getpid()).value_or(0);
   YETT_CHECK(directory_.write_state(state_));

@@ -47,12 +47,15 @@ class SandboxRecord {
   };
   // The calling process is the supervisor.
   [[nodiscard]] Status started(const Started& started);
+  // It has become so, in place of one that died before or after it had started().
+  [[nodiscard]] Status adopted(const Started& started);
   [[nodiscard]] Status ended(int exit_status, const char* reason);
   [[nodiscard]] Status remove() { return directory_.remove(); }
 
  private:
   SandboxRecord(oci::ContainerDirectory directory, UniqueFd end)
       : directory_(std::move(directory)), end_(std::move(end)) {}
+  [[nodiscard]] Status supervised_here();
   oci::ContainerDirectory directory_;
   oci::ContainerState state_;
   UniqueFd end_;

@@ -292,6 +292,16 @@ Status CgroupDir::kill() const {
   return status_of(kill_cgroup_child(first.c_str(), v2_first_), "kill everything in cgroup", first);
 }
 
+Status CgroupDir::freeze() const {
+  if (!v2_first_)
+    return fail(host_error("freeze the sandbox", "it has no cgroup of version 2", "mount cgroup2"));
+  return write_cgroup_file(directories_.front(), "cgroup.freeze", "1");
+}
+
+bool CgroupDir::is_frozen() const {
+  return v2_first_ && read_cgroup_file(directories_.front(), "cgroup.freeze").starts_with('1');
+}
+
 Status CgroupDir::remove() {
   keeper_.dismiss();
   if (directories_.empty()) return {};

@@ -70,7 +70,12 @@ class CgroupDir {
   [[nodiscard]] Status kill() const;
   // Kills, waits for the last task (5 s at most) and removes the directories. Idempotent.
   [[nodiscard]] Status remove();
-  // The same by the keeper, without waiting: for a supervisor that is about to exit. It closes
+  // A successor of the calling process owns this, too: the keeper goes to work when both are dead.
+  [[nodiscard]] Status share_with(BorrowedFd successor) { return keeper_.wait_for(successor); }
+  // Of cgroup v2: everything inside stands still, within a moment, until it is thawed.
+  [[nodiscard]] Status freeze() const;
+  [[nodiscard]] bool is_frozen() const;
+  // remove() by the keeper, without waiting: for a supervisor that is about to exit. It closes
   // `last`, too.
   void leave_to_keeper(BorrowedFd last = {});
 

@@ -59,11 +59,17 @@ Result<CgroupKeeper> CgroupKeeper::start(const std::vector<std::string>& directo
   return keeper;
 }
 
-Status CgroupKeeper::share(BorrowedFd hold) {
-  const int shared = hold.get();
-  const ChildResult sent = send_with_fds(gate_.get(), "h", 1, {&shared, 1});
+Status CgroupKeeper::pass(KeeperWord word, BorrowedFd fd) const {
+  const int passed = fd.get();
+  const ChildResult sent = send_with_fds(gate_.get(), &word, sizeof word, {&passed, 1});
   if (sent == kDone) return {};
   return fail(errno_error(sent, "sendmsg", "cgroup keeper"));
+}
+
+Status CgroupKeeper::share(BorrowedFd hold) { return pass(KeeperWord::hold, hold); }
+
+Status CgroupKeeper::wait_for(BorrowedFd successor) {
+  return pass(KeeperWord::successor, successor);
 }
 
 // A byte, for a child of ours may still hold a copy of the gate. Nobody reads it when the keeper
@@ -71,7 +77,10 @@ Status CgroupKeeper::share(BorrowedFd hold) {
 void CgroupKeeper::let_go(BorrowedFd last) {
   const int passed = last.get();
   const std::span<const int> fds(&passed, last.valid() ? 1 : 0);
-  if (gate_.valid()) static_cast<void>(send_with_fds(gate_.get(), "x", 1, fds));
+  if (gate_.valid()) {
+    constexpr KeeperWord kGo = KeeperWord::go;
+    static_cast<void>(send_with_fds(gate_.get(), &kGo, sizeof kGo, fds));
+  }
   gate_.reset();
 }
 

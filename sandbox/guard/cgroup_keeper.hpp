@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "sandbox/guard/cgroup_keeper_child.hpp"
 
 namespace yett {
 
@@ -29,6 +30,8 @@ class CgroupKeeper {
                                                   bool first_is_v2);
   // Shares the flock on the first directory: with it the keeper ends what is inside.
   [[nodiscard]] Status share(BorrowedFd hold);
+  // It waits for this one's death, too, in place of one that is dead.
+  [[nodiscard]] Status wait_for(BorrowedFd successor);
   // Lets it go to work, and does not wait. `last`, when valid, stays open until the keeper ends:
   // for a descriptor whose last close takes long.
   void let_go(BorrowedFd last = {});
@@ -36,6 +39,7 @@ class CgroupKeeper {
   void dismiss();
 
  private:
+  [[nodiscard]] Status pass(KeeperWord word, BorrowedFd fd) const;
   UniqueFd gate_;  // its closing is the signal, also by our death
   pid_t process_ = -1;
 };

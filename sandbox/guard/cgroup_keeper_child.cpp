@@ -79,23 +79,49 @@ void keep_only(const KeeperInputs& inputs) {
   ::syscall(SYS_close_range, 2U, ~0U, 0U);
 }
 
-// A word through the gate, its closing, or the supervisor's death: the last shows even while some
-// child of the supervisor's still holds the gate's other end.
-void wait_for_a_word() {
-  struct pollfd watched[2] = {{.fd = Kept::kGate, .events = POLLIN, .revents = 0},
-                              {.fd = Kept::kSupervisor, .events = POLLIN, .revents = 0}};
-  while (::poll(watched, 2, -1) < 0 && errno == EINTR) {
+// The supervisor, and who takes over from it. A dead one is watched no more.
+class Watched {
+ public:
+  explicit Watched(int supervisor) { supervisors_[0] = supervisor; }
+
+  // False: all of them are dead, and no word has come. A death shows even while some child of the
+  // dead one's still holds the gate's other end.
+  bool wait() {
+    struct pollfd ready[3] = {{.fd = Kept::kGate, .events = POLLIN, .revents = 0},
+                              {.fd = supervisors_[0], .events = POLLIN, .revents = 0},
+                              {.fd = supervisors_[1], .events = POLLIN, .revents = 0}};
+    while (supervisors_[0] >= 0 || supervisors_[1] >= 0) {
+      if (::poll(ready, 3, -1) < 0) continue;
+      if (ready[0].revents != 0) return true;
+      for (int i = 0; i < 2; ++i)
+        if (ready[i + 1].revents != 0) ready[i + 1].fd = forget(supervisors_[i]);
+    }
+    return false;
   }
-}
+  // In place of one that is dead.
+  void add(int successor) {
+    int& place = supervisors_[supervisors_[0] < 0 ? 0 : 1];
+    forget(place);
+    place = successor;
+  }
 
-enum class Word { hold, go, none };
+ private:
+  static int forget(int& process) {
+    if (process >= 0) ::close(process);
+    return process = -1;
+  }
+  int supervisors_[2] = {-1, -1};
+};
 
-// None: the supervisor has died without one.
-Word receive_word(int& hold) {
+// `go`, too: nothing can come any more.
+KeeperWord receive_word(int& passed) {
   char byte = 0;
-  if (receive_frame(Kept::kGate, &byte, 1, std::span(&hold, 1), MSG_DONTWAIT) != kDone)
-    return Word::none;
-  return hold < 0 ? Word::go : Word::hold;
+  passed = -1;
+  if (receive_frame(Kept::kGate, &byte, 1, std::span(&passed, 1), MSG_DONTWAIT) != kDone)
+    return KeeperWord::go;
+  const bool carries = byte == static_cast<char>(KeeperWord::hold) ||
+                       byte == static_cast<char>(KeeperWord::successor);
+  return carries && passed >= 0 ? static_cast<KeeperWord>(byte) : KeeperWord::go;
 }
 
 // A dying process closes its end of the gate a little before it lets go of its locks.
@@ -108,19 +134,21 @@ void wait_for_its_death() {
 // Waits until it is time to go to work. False: the directories are not ours, or the supervisor
 // gave up before it had the hold, and removes what it made.
 bool come_to_hold(const char* first_directory) {
-  wait_for_a_word();
-  int hold = -1;
-  switch (receive_word(hold)) {
-    case Word::hold:
-      wait_for_a_word();
-      return true;
-    case Word::go:
-      return false;
-    case Word::none:
-      wait_for_its_death();
-      return hold_cgroup_child(first_directory) >= 0;
+  Watched watched(::fcntl(Kept::kSupervisor, F_DUPFD_CLOEXEC, 2));
+  int passed = -1;
+  bool held = false;
+  while (watched.wait()) {
+    char byte = 0;
+    const bool closed = ::recv(Kept::kGate, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+    if (closed) break;
+    const KeeperWord word = receive_word(passed);
+    if (word == KeeperWord::go) return held;
+    if (word == KeeperWord::hold) held = true;
+    if (word == KeeperWord::successor) watched.add(passed);
   }
-  return false;
+  if (held) return true;
+  wait_for_its_death();
+  return hold_cgroup_child(first_directory) >= 0;
 }
 
 bool still_named(int directory, const char* path) {

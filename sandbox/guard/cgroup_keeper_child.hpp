@@ -5,6 +5,9 @@
 // It starts before they are made. The hold on the first of them comes through the gate; without it
 // (the supervisor died, or gave up, in between) the keeper takes the hold if nobody has it, and
 // else leaves them alone: they are another sandbox's.
+//
+// A supervisor with a successor names it through the gate, and so does each successor when it has
+// taken over: the keeper goes to work when both are dead.
 #pragma once
 
 #include <span>
@@ -15,9 +18,13 @@ struct KeeperInputs {
   std::span<const char* const> directories;  // in the order of removal
   std::span<const char* const> parents;      // of each: removed when empty
   bool first_is_v2 = false;
-  int gate = -1;  // the hold; then a byte, or its closing at the other side, is the signal to go
+  int gate = -1;  // the hold, and successors; a byte alone, or its closing at the other side, is
+                  // the signal to go
   int supervisor = -1;  // its pidfd
 };
+
+// What comes through the gate: a byte, and a descriptor with all but the last.
+enum class KeeperWord : char { hold = 'h', successor = 's', go = 'x' };
 
 // Runs in a fresh fork with all signals blocked; never returns. Allocates nothing, holds no other
 // fd, and is in a session of its own.

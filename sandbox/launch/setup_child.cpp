@@ -87,11 +87,12 @@ ChildResult capabilities(ChildContext&) { return drop_capabilities(); }
 ChildResult no_new_privs(ChildContext&) { return forbid_new_privileges(); }
 
 // The parent may have died before the signal was armed: the closed socket tells, and PID 1 watches
-// it for good.
-ChildResult die_with_parent(ChildContext&) {
+// it for good. With a successor the socket alone counts: it closes when both are dead.
+ChildResult die_with_parent(ChildContext& context) {
   YETT_STEP(from_libc(
       ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)));  // the change of identity reset it to the sysctl
-  return from_libc(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+  const bool alone = context.plan->supervisor_loss == SupervisorLoss::kill;
+  return from_libc(::prctl(PR_SET_PDEATHSIG, alone ? SIGKILL : 0, 0, 0, 0));
 }
 
 // A directory of the host on 0, 1 or 2 would be a way out of the root: openat(0, "../..").

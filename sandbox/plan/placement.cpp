@@ -157,6 +157,16 @@ void place_limits(Rows& rows, const PlanInputs& inputs, const SandboxPlan& plan)
   }
 }
 
+// The default costs nothing and is not told.
+void place_loss(Rows& rows, const PlanInputs& inputs) {
+  const SupervisorLoss loss = inputs.policy.supervisor_loss;
+  if (loss == SupervisorLoss::kill) return;
+  add(rows,
+      loss == SupervisorLoss::adopt ? "on.supervisor_loss = adopt" : "on.supervisor_loss = freeze",
+      Plane::supervisor, "a call is in the successor's journal by being received", "0",
+      {inputs.policy.name, 0, 0});
+}
+
 }  // namespace
 
 std::vector<PlacedRule> place_rules(const PlanInputs& inputs, const SandboxPlan& plan) {
@@ -165,6 +175,7 @@ std::vector<PlacedRule> place_rules(const PlanInputs& inputs, const SandboxPlan&
   place_exec(rows, inputs, plan);
   place_network(rows, inputs, plan);
   place_limits(rows, inputs, plan);
+  place_loss(rows, inputs);
   add(rows, "privileges", Plane::capabilities,
       "all five sets are empty, no_new_privs, one id is mapped", "0", {inputs.policy.name, 0, 0});
   return rows;

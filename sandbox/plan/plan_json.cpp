@@ -195,6 +195,8 @@ std::string plan_json(const SandboxPlan& plan) {
     json["ask"] = {{"within", plan.ask.within},
                    {"never", plan.ask.never},
                    {"patience_ms", plan.ask.patience.count()}};
+  if (plan.supervisor_loss != SupervisorLoss::kill)
+    json["supervisor_loss"] = plan.supervisor_loss == SupervisorLoss::adopt ? "adopt" : "freeze";
   if (plan.wall) json["wall_ms"] = plan.wall->count();
   json["rules"] = rules_json(plan.rules);
   json["filter"] = filter_json(plan.filter);

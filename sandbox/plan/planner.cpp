@@ -66,14 +66,6 @@ ProcessPlan make_process(const SandboxRequest& request) {
   return process;
 }
 
-Status check_later_words(const Policy& policy) {
-  if (policy.supervisor_loss != SupervisorLoss::kill)
-    return fail(host_error(policy.name + ": [on] supervisor_loss",
-                           "a foreground run has nobody to adopt or thaw its sandbox",
-                           "write \"kill\""));
-  return {};
-}
-
 SandboxPlan start_plan(const PlanInputs& inputs) {
   const SandboxRequest& request = inputs.request;
   SandboxPlan plan;
@@ -95,6 +87,40 @@ SandboxPlan start_plan(const PlanInputs& inputs) {
   plan.live = inputs.policy.live;
   plan.traced = request.trace;
   return plan;
+}
+
+// The mode, the plan or the host forbids it.
+struct Obstacle {
+  bool is_there;
+  const char* why;
+  const char* mend;
+};
+
+// What lives in one supervisor alone cannot be gone on with by another.
+// docs/decisions/0030-adoption.md.
+Status plan_supervisor_loss(const PlanInputs& inputs, SandboxPlan& plan) {
+  const SupervisorLoss loss = inputs.policy.supervisor_loss;
+  if (loss == SupervisorLoss::kill) return {};
+  const Obstacle obstacles[] = {
+      {is_rootless(inputs), "a rootless sandbox has nobody who could take it over",
+       "run yett as root, or write \"kill\""},
+      {plan.traced, "nobody else can go on tracing", "leave --trace out, or write \"kill\""},
+      {plan.process.terminal == TerminalMode::pty,
+       "a terminal is relayed by the supervisor that the caller started",
+       "leave the terminal out, or write \"kill\""},
+      {plan.live, "who takes over cannot go on with a policy that was swapped",
+       "leave live = true out, or write \"kill\""},
+      {plan.broker.name_server != 0, "what host names stand for is known to one supervisor alone",
+       "name addresses in [network] connect, or write \"kill\""},
+      {loss == SupervisorLoss::freeze && inputs.features.cgroup.v2_mount.empty(),
+       "this host has no cgroup of version 2, whose freezer it takes",
+       "mount cgroup2, or write \"adopt\" or \"kill\""},
+  };
+  for (const Obstacle& each : obstacles)
+    if (each.is_there)
+      return fail(host_error(inputs.policy.name + ": [on] supervisor_loss", each.why, each.mend));
+  if (loss == SupervisorLoss::freeze) plan.cgroup.wanted = true;
+  return {};
 }
 
 std::string kept_owner_note(const PlanInputs& inputs, const SandboxPlan& plan,
@@ -135,7 +161,6 @@ Result<SandboxPlan> make_plan(const SandboxRequest& request, const Policy& polic
   const PlanInputs inputs{request, policy, usable, context};
   YETT_CHECK(choose_mode(inputs));
   YETT_CHECK(check_host(inputs));
-  YETT_CHECK(check_later_words(policy));
   SandboxPlan plan = start_plan(inputs);
   if (is_fallback(inputs)) return make_fallback_plan(inputs, std::move(plan));
   YETT_TRY(plan.mounts, make_mounts(inputs));
@@ -146,6 +171,7 @@ Result<SandboxPlan> make_plan(const SandboxRequest& request, const Policy& polic
   YETT_CHECK(plan_landlock(inputs, plan));
   plan_lsm(inputs, plan);
   YETT_CHECK(plan_network(inputs, plan));
+  YETT_CHECK(plan_supervisor_loss(inputs, plan));
   note_reductions(inputs, plan);
   plan.backends = backends_of(inputs, plan);
   plan.rules = place_rules(inputs, plan);

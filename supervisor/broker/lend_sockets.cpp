@@ -40,6 +40,12 @@ LentAnswer failed(const Error& error) {
   return {.error = errno_of(error)};
 }
 
+bool listens(BorrowedFd socket) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0;
+}
+
 // What cgroup programs cannot see: a TCP socket that nobody bound, or that was bound to a port of
 // the kernel's choice, becomes a listener on it. SECURITY(lent-listen): the rules are asked about
 // the very socket that then listens, and about where it listens in the end.
@@ -55,7 +61,11 @@ LentAnswer listen_at_rule(BorrowedFd socket, const LocalEndpoint& before, int ba
     return has_rule(local) && (!local.takes_ipv4 || has_rule(ipv4_side(local)));
   };
   const LocalEndpoint wanted = has_rule(before) ? ipv4_side(before) : before;
-  if (!is_allowed(before)) return {.error = EPERM, .endpoint = wanted.text()};
+  if (!is_allowed(before)) {
+    // One that listens already was made to by a supervisor which died before it looked again.
+    if (listens(socket)) ::shutdown(socket.get(), SHUT_RD);
+    return {.error = EPERM, .endpoint = wanted.text()};
+  }
   if (::listen(socket.get(), backlog) != 0) return {.error = errno};
   const auto after = read_local_endpoint(socket);
   if (after && is_allowed(*after)) return {};

@@ -89,9 +89,10 @@ std::unique_lock<std::mutex> CallWorkers::Worker::end() {
 }
 
 bool CallWorkers::Worker::wait_for_calls() const {
+  const int patience = pump.has_left() ? 0 : -1;
   pollfd watched[2] = {{.fd = listener.get(), .events = POLLIN, .revents = 0},
                        {.fd = shared->stop.get(), .events = POLLIN, .revents = 0}};
-  while (::poll(watched, 2, -1) < 0) {  // EINTR: the tick that bounds a receive
+  while (::poll(watched, 2, patience) < 0) {  // EINTR: the tick that bounds a receive
   }
   return watched[1].revents == 0;
 }
@@ -156,6 +157,7 @@ Status CallWorkers::start_one(std::optional<PendingNotification> first) {
   worker->pump.set_desk(desk_);
   worker->pump.set_plans(plans_);
   worker->pump.set_admission(admit_task_);
+  worker->pump.set_journal(journal_);
   if (first) worker->first.emplace((*std::move(first)).through(worker->listener.borrow()));
   const auto run = [](void* given) -> void* {
     const std::unique_ptr<std::shared_ptr<Worker>> own(

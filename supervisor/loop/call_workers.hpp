@@ -66,6 +66,8 @@ class CallWorkers {
   void set_plans(std::shared_ptr<PlanSlot> plans) { plans_ = std::move(plans); }
   // Before the first start(): who counts tasks before there is another.
   void set_admission(std::function<bool(int thread)> admit) { admit_task_ = std::move(admit); }
+  // Before the first start(): who else can answer what was received.
+  void set_journal(std::shared_ptr<CallJournal> journal) { journal_ = std::move(journal); }
   // A thread that answers `first` and then serves the listener. Errors: it cannot be started;
   // `first` is then refused.
   [[nodiscard]] Status start(PendingNotification first);
@@ -92,6 +94,7 @@ class CallWorkers {
   std::shared_ptr<GrantDesk> desk_;
   std::shared_ptr<PlanSlot> plans_;
   std::function<bool(int thread)> admit_task_;
+  std::shared_ptr<CallJournal> journal_;
   std::shared_ptr<Shared> shared_;
   std::vector<std::shared_ptr<Worker>> workers_;
   std::uint64_t calls_seen_ = 0;

@@ -38,6 +38,21 @@ Snapshot make_snapshot(const seccomp_data& data) {
   return snapshot;
 }
 
+// Whether it may be done again when nobody knows how far a supervisor that died had come with it:
+// where a second time is the same as the first.
+bool is_repeatable(Emulation emulation) {
+  switch (emulation) {
+    case Emulation::mknod:
+    case Emulation::mknodat:
+    case Emulation::mount:
+    case Emulation::setxattr:
+    case Emulation::control:
+      return false;
+    default:
+      return true;
+  }
+}
+
 // Refusals of one call with one errno and the same telling register are alike. Never 0.
 std::uint64_t alike_token(const Snapshot& snapshot, int error) {
   const int telling = PolicyEngine::telling_argument(snapshot.call);
@@ -68,6 +83,7 @@ Result<PumpState> NotificationPump::run() {
   handed_over_.reset();
   note_pace();
   const ScopeExit own_rights_again([this] { opener_.rights().give_back(); });
+  if (const auto ended = answer_left()) return *ended;
   Result<PumpState> state = is_stream() ? answer_stream() : answer_waiting();
   if (end_of_run()) ticker_.stop();  // nobody may come back here for long
   return state;
@@ -94,13 +110,22 @@ void NotificationPump::note_pace() {
 
 bool NotificationPump::is_stream() { return quick_calls_ >= kStream && ticker_.start(); }
 
+std::optional<PumpState> NotificationPump::answer_left() {
+  while (has_left()) {
+    auto pending = take_left_notification(listener_, *journal_);
+    if (pending) handle(*std::move(pending));
+    if (const auto ended = end_of_run()) return ended;
+  }
+  return std::nullopt;
+}
+
 // A receive without POLLIN before it could block for ever: the caller of a readable notification
 // may leave in between. With POLLIN seen, one receive never blocks, for nobody else receives.
 Result<PumpState> NotificationPump::answer_waiting() {
   short events = poll_listener(listener_);
   for (int answered = 0; (events & POLLIN) != 0; ++answered) {
     if (answered == kBatch) return PumpState::busy;
-    YETT_TRY(auto pending, receive_notification(listener_));
+    YETT_TRY(auto pending, receive_notification(listener_, journal_.get()));
     if (pending) handle(*std::move(pending));
     if (const auto ended = end_of_run()) return *ended;
     quick_calls_ = std::min(quick_calls_ + 1, kStream);
@@ -114,7 +139,7 @@ Result<PumpState> NotificationPump::answer_waiting() {
 Result<PumpState> NotificationPump::answer_stream() {
   int answered = 0;
   while (!ReceiveTicker::ticked()) {
-    YETT_TRY(auto pending, receive_notification(listener_));
+    YETT_TRY(auto pending, receive_notification(listener_, journal_.get()));
     if (!pending) break;
     handle(*std::move(pending));
     if (const auto ended = end_of_run()) return *ended;
@@ -150,6 +175,8 @@ void NotificationPump::take_plan() {
 void NotificationPump::handle(PendingNotification pending) {
   take_plan();
   const Snapshot snapshot = make_snapshot(pending.data());
+  if (pending.is_beyond_repeating())
+    return answer_with(std::move(pending), snapshot, {.error = EIO});
   const Verdict verdict = engine_.decide(snapshot);
   if (verdict.emulation != Emulation::open) opener_.rights().give_back();
   if (verdict.kind == VerdictKind::allow && verdict.counted)
@@ -195,6 +222,7 @@ void NotificationPump::carry_out(PendingNotification pending, const Snapshot& sn
   budget_->wait_for(snapshot, verdict.emulation);
   if (verdict.emulation == Emulation::control) control_.refresh();
   if (watch_ != nullptr) watch_->begin(pending);
+  if (!is_repeatable(verdict.emulation)) pending.note_half_done();
   const CallAnswer answer = perform(pending, verdict.emulation);
   std::unique_lock<std::mutex> held;
   if (watch_ != nullptr) {

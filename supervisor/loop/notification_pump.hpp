@@ -85,6 +85,10 @@ class NotificationPump {
   // Before the first run. Without one, the plan stays. With one, each call is decided by the plan
   // that is in force when it was received.
   void set_plans(std::shared_ptr<PlanSlot> plans) { plans_ = std::move(plans); }
+  // Before the first run. Without one, nobody else can answer what this one has received.
+  void set_journal(std::shared_ptr<CallJournal> journal) { journal_ = std::move(journal); }
+  // Calls that another supervisor received wait, and come first.
+  [[nodiscard]] bool has_left() const { return journal_ && journal_->has_left(); }
   // Before the first run. Without one, programs cannot make sandboxes.
   void set_manager(std::shared_ptr<SandboxManager> manager) {
     manager_ = manager;
@@ -92,6 +96,7 @@ class NotificationPump {
   }
 
  private:
+  [[nodiscard]] std::optional<PumpState> answer_left();
   [[nodiscard]] Result<PumpState> answer_waiting();
   [[nodiscard]] Result<PumpState> answer_stream();
   [[nodiscard]] PumpState state_of(short events) const;
@@ -127,6 +132,7 @@ class NotificationPump {
   ControlCalls control_;
   AuditSink* audit_;
   const SandboxPlan* plan_;
+  std::shared_ptr<CallJournal> journal_;
   std::shared_ptr<PlanSlot> plans_;
   PlanSlot::Plan swapped_;  // keeps what plan_ points to
   std::uint64_t generation_ = 0;

@@ -154,6 +154,7 @@ Loop::Loop(const SandboxPlan& plan, const SandboxHandles& handles, AuditSink& au
   if (handles.swap_requests.valid()) swaps_.emplace(io_, handles.swap_requests);
   if (pump_) pump_->set_plans(handles.plans);
   if (pump_) pump_->set_admission(handles.admit_task);
+  if (pump_) pump_->set_journal(handles.journal);
   if (handles.pty_master.valid())
     relay_ = std::make_unique<TerminalRelay>(io_, handles.pty_master,
                                              [this] { forward_signal(SIGHUP); });
@@ -222,7 +223,9 @@ void Loop::watch_init() {
   init_.wait_readable([this] { on_init_ended(); });
 }
 
+// What another supervisor received makes no listener readable.
 void Loop::watch_listener() {
+  if (pump_->has_left()) return boost::asio::post(io_, [this] { on_notifications(); });
   listener_->wait_readable([this] { on_notifications(); });
 }
 
@@ -262,7 +265,8 @@ void Loop::watch_swaps() {
 
 void Loop::start_wall_clock() {
   if (!plan_.wall) return;
-  wall_clock_.emplace(io_, *plan_.wall);  // steady: setting the clock neither kills nor spares
+  wall_clock_.emplace(
+      io_, handles_.began + *plan_.wall);  // steady: setting the clock neither kills nor spares
   wall_clock_->async_wait([this](boost::system::error_code error) {
     if (!error) kill_sandbox(EndReason::wall_time);
   });
@@ -291,14 +295,17 @@ void Loop::flush_audit_soon() {
   });
 }
 
+// The report of the exit, which comes last, stays in the socket: who takes over from us reads it,
+// too.
 std::optional<LaunchMessage> Loop::read_exit() const {
   LaunchMessage message;
   while (true) {
-    const ssize_t size = ::recv(status_.fd(), &message, sizeof message, MSG_DONTWAIT);
+    const ssize_t size = ::recv(status_.fd(), &message, sizeof message, MSG_DONTWAIT | MSG_PEEK);
     // ECONNRESET is told once, before what is queued, when init left with a message of ours unread.
     if (size < 0 && (errno == EINTR || errno == ECONNRESET)) continue;
     if (size != sizeof message) return std::nullopt;
     if (message.kind == LaunchMessageKind::exited) return message;
+    static_cast<void>(::recv(status_.fd(), &message, sizeof message, MSG_DONTWAIT));
   }
 }
 
@@ -337,6 +344,7 @@ void Loop::hand_over() {
     workers_->set_desk(desk_);
     workers_->set_plans(handles_.plans);
     workers_->set_admission(handles_.admit_task);
+    workers_->set_journal(handles_.journal);
     workers_news_.emplace(io_, workers_->news());
     watch_workers();
   }

@@ -45,12 +45,15 @@ struct SandboxHandles {
   std::shared_ptr<SocketLender> lender;
   // May this thread, which waits, make another task? Called by several threads. Empty: none may.
   std::function<bool(int thread)> admit_task;
-  std::function<MeterLook()> meter;         // empty: nothing is counted
-  BorrowedFd control_socket;                // yett/uapi.h's frames are answered there; or invalid
-  BorrowedFd grant_socket;                  // of a plan that asks; invalid: nobody can answer
-  BorrowedFd swap_requests;                 // invalid: the policy stays
-  std::function<void()> serve_swaps;        // called when swap_requests is readable
-  std::shared_ptr<PlanSlot> plans;          // null: the plan stays
+  std::function<MeterLook()> meter;      // empty: nothing is counted
+  BorrowedFd control_socket;             // yett/uapi.h's frames are answered there; or invalid
+  BorrowedFd grant_socket;               // of a plan that asks; invalid: nobody can answer
+  BorrowedFd swap_requests;              // invalid: the policy stays
+  std::function<void()> serve_swaps;     // called when swap_requests is readable
+  std::shared_ptr<PlanSlot> plans;       // null: the plan stays
+  std::shared_ptr<CallJournal> journal;  // null: nobody answers after us
+  // When the program began: its wall time counts from there, whoever supervises it by now.
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   std::shared_ptr<SandboxManager> manager;  // null: programs of the sandbox make none of their own
 };
 

@@ -108,6 +108,11 @@ Status KernelPlanes::label(BorrowedFd init_pidfd, BorrowedFd root) {
   return state_->lsm->label(init_pidfd, root);
 }
 
+Status KernelPlanes::belong_to(BorrowedFd process) {
+  if (!state_->lsm) return {};
+  return state_->lsm->belong_to(process);
+}
+
 Status KernelPlanes::label_more(BorrowedFd pidfd) {
   if (!state_->lsm) return {};
   return state_->lsm->label_more(pidfd);

@@ -33,6 +33,9 @@ class KernelPlanes {
   // `root` is the sandbox's root directory as the child sees it (/proc/PID/root, O_PATH).
   [[nodiscard]] Status label(BorrowedFd init_pidfd, BorrowedFd root);
 
+  // Lasts as long as that process, not as long as the calling one. After label().
+  [[nodiscard]] Status belong_to(BorrowedFd process);
+
   // Gives one more waiting process the same label: its rules are what they were at the launch,
   // whatever stands at their paths by now.
   [[nodiscard]] Status label_more(BorrowedFd pidfd);

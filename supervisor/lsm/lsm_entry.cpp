@@ -106,7 +106,12 @@ Status LsmEntry::claim_slot() {
 }
 
 Result<yett_policy> LsmEntry::policy_entry(const LsmPlan& plan, std::uint8_t rules) const {
-  YETT_TRY(const ProcessIdentity owner, own_process_identity());
+  ProcessIdentity owner;
+  if (owner_) {
+    owner = *owner_;
+  } else {
+    YETT_TRY(owner, own_process_identity());
+  }
   yett_policy policy{};
   policy.magic = YETT_POLICY_MAGIC;
   policy.generation = label_.generation;
@@ -196,6 +201,17 @@ Status LsmEntry::label(BorrowedFd pidfd, BorrowedFd root) {
 Status LsmEntry::label_more(BorrowedFd pidfd) {
   const int key = pidfd.get();
   return update(maps_.labels, "yett_labels", &key, &label_);
+}
+
+Status LsmEntry::belong_to(BorrowedFd process) {
+  YETT_TRY(const pid_t pid, pid_of(process));
+  YETT_TRY(owner_, process_identity(pid));
+  yett_policy policy{};
+  if (bpf_map_lookup_elem(maps_.policies.get(), &label_.policy, &policy) != 0)
+    return fail(bpf_error(-errno, "read BPF map", "yett_policies"));
+  policy.owner_pid = static_cast<std::uint32_t>(owner_->pid);
+  policy.owner_start = owner_->start_ticks;
+  return update(maps_.policies, "yett_policies", &label_.policy, &policy, BPF_EXIST);
 }
 
 yett_counts LsmEntry::counts() const {

@@ -11,6 +11,7 @@
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/lsm/endpoint_sets.hpp"
 #include "supervisor/lsm/lsm_programs.hpp"
+#include "supervisor/lsm/process_identity.hpp"
 
 namespace yett {
 
@@ -28,6 +29,9 @@ class LsmEntry {
   [[nodiscard]] Status label(BorrowedFd pidfd, BorrowedFd root);
   // Without looking at the paths of its rules again.
   [[nodiscard]] Status label_more(BorrowedFd pidfd);
+
+  // The entry is a dead one's when that process has ended, instead of the calling one.
+  [[nodiscard]] Status belong_to(BorrowedFd process);
 
   // What may be connected to beside the plan's own, from now on: in place of what was given before.
   [[nodiscard]] Status set_more_connect(const std::vector<EndpointRule>& more);
@@ -55,6 +59,7 @@ class LsmEntry {
   LsmPlan plan_;
   LsmMaps maps_;
   yett_label label_{};
+  std::optional<ProcessIdentity> owner_;  // none: the calling process
   bool inserted_ = false;
   std::optional<std::uint32_t> slot_;
   UniqueFd ring_;

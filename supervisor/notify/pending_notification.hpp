@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "supervisor/notify/call_journal.hpp"
 
 namespace yett {
 
@@ -16,8 +17,10 @@ enum class CloseOnExec { no, yes };
 
 class PendingNotification {
  public:
-  PendingNotification(BorrowedFd listener, const seccomp_notif& notification)
-      : listener_(listener), notification_(notification) {}
+  // `slot`: where it is journalled, freed when the debt is paid; null: nowhere.
+  PendingNotification(BorrowedFd listener, const seccomp_notif& notification,
+                      CallJournal::Slot* slot = nullptr)
+      : listener_(listener), notification_(notification), slot_(slot) {}
   PendingNotification(PendingNotification&& other) noexcept;
   PendingNotification& operator=(PendingNotification&&) = delete;
   PendingNotification(const PendingNotification&) = delete;
@@ -35,6 +38,11 @@ class PendingNotification {
   // acting.
   [[nodiscard]] bool still_valid() const;
 
+  // A supervisor that is no more had begun it, and it is not to be done again.
+  [[nodiscard]] bool is_beyond_repeating() const;
+  // Before the first thing that would not be the same if it were done once more.
+  void note_half_done() const;
+
   // The same debt through another descriptor of the same listener, which outlives it.
   [[nodiscard]] PendingNotification through(BorrowedFd listener) &&;
 
@@ -50,15 +58,25 @@ class PendingNotification {
   [[nodiscard]] Status answer_fd(BorrowedFd fd, CloseOnExec close_on_exec);
 
  private:
+  friend std::optional<PendingNotification> take_left_notification(BorrowedFd listener,
+                                                                   CallJournal& journal);
   [[nodiscard]] Status send(std::int32_t error, std::int64_t value, std::uint32_t flags = 0);
+  void settle();
+
   BorrowedFd listener_;
   seccomp_notif notification_{};
+  CallJournal::Slot* slot_ = nullptr;
   bool owed_ = true;
 };
 
 // The listener end: receives one notification, or nothing when the target left before it could be
-// read.
-[[nodiscard]] Result<std::optional<PendingNotification>> receive_notification(BorrowedFd listener);
+// read. With a journal, straight into it; nothing, too, while it is full.
+[[nodiscard]] Result<std::optional<PendingNotification>> receive_notification(
+    BorrowedFd listener, CallJournal* journal = nullptr);
+
+// One that a supervisor which is no more has received, and whose target still waits.
+[[nodiscard]] std::optional<PendingNotification> take_left_notification(BorrowedFd listener,
+                                                                        CallJournal& journal);
 
 // SECCOMP_IOCTL_NOTIF_SET_FLAGS with SYNC_WAKE_UP (6.6 and later): worth 10 us a call. Best effort.
 void enable_sync_wake_up(BorrowedFd listener);

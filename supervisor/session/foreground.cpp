@@ -5,29 +5,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <span>
 #include <utility>
 
-#include "sandbox/guard/cgroup.hpp"
 #include "sandbox/guard/seccomp_filter.hpp"
 #include "sandbox/host/probe.hpp"
-#include "sandbox/launch/launcher.hpp"
-#include "sandbox/package/package.hpp"
 #include "supervisor/audit/summary.hpp"
-#include "supervisor/broker/name_service.hpp"
 #include "supervisor/control/start_program.hpp"
-#include "supervisor/lsm/kernel_planes.hpp"
-#include "supervisor/meter/memory_meter.hpp"
 #include "supervisor/session/attendant.hpp"
-#include "supervisor/session/fallback_session.hpp"
 #include "supervisor/session/find_app.hpp"
 #include "supervisor/session/launch_status.hpp"
-#include "supervisor/session/plan_on_host.hpp"
 #include "supervisor/session/refusal_store.hpp"
-#include "supervisor/session/swap_desk.hpp"
-#include "supervisor/truth/truth_files.hpp"
+#include "supervisor/session/session_parts.hpp"
+#include "supervisor/session/take_over.hpp"
 
 namespace yett {
 namespace {
@@ -62,26 +53,6 @@ class Clock {
   std::uint64_t began_ns_;
 };
 
-Result<AuditSink> open_audit(const std::string& path) {
-  if (path.empty()) return AuditSink();
-  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600));
-  if (!file.valid()) return fail(errno_error("open", "audit file " + path));
-  return AuditSink(std::move(file));
-}
-
-AuditHeader header_of(const SandboxPlan& plan, const KernelFeatures& features) {
-  return AuditHeader{.sandbox = plan.sandbox,
-                     .policy_name = plan.policy_name,
-                     .policy_file = plan.policy_file,
-                     .policy_hash = plan.policy_hash,
-                     .mode = mode_name(plan.mode),
-                     .kernel = features.release,
-                     .backends = plan.backends,
-                     .reduced = plan.reduced};
-}
-
-bool is_package(ImageKind kind) { return kind == ImageKind::squashfs || kind == ImageKind::erofs; }
-
 // Signals that are passed on to the app: blocked before the clone, so that none is lost between
 // launch and loop.
 void block_forwarded_signals() {
@@ -91,88 +62,6 @@ void block_forwarded_signals() {
        {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGPIPE})
     ::sigaddset(&set, signal_number);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
-}
-
-// What the loop's thread saw when it last looked, for the threads that answer calls.
-class MeteredUsage {
- public:
-  void write(const SandboxUsage& usage) {
-    memory_bytes_ = usage.memory_bytes;
-    processes_ = usage.processes;
-  }
-  [[nodiscard]] SandboxUsage read() const {
-    return {.memory_bytes = memory_bytes_, .processes = processes_};
-  }
-
- private:
-  std::atomic<std::uint64_t> memory_bytes_ = 0;
-  std::atomic<std::uint64_t> processes_ = 0;
-};
-
-// Everything that lives as long as the sandbox, in the order in which it must go: first made, last
-// destroyed.
-struct Parts {
-  FallbackSession fallback;  // the last to go: its directory is the sandbox's
-  DetachedMount image;
-  std::optional<CgroupDir> cgroup;
-  std::optional<KernelPlanes> planes;
-  std::optional<TruthFiles> truth;
-  std::optional<MemoryMeter> meter;
-  MeteredUsage metered;
-  bool is_attended = false;  // more programs are taken in
-  AuditSink audit;
-  std::shared_ptr<SocketLender> lender;
-  std::optional<NameService> names;
-  std::optional<SandboxPlan> started;  // of what can be swapped
-  std::shared_ptr<PlanSlot> plans;
-  std::unique_ptr<SwapDesk> swaps;
-  std::optional<SandboxDoors> doors;  // where only who waits can be entered
-  ChildProcess attendant;
-  Tracer tracer;
-};
-
-AuditRecord refused_name(const std::string& sandbox, const std::string& name) {
-  return AuditRecord{.sandbox = sandbox,
-                     .plane = plane_name(Plane::supervisor),
-                     .call = "look up",
-                     .object = name,
-                     .rule = "network.connect",
-                     .error = ENOENT};  // no mend: the port that is wanted is not known
-}
-
-Status start_names(const SandboxPlan& plan, Parts& parts) {
-  if (plan.broker.name_server == 0) return {};
-  NameService::Hooks hooks{
-      .allow = [&parts](const auto& rules) { return parts.planes->set_more_connect(rules); },
-      .refused = [&parts, sandbox = plan.sandbox](
-                     const std::string& name) { parts.audit.record(refused_name(sandbox, name)); }};
-  YETT_TRY(NameService names,
-           NameService::open(plan.broker, plan.identity.host_uid, std::move(hooks)));
-  parts.names.emplace(std::move(names));
-  return {};
-}
-
-Status prepare(const SandboxPlan& plan, const Host& host, const SessionOptions& options,
-               Parts& parts) {
-  YETT_TRY(parts.fallback, FallbackSession::begin(plan));
-  YETT_TRY(parts.audit, open_audit(options.audit_file));
-  YETT_CHECK(parts.audit.write_header(header_of(plan, host.features)));
-  if (is_package(plan.image_kind)) {
-    YETT_TRY(parts.image, mount_image(plan.image_path, plan.image_kind));
-  }
-  if (plan.cgroup.wanted) {
-    YETT_TRY(parts.cgroup, CgroupDir::make(plan.cgroup, host.features.cgroup));
-  }
-  if (plan.lsm.labelled || plan.cgroup_bpf.attached) {
-    YETT_TRY(parts.planes,
-             KernelPlanes::make(plan, parts.cgroup ? parts.cgroup->v2() : BorrowedFd()));
-  }
-  YETT_CHECK(start_names(plan, parts));
-  YETT_TRY(parts.lender, start_lender(plan, parts.cgroup ? parts.cgroup->v2() : BorrowedFd()));
-  if (plan.emulation.files) {
-    YETT_TRY(parts.truth, TruthFiles::make(plan));
-  }
-  return {};
 }
 
 LaunchInputs launch_inputs(const Parts& parts, const Host& host) {
@@ -185,66 +74,21 @@ LaunchInputs launch_inputs(const Parts& parts, const Host& host) {
   return inputs;
 }
 
-// Another policy is planned as the first one was, by whichever process of the sandbox's asks.
-// What is captured lives as long as run_session.
-Status start_swaps(const Host& host, const SandboxRequest& request, const Policy& policy,
-                   const SessionOptions& options, const SandboxPlan& plan, Parts& parts) {
-  if (!options.swap_socket.valid() || plan.traced) return {};
-  const SandboxPlan& started = parts.started.emplace(plan);
-  const auto make_plan = [&host, &request, &started,
-                          seed = ::getpid()](const Policy& wanted) -> Result<SandboxPlan> {
-    return plan_on(host, request, wanted, seed, &started);
-  };
-  const auto read_policy = options.read_policy;
-  YETT_TRY(parts.plans,
-           PlanSlot::make([read_policy, make_plan](const std::string& name,
-                                                   const std::string& text) -> Result<SandboxPlan> {
-             YETT_TRY(const Policy wanted, read_policy(name, text));
-             return make_plan(wanted);
-           }));
-  YETT_TRY(parts.swaps, SwapDesk::open(options.swap_socket,
-                                       {.started = &started,
-                                        .plans = parts.plans.get(),
-                                        .planes = parts.planes ? &*parts.planes : nullptr,
-                                        .names = parts.names ? &*parts.names : nullptr,
-                                        .audit = &parts.audit,
-                                        .cgroup = parts.cgroup ? &*parts.cgroup : nullptr,
-                                        .truth = parts.truth ? &*parts.truth : nullptr},
-                                       policy, read_policy, make_plan));
-  return {};
-}
-
 // SECURITY(start_race): the child waits while its label is set.
 Status label(const SandboxPlan& plan, const WaitingSandbox& waiting, Parts& parts) {
   if (!plan.lsm.labelled) return {};
   const std::string path = "/proc/" + std::to_string(waiting.init.pid()) + "/root";
   const UniqueFd root(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root.valid()) return fail(errno_error("open", path));
-  return parts.planes->label(waiting.init.pidfd(), root.borrow());
+  YETT_CHECK(parts.planes->label(waiting.init.pidfd(), root.borrow()));
+  if (plan.supervisor_loss == SupervisorLoss::kill) return {};
+  return parts.planes->belong_to(waiting.init.pidfd());
 }
 
 SessionReport failed_report(SessionReport report, Error error, int exit_status) {
   report.failure = std::move(error);
   report.outcome.exit_status = exit_status;
   return report;
-}
-
-std::function<SandboxUsage()> usage_of(const Parts& parts) {
-  if (parts.meter) return [&parts] { return parts.metered.read(); };
-  if (!parts.cgroup) return {};
-  return [&parts] {
-    const CgroupLoad load = parts.cgroup->load();
-    return SandboxUsage{.memory_bytes = load.memory_bytes, .processes = load.processes};
-  };
-}
-
-std::function<MeterLook()> meter_of(Parts& parts) {
-  if (!parts.meter) return {};
-  return [&parts] {
-    const MemoryMeter::Look look = parts.meter->look();
-    parts.metered.write({.memory_bytes = look.bytes, .processes = look.processes});
-    return MeterLook{.over = look.over, .next = look.next};
-  };
 }
 
 // The child waits: of the app's nothing can hide its memory yet.
@@ -266,37 +110,6 @@ Status fill_truth(Parts& parts) {
   });
 }
 
-SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
-  SandboxHandles handles{.init_pidfd = running.init.pidfd(),
-                         .status_socket = running.status_socket.borrow(),
-                         .listener = running.listener.borrow(),
-                         .pty_master = running.pty_master.borrow()};
-  handles.usage = usage_of(parts);
-  handles.meter = meter_of(parts);
-  if (TaskCount* tasks = parts.fallback.tasks(); tasks != nullptr)
-    handles.admit_task = [tasks](int thread) { return tasks->admit(thread); };
-  handles.lender = parts.lender;
-  if (parts.names) {
-    handles.name_questions = parts.names->events();
-    handles.answer_names = [&parts] { parts.names->work(); };
-  }
-  if (parts.truth) {
-    handles.truth_reads = parts.truth->reads();
-    handles.serve_truth_reads = [&parts] { parts.truth->serve(); };
-  }
-  handles.plans = parts.plans;
-  if (parts.swaps) {
-    handles.swap_requests = parts.swaps->events();
-    handles.serve_swaps = [&parts] { parts.swaps->serve(); };
-  }
-  if (!parts.planes) return handles;
-  handles.kernel_events = parts.planes->events();
-  handles.drain_kernel_events = [&parts] {
-    parts.planes->drain([&parts](const AuditRecord& record) { parts.audit.record(record); });
-  };
-  return handles;
-}
-
 void add_usage(SessionReport& report, const Parts& parts) {
   report.peak_memory_bytes = static_cast<std::uint64_t>(report.outcome.max_rss_kib) * 1024;
   if (!parts.cgroup) return;
@@ -309,6 +122,7 @@ void add_usage(SessionReport& report, const Parts& parts) {
 // Nothing of the sandbox outlives PID 1's death, which the kernel finishes by itself, and the
 // cgroup keeper by removing the directories: waiting for it would cost each run 1.4 ms.
 void destroy(RunningSandbox running, Parts& parts) {
+  parts.successor.kill_and_reap();  // first: what follows is no loss of the supervisor
   parts.attendant.kill_and_reap();
   parts.fallback.end(running);
   running.init.kill_and_forget();
@@ -364,6 +178,7 @@ LaunchResult<RunningSandbox> launch(const SandboxPlan& plan, const LaunchInputs&
   }
   auto running = release_sandbox(std::move(*waiting), plan);
   if (running) clock.note("program executed");
+  parts.began = std::chrono::steady_clock::now();
   return running;
 }
 
@@ -399,7 +214,8 @@ Status attend(const SessionOptions& options, const SandboxPlan& plan, RunningSan
 Status tell_started(const SessionOptions& options, const SessionReport& report,
                     RunningSandbox& running, Parts& parts) {
   YETT_CHECK(attend(options, report.plan, running, parts));
-  if (!options.on_started) return {};
+  const bool is_adopted = parts.lost_supervisor != 0;
+  if (is_adopted ? !options.on_adopted : !options.on_started) return {};
   StartedSession started{.app_pid = find_app(running.init.pid(), running.app_pid),
                          .cgroup_path = "/" + report.plan.cgroup.name};
   if (parts.cgroup) {
@@ -408,7 +224,9 @@ Status tell_started(const SessionOptions& options, const SessionReport& report,
   }
   for (const MountEntry& entry : std::span(report.plan.mounts).subspan(1))
     started.mounts.push_back(entry.target);
-  return options.on_started(started);
+  if (!is_adopted) return options.on_started(started);
+  options.on_adopted(started);
+  return {};
 }
 
 std::shared_ptr<SandboxManager> make_manager(const SandboxPlan& plan,
@@ -483,7 +301,7 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   clock.note("plan");
   Parts parts;
   parts.is_attended = options.exec_socket.valid();
-  if (Status prepared = prepare(report.plan, *host, options, parts); !prepared)
+  if (Status prepared = prepare_parts(report.plan, *host, options, parts); !prepared)
     return failed_report(std::move(report), std::move(prepared).error(), kLaunchFailureStatus);
   if (Status ready = start_swaps(*host, request, policy, options, report.plan, parts); !ready)
     return failed_report(std::move(report), std::move(ready).error(), kLaunchFailureStatus);
@@ -492,10 +310,13 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   inputs.network = network ? &*network : nullptr;
   auto running = launch(report.plan, inputs, parts, options.stack, clock);
   if (!running) return launch_failed(std::move(report), std::move(running).error(), request);
-  if (Status told = tell_started(options, report, *running, parts); !told) {
+  Status told = arrange_succession(report.plan, options, parts);
+  if (told) told = tell_started(options, report, *running, parts);
+  if (!told) {
     destroy(std::move(*running), parts);
     return failed_report(std::move(report), std::move(told).error(), kLaunchFailureStatus);
   }
+  stand_still(*running, parts);
   return see_through(std::move(report), std::move(*running), options, parts,
                      host->runtime_directory, clock);
 }

@@ -34,6 +34,12 @@ struct SessionOptions {
   TraceStack stack = TraceStack::no;  // of a request with `trace`
   // Called once, before anything of the program's is answered; an error ends the sandbox.
   std::function<Status(const StartedSession&)> on_started;
+  // Of a policy with a successor. Runs in that process as soon as it is there: lets go of what it
+  // must not hold open while it waits.
+  std::function<void()> in_successor;
+  // Called instead of on_started by who has taken the sandbox over; on_started may not have been
+  // called by the one before.
+  std::function<void(const StartedSession&)> on_adopted;
   // Listens for more programs (exec_protocol.hpp); invalid: none are taken. Runs in the process
   // that takes them: closes what that one must not hold open.
   BorrowedFd exec_socket;

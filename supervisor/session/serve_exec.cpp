@@ -40,7 +40,8 @@ SandboxPlan plan_exec(const SandboxPlan& sandbox, const ExecRequest& request) {
   if (!request.working_directory.empty())
     plan.process.working_directory = request.working_directory;
   plan.process.terminal = request.terminal ? TerminalMode::pty : TerminalMode::none;
-  plan.wall.reset();  // the sandbox's own clock ends this one too
+  plan.supervisor_loss = SupervisorLoss::kill;  // the successor is the sandbox's alone
+  plan.wall.reset();                            // the sandbox's own clock ends this one too
   return plan;
 }
 

@@ -49,6 +49,8 @@ class TruthFiles {
   // this object goes, and find what was written last. Takes its
   // time over a flood of them: 35 ms at most.
   void serve();
+  // Readers that a supervisor which is no more has let wait: in who takes over from it.
+  void let_readers_go() const;
 
  private:
   enum File : std::uint8_t {

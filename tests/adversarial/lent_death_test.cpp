@@ -18,7 +18,7 @@
 
 #include "base/unique_fd.hpp"
 #include "tests/adversarial/death_fixture.hpp"
-#include "tests/adversarial/traced_run.hpp"
+#include "tests/adversarial/moments.hpp"
 
 namespace yett::test {
 namespace {
@@ -30,14 +30,7 @@ constexpr std::uint16_t kOpen = 7001;
 constexpr std::uint16_t kOther = 7002;
 constexpr std::uint16_t kListen = 7003;
 
-// A call of the supervisor's, and whether it is in the middle of lending: after the first socket
-// was asked for.
-struct Moment {
-  const char* name;
-  std::uint64_t call;
-  std::uint64_t request;  // of ioctl; 0: any
-  int most = 20;          // such calls that come for certain
-};
+// Of lending, after the first socket was asked for.
 constexpr std::array kLending{Moment{"RECV", SYS_ioctl, SECCOMP_IOCTL_NOTIF_RECV},
                               Moment{"a request to the maker", SYS_sendmsg, 0},
                               Moment{"the maker's reply", SYS_recvmsg, 0},
@@ -112,20 +105,6 @@ class LentDeath : public DeathSteps {
   void forget() const {
     std::filesystem::remove(volume_ + "/started");
     std::filesystem::remove(volume_ + "/started_names");
-  }
-
-  // To the `turn`th such call once the program runs; false: it never came.
-  static bool walk_to(TracedRun& run, const Moment& moment, bool before, int turn,
-                      const std::function<bool()>& runs) {
-    bool running = false;
-    while (const auto stop = run.next()) {
-      running = running || runs();
-      if (!running || !stop->entry || stop->call != moment.call) continue;
-      if (moment.request != 0 && stop->arguments[1] != moment.request) continue;
-      if (turn-- > 0) continue;
-      return before || run.finish(*stop).has_value();
-    }
-    return false;
   }
 
   enum class End { killed, stopped };

@@ -1,0 +1,166 @@
+// Sandboxes in the background whose supervisor is killed ([on] supervisor_loss), and the commands
+// that find them afterwards.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <thread>
+
+#include "tests/support/pace.hpp"
+#include "tests/support/require.hpp"
+#include "tests/support/yett_runner.hpp"
+
+namespace yett::test {
+namespace {
+
+bool await(const std::function<bool()>& holds) {
+  for (int i = 0; i < (is_emulated_guest() ? 6000 : 1000); ++i) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return false;
+}
+
+class Adoption : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    YETT_REQUIRE(::geteuid() == 0, "sandboxes need root");
+    std::string path = "/tmp/yett-adoption-XXXXXX";
+    ASSERT_NE(::mkdtemp(path.data()), nullptr);
+    directory_ = path;
+  }
+  void TearDown() override {
+    if (directory_.empty()) return;
+    const RunResult ended = yett({"shutdown", "-t", "0", "--rm"});
+    EXPECT_EQ(ended.exit_status, 0) << ended.text();
+    EXPECT_EQ(yett({"ps", "-aq"}).out, "");
+    std::filesystem::remove_all(directory_);
+  }
+
+  [[nodiscard]] std::vector<std::string> words(std::vector<std::string> words) const {
+    words.insert(words.begin(), {"--root", directory_ + "/state"});
+    return words;
+  }
+  [[nodiscard]] RunResult yett(std::vector<std::string> given) const {
+    return run_yett(words(std::move(given)));
+  }
+  [[nodiscard]] std::vector<std::string> run_words(const std::string& loss,
+                                                   std::vector<std::string> flags,
+                                                   const std::string& script) const {
+    std::ofstream(directory_ + "/policy.toml")
+        << "extends = \"plugin\"\n[on]\nsupervisor_loss = \"" << loss << "\"\n";
+    std::vector<std::string> line{
+        "run", "--root",   directory_ + "/state",       "-d",      "--name",
+        "it",  "--policy", directory_ + "/policy.toml", "--audit", directory_ + "/audit"};
+    line.insert(line.end(), flags.begin(), flags.end());
+    line.insert(line.end(), {"--", "sh", "-c", script});
+    return line;
+  }
+  void start(const std::string& loss, const std::string& script) const {
+    const RunResult started = run_yett(run_words(loss, {}, script));
+    ASSERT_EQ(started.exit_status, 0) << started.text();
+  }
+  [[nodiscard]] static std::string text_of(const std::string& path) {
+    std::ifstream file(path);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+  [[nodiscard]] int supervisor() const {
+    const std::string text = text_of(directory_ + "/state/it/state.json");
+    const std::string key = "\"supervisor\":";
+    const std::size_t at = text.find(key);
+    return at == std::string::npos ? 0 : std::atoi(text.c_str() + at + key.size());
+  }
+  // Returns when another one has put itself down as the supervisor.
+  void lose_supervisor() const {
+    const int lost = supervisor();
+    ASSERT_GT(lost, 1);
+    ASSERT_EQ(::kill(lost, SIGKILL), 0);
+    ASSERT_TRUE(await([&] { return supervisor() != lost; })) << yett({"ps", "-a"}).out;
+  }
+  [[nodiscard]] std::string status() const {
+    const RunResult listed = yett({"ps", "-a"});
+    return listed.out;
+  }
+  // Its program writes: it runs, and its log is kept.
+  void expect_runs() const {
+    const std::size_t before = yett({"logs", "it"}).out.size();
+    EXPECT_TRUE(await([&] { return yett({"logs", "it"}).out.size() > before; }));
+  }
+
+  static constexpr const char* kTicks = "while sleep 0.05; do echo tick; done";
+  std::string directory_;
+};
+
+TEST_F(Adoption, AllCommandsFindWhoTookOver) {
+  start("adopt", kTicks);
+  for (int losses = 0; losses < 2; ++losses) {
+    lose_supervisor();
+    expect_runs();
+    EXPECT_NE(status().find("Up "), std::string::npos) << status();
+    const RunResult inside = yett({"exec", "it", "echo", "hello"});
+    EXPECT_EQ(inside.out, "hello\n") << inside.text();
+  }
+  const RunResult stopped = yett({"stop", "it"});
+  EXPECT_EQ(stopped.exit_status, 0) << stopped.text();
+  EXPECT_NE(status().find("Exited (143)"), std::string::npos) << status();
+  EXPECT_NE(text_of(directory_ + "/audit").find("\"call\":\"supervisor lost\""), std::string::npos);
+  EXPECT_EQ(yett({"rm", "it"}).exit_status, 0);
+}
+
+TEST_F(Adoption, WhoeverWaitsIsToldHowItEnded) {
+  RunningProgram waiting(
+      yett_command(
+          run_words("adopt", {"--wait"}, "while ! test -e /tmp/end; do sleep 0.05; done; exit 7")),
+      {});
+  ASSERT_TRUE(waiting.wait_for_output("it\n", std::chrono::seconds(20)));
+  lose_supervisor();
+  EXPECT_EQ(yett({"exec", "it", "touch", "/tmp/end"}).exit_status, 0);
+  const RunResult ended = waiting.wait();
+  EXPECT_EQ(ended.exit_status, 7) << ended.text();
+  EXPECT_EQ(ended.out, "it\n");
+}
+
+TEST_F(Adoption, FrozenItStandsStillUntilItIsResumed) {
+  start("freeze", kTicks);
+  lose_supervisor();
+  EXPECT_NE(status().find("(Paused)"), std::string::npos) << status();
+  const std::size_t written = yett({"logs", "it"}).out.size();
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(yett({"logs", "it"}).out.size(), written);
+  const RunResult resumed = yett({"resume", "it"});
+  EXPECT_EQ(resumed.exit_status, 0) << resumed.text();
+  expect_runs();
+  EXPECT_EQ(yett({"stop", "it"}).exit_status, 0);
+  EXPECT_NE(status().find("Exited (143)"), std::string::npos) << status();
+}
+
+TEST_F(Adoption, FrozenItCanBeEnded) {
+  start("freeze", kTicks);
+  lose_supervisor();
+  const RunResult removed = yett({"rm", "-f", "it"});
+  EXPECT_EQ(removed.exit_status, 0) << removed.text();
+  EXPECT_EQ(yett({"ps", "-aq"}).out, "");
+}
+
+TEST_F(Adoption, WithoutASuccessorItDies) {
+  start("kill", kTicks);
+  ASSERT_EQ(::kill(supervisor(), SIGKILL), 0);
+  EXPECT_TRUE(await([&] { return status().find("Dead") != std::string::npos; })) << status();
+}
+
+TEST_F(Adoption, ItsPolicyStays) {
+  start("adopt", kTicks);
+  const RunResult swapped = yett({"policy", "swap", "it", "plugin"});
+  EXPECT_NE(swapped.exit_status, 0) << swapped.text();
+}
+
+}  // namespace
+}  // namespace yett::test
