@@ -60,7 +60,7 @@ struct Parts {
   std::optional<SandboxPlan> started;  // of what can be swapped
   std::shared_ptr<PlanSlot> plans;
   std::unique_ptr<SwapDesk> swaps;
-  std::optional<SandboxDoors> doors;  // where only who waits can be entered
+  std::optional<SandboxDoors> doors;     // where only who waits can be entered
   std::shared_ptr<CallJournal> journal;  // of a plan with a successor
   ChildProcess successor;
   int lost_supervisor = 0;                      // whom this process has taken over from; 0: nobody
