@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "ioctl_uapi/child_process.hpp"
 #include "sandbox/guard/cgroup.hpp"
+#include "sandbox/launch/join.hpp"
 #include "sandbox/launch/launcher.hpp"
 #include "sandbox/package/package.hpp"
 #include "supervisor/audit/audit_sink.hpp"
