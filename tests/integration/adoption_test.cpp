@@ -2,18 +2,15 @@
 // that find them afterwards.
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <sstream>
 #include <thread>
 
+#include "tests/support/background_sandboxes.hpp"
 #include "tests/support/pace.hpp"
-#include "tests/support/require.hpp"
 #include "tests/support/yett_runner.hpp"
 
 namespace yett::test {
@@ -27,29 +24,8 @@ bool await(const std::function<bool()>& holds) {
   return false;
 }
 
-class Adoption : public ::testing::Test {
+class Adoption : public BackgroundSandboxes {
  protected:
-  void SetUp() override {
-    YETT_REQUIRE(::geteuid() == 0, "sandboxes need root");
-    std::string path = "/tmp/yett-adoption-XXXXXX";
-    ASSERT_NE(::mkdtemp(path.data()), nullptr);
-    directory_ = path;
-  }
-  void TearDown() override {
-    if (directory_.empty()) return;
-    const RunResult ended = yett({"shutdown", "-t", "0", "--rm"});
-    EXPECT_EQ(ended.exit_status, 0) << ended.text();
-    EXPECT_EQ(yett({"ps", "-aq"}).out, "");
-    std::filesystem::remove_all(directory_);
-  }
-
-  [[nodiscard]] std::vector<std::string> words(std::vector<std::string> words) const {
-    words.insert(words.begin(), {"--root", directory_ + "/state"});
-    return words;
-  }
-  [[nodiscard]] RunResult yett(std::vector<std::string> given) const {
-    return run_yett(words(std::move(given)));
-  }
   [[nodiscard]] std::vector<std::string> run_words(const std::string& loss,
                                                    std::vector<std::string> flags,
                                                    const std::string& script) const {
@@ -66,18 +42,12 @@ class Adoption : public ::testing::Test {
     const RunResult started = run_yett(run_words(loss, {}, script));
     ASSERT_EQ(started.exit_status, 0) << started.text();
   }
-  [[nodiscard]] static std::string text_of(const std::string& path) {
-    std::ifstream file(path);
+  [[nodiscard]] std::string audit() const {
     std::stringstream text;
-    text << file.rdbuf();
+    text << std::ifstream(directory_ + "/audit").rdbuf();
     return text.str();
   }
-  [[nodiscard]] int supervisor() const {
-    const std::string text = text_of(directory_ + "/state/it/state.json");
-    const std::string key = "\"supervisor\":";
-    const std::size_t at = text.find(key);
-    return at == std::string::npos ? 0 : std::atoi(text.c_str() + at + key.size());
-  }
+  [[nodiscard]] int supervisor() const { return supervisor_of("it"); }
   // Returns when another one has put itself down as the supervisor.
   void lose_supervisor() const {
     const int lost = supervisor();
@@ -96,7 +66,6 @@ class Adoption : public ::testing::Test {
   }
 
   static constexpr const char* kTicks = "while sleep 0.05; do echo tick; done";
-  std::string directory_;
 };
 
 TEST_F(Adoption, AllCommandsFindWhoTookOver) {
@@ -111,7 +80,7 @@ TEST_F(Adoption, AllCommandsFindWhoTookOver) {
   const RunResult stopped = yett({"stop", "it"});
   EXPECT_EQ(stopped.exit_status, 0) << stopped.text();
   EXPECT_NE(status().find("Exited (143)"), std::string::npos) << status();
-  EXPECT_NE(text_of(directory_ + "/audit").find("\"call\":\"supervisor lost\""), std::string::npos);
+  EXPECT_NE(audit().find("\"call\":\"supervisor lost\""), std::string::npos);
   EXPECT_EQ(yett({"rm", "it"}).exit_status, 0);
 }
 

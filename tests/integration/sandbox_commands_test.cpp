@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/background_sandboxes.hpp"
 #include "tests/support/pace.hpp"
 #include "tests/support/require.hpp"
 #include "tests/support/yett_runner.hpp"
@@ -16,47 +17,8 @@
 namespace yett::test {
 namespace {
 
-class Sandboxes : public ::testing::Test {
+class Sandboxes : public BackgroundSandboxes {
  protected:
-  void SetUp() override {
-    YETT_REQUIRE(::geteuid() == 0, "sandboxes need root");
-    std::string path = "/tmp/yett-sandboxes-XXXXXX";
-    ASSERT_NE(::mkdtemp(path.data()), nullptr);
-    directory_ = path;
-  }
-  void TearDown() override {
-    if (directory_.empty()) return;
-    const RunResult ended = yett({"shutdown", "-t", "0", "--rm"});
-    EXPECT_EQ(ended.exit_status, 0) << ended.text();
-    EXPECT_EQ(yett({"ps", "-aq"}).out, "");
-    std::filesystem::remove_all(directory_);
-  }
-
-  [[nodiscard]] std::string root() const { return directory_ + "/state"; }
-  [[nodiscard]] RunResult yett(std::vector<std::string> words, RunOptions options = {}) const {
-    words.insert(words.begin(), {"--root", root()});
-    return run_yett(std::move(words), std::move(options));
-  }
-  // `run -d` with these, and what must be behind it.
-  [[nodiscard]] RunResult start(std::vector<std::string> words) const {
-    words.insert(words.begin(), {"run", "--root", root(), "-d"});
-    return run_yett(std::move(words));
-  }
-  void start_well(std::vector<std::string> words) const {
-    const RunResult started = start(std::move(words));
-    ASSERT_EQ(started.exit_status, 0) << started.text();
-  }
-  [[nodiscard]] std::string state_text(const std::string& id) const {
-    std::ifstream file(root() + "/" + id + "/state.json");
-    std::stringstream text;
-    text << file.rdbuf();
-    return text.str();
-  }
-  [[nodiscard]] int supervisor_of(const std::string& id) const {
-    const std::string text = state_text(id);
-    const std::string key = "\"supervisor\":";
-    return std::atoi(text.c_str() + text.find(key) + key.size());
-  }
   void await_text(const std::string& text, const std::vector<std::string>& words) const {
     for (int i = 0; i < 600; ++i) {
       if (yett(words).out.find(text) != std::string::npos) return;
@@ -64,8 +26,6 @@ class Sandboxes : public ::testing::Test {
     }
     FAIL() << "never: " << text << "\n" << yett(words).text();
   }
-
-  std::string directory_;
 };
 
 TEST_F(Sandboxes, RunsInTheBackgroundAndIsFound) {
