@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -182,7 +183,11 @@ class Peer {
   void finish() {
     while (!running_.empty()) {
       pollfd watched{.fd = bell_->get(), .events = POLLIN, .revents = 0};
-      need(::poll(&watched, 1, 5000) == 1, "ends are told");
+      int ready = -1;
+      do {  // the fuzzer's own alarm, which looks for inputs that take too long
+        ready = ::poll(&watched, 1, 5000);
+      } while (ready < 0 && errno == EINTR);
+      need(ready == 1, "ends are told");
       eventfd_t rung = 0;
       ::eventfd_read(bell_->get(), &rung);
       need(connection_->serve(0, yett::ControlConnection::Clock::now()), "ends are sent");
