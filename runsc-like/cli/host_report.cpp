@@ -80,6 +80,13 @@ bool refused_for_privilege(const KernelFeatures& features, const Feature& featur
                                feature.detail.find(std::strerror(EACCES)) != std::string::npos);
 }
 
+// What only root of the host can have the kernel do, is done in another way.
+bool is_unpacked(const KernelFeatures& features, const Knowledge& known) {
+  return features.is_namespace_root &&
+         (known.member == &KernelFeatures::squashfs || known.member == &KernelFeatures::erofs ||
+          known.member == &KernelFeatures::loop_devices);
+}
+
 HostRow describe(const KernelFeatures& features, const Knowledge& known) {
   const Feature& feature = features.*known.member;
   return {.name = known.name,
@@ -87,7 +94,8 @@ HostRow describe(const KernelFeatures& features, const Knowledge& known) {
           .detail = feature.detail,
           .need = known.need,
           .gives = known.gives,
-          .without = known.without,
+          .without = is_unpacked(features, known) ? "packages are unpacked once, into ~/.cache/yett"
+                                                  : known.without,
           .mend = refused_for_privilege(features, feature) ? "run yett as root" : known.mend,
           .kernel_options = known.kernel_options};
 }

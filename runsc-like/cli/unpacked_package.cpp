@@ -51,7 +51,7 @@ Status write_to(const std::string& path, const UniqueFd& from) {
   return {};
 }
 
-// SECURITY(erofs-unpacked-confined): EROFS is unpacked by its own tool, in a sandbox that is given
+// EROFS is unpacked by its own tool, in a sandbox that is given
 // the image to read and the directory to fill, and nothing else.
 Status fill_from_erofs(const UniqueFd& image, const std::string& name, const std::string& into) {
   const std::string copy = into + ".erofs";

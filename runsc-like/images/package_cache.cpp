@@ -157,7 +157,7 @@ Result<CachedPackage> PackageCache::take(const std::string& digest) const {
 
 Result<std::string> PackageCache::unpack(const ImageFile& image, const FillDirectory& fill) const {
   YETT_TRY(const WorkDirectory work, WorkDirectory::make(store_));
-  // SECURITY(cache-of-what-was-hashed): a stranger's file may change between two looks at it.
+  // What was hashed is what is unpacked: a stranger's file may change between two looks at it.
   YETT_TRY(const UniqueFd file, opened_again(image));
   YETT_TRY(HashedFile copy, copy_and_hash(file, image.path, work.path(), kMostCached));
   if (store_.has_layer(copy.digest)) {

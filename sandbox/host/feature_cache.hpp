@@ -13,6 +13,9 @@ namespace yett {
 // What an answer kept in `directory` depends on, as text.
 [[nodiscard]] std::string make_feature_key(const std::string& directory);
 
+// To be called before the process makes a user namespace of its own and stays in it.
+void note_user_namespace_around();
+
 // Pure; the two undo each other. Nothing for text that is cut, malformed or of another key.
 [[nodiscard]] std::string serialise_features(const KernelFeatures& features, std::string_view key);
 [[nodiscard]] std::optional<KernelFeatures> parse_features(std::string_view text,

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/unique_fd.hpp"
+#include "sandbox/host/feature_cache.hpp"
 #include "sandbox/host/read_file.hpp"
 
 namespace yett {
@@ -31,7 +32,7 @@ std::string mend_of_refusal() {
     return read_line_file(path).value_or("") == value;
   };
   if (is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
-    return "load packaging/apparmor/yett, or sysctl kernel.apparmor_restrict_unprivileged_userns=0";
+    return "install packaging/apparmor/yett in /etc/apparmor.d and load it with apparmor_parser -r";
   if (is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
     return "sysctl kernel.unprivileged_userns_clone=1";
   if (is("/proc/sys/user/max_user_namespaces", "0")) return "sysctl user.max_user_namespaces=10000";
@@ -57,6 +58,7 @@ Attempt enter_user_namespace() {
 
 Status become_namespace_root() {
   if (::geteuid() == 0) return {};
+  note_user_namespace_around();
   const Attempt entered = enter_user_namespace();
   if (entered.error != 0)
     return fail(host_error("mode rootless", feature_of(entered).detail, mend_of_refusal()));

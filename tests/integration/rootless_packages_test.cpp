@@ -67,6 +67,7 @@ TEST_F(RootlessPackages, AreUnpackedOnceAndRunAsTheirManifestSays) {
   }
 }
 
+// SECURITY(cached-package-unchanged)
 TEST_F(RootlessPackages, WhatWasChangedIsUnpackedAnew) {
   const std::string package = pack("sqfs");
   EXPECT_EQ(run({package}).exit_status, 0);
@@ -104,6 +105,7 @@ TEST_F(RootlessPackages, WhatASandboxUsesIsNotTakenAway) {
   EXPECT_EQ(run({package}).exit_status, 0);
 }
 
+// SECURITY(cache-owner)
 TEST_F(RootlessPackages, ACacheOfAnotherIsRefused) {
   const std::string package = pack("sqfs");
   fs::create_directories(home_->path() + "/.cache/yett");

@@ -90,7 +90,11 @@ TEST_F(RootlessSandboxes, InFrontHaveANameWhileTheyRun) {
       yett_command({"run", "--name", "kept", "--", "sh", "-c", "echo up; exec sleep 600"}),
       home_->options());
   ASSERT_TRUE(running.wait_for_output("up", std::chrono::seconds(60)));
-  EXPECT_NE(yett({"ps"}).out.find("kept"), std::string::npos);
+  // Its program may speak before its supervisor has written down that it runs.
+  bool listed = false;
+  for (int tries = 0; tries < 200 && !listed; ++tries)
+    listed = yett({"ps"}).out.find("kept") != std::string::npos;
+  EXPECT_TRUE(listed);
   running.kill(SIGTERM);
   EXPECT_EQ(running.wait().exit_status, 143);
   EXPECT_EQ(yett({"ps", "-a"}).out.find("kept"), std::string::npos);

@@ -241,6 +241,26 @@ TEST_F(Rootless, TheWallClockAndItsFilesAreHeldAsEver) {
   EXPECT_LE(std::atoi(full.out.c_str()), 64 << 20) << full.text();
 }
 
+// Each run makes a user namespace of its own: what was found out is the same in all of them.
+TEST_F(Rootless, WhatWasFoundOutIsKept) {
+  const auto kept = [this] {
+    struct stat status{};
+    for (const auto& entry : fs::directory_iterator(home_->path() + "/run/yett")) {
+      if (!entry.path().filename().string().starts_with("host-features-")) continue;
+      EXPECT_EQ(::stat(entry.path().c_str(), &status), 0);
+    }
+    return status;
+  };
+  EXPECT_EQ(run({"--", "true"}).exit_status, 0);
+  const struct stat first = kept();
+  EXPECT_GT(first.st_size, 0);
+  EXPECT_EQ(run({"--", "true"}).exit_status, 0);
+  const struct stat second = kept();
+  EXPECT_EQ(first.st_ino, second.st_ino);
+  EXPECT_EQ(first.st_mtim.tv_sec, second.st_mtim.tv_sec);
+  EXPECT_EQ(first.st_mtim.tv_nsec, second.st_mtim.tv_nsec);
+}
+
 TEST_F(Rootless, NothingIsLeft) {
   EXPECT_EQ(shell("echo x > /tmp/f; sleep 60 & true").exit_status, 0);
   int files = 0;
