@@ -74,9 +74,19 @@ std::vector<PlacedRule> place_fallback_rules(const PlanInputs& inputs, const San
   const SourceLocation policy{inputs.policy.name, 0, 0};
   std::vector<Row> rows = file_rows(inputs.policy.files, policy);
   add_network_rows(inputs.policy.network, policy, rows);
-  rows.push_back({"signals and abstract sockets toward others", Plane::landlock,
+  rows.push_back({"abstract sockets and signals toward others", Plane::landlock,
                   "decided on the peer's domain", "~10 ns per kill", policy});
   add_limit_rows(inputs, plan, rows);
+  if (plan.filter.no_set_ids)
+    rows.push_back({"files.set_ids = false", Plane::filter,
+                    "the mode is a register; of chmod, the supervisor's to give", "~20 ns per open",
+                    policy});
+  if (!inputs.policy.exec.written_files)
+    rows.push_back({"exec.written_files = false", Plane::landlock,
+                    "decided on the object at execve; the C library's loader maps what it can read",
+                    "0", inputs.policy.exec.written_files_source});
+  if (!inputs.policy.exec.memfd)
+    rows.push_back({"exec.memfd = false", Plane::filter, "no memfd at all", "0", policy});
   rows.push_back(
       {"privileges", Plane::capabilities, "all sets are empty, no_new_privs", "0", policy});
   std::vector<PlacedRule> placed;

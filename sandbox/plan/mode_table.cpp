@@ -43,6 +43,16 @@ KernelFeatures rootless_host() {
   return features;
 }
 
+// What that user has of it in a container, which gives no namespace.
+KernelFeatures fallback_host() {
+  KernelFeatures features = rootless_host();
+  features.is_namespace_root = false;
+  for (Feature* feature : {&features.user_namespaces, &features.overlay,
+                           &features.erofs_file_backed, &features.memfd_noexec_sysctl})
+    *feature = {};
+  return features;
+}
+
 struct Column {
   const char* name;
   Mode mode;
@@ -50,7 +60,8 @@ struct Column {
 };
 
 std::vector<Column> columns() {
-  return {{"full", Mode::full, complete_host()}, {"rootless", Mode::rootless, rootless_host()}};
+  return {{"full", Mode::full, complete_host()}, {"rootless", Mode::rootless, rootless_host()},
+          {"fallback", Mode::fallback, fallback_host()}};
 }
 
 // ---- the rows: what is asked for, and what the plan says to it ----------------------------------
@@ -80,10 +91,11 @@ std::string told(const SandboxPlan& plan, std::string_view) {
 }
 
 std::string host_id(const SandboxPlan& plan, std::string_view) {
-  return plan.identity.host_uid == 0 ? "the caller's" : "one of its own";
+  return plan.mode != Mode::full ? "the caller's" : "one of its own";
 }
 
 std::string owners(const SandboxPlan& plan, std::string_view) {
+  if (plan.mode == Mode::fallback) return "the caller's, as they are";
   const auto volume = std::ranges::find(plan.mounts, "/volume", &MountEntry::target);
   if (volume == plan.mounts.end()) return "not there";
   return volume->map_owner ? "mapped to the sandbox's user" : "the caller's, as they are";
@@ -158,11 +170,15 @@ Result<SandboxPlan> plan_of(const Row& row, const Column& column) {
     request.image_kind = ImageKind::directory;
     request.image_path = "/srv/app";
   }
-  if (row.cell == owners) request.volumes = {{.source = "/srv", .target = "/volume"}};
+  if (row.cell == owners) request.volumes = {{
+        .source = "/srv", .target = column.mode == Mode::fallback ? "/srv" : "/volume"}};
   const PlanContext context{
       .identity_seed = 1,
       .host_root_entries = {"bin -> usr/bin", "etc", "home", "lib64 -> usr/lib64", "srv", "usr"},
       .keeps_owners = {},
+      .caller_uid = 1000,
+      .caller_gid = 1000,
+      .work_directory = "/tmp/yett-1",
       .runs = nullptr};
   return make_plan(request, policy, column.features, context);
 }

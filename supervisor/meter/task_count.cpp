@@ -4,8 +4,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
 #include <cstdio>
-#include <string_view>
+#include <string>
 #include <thread>
 
 #include "base/unique_fd.hpp"
@@ -16,31 +17,48 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Who was let go may wait that long for a processor before it forks.
-constexpr milliseconds kSlowFork{500};
+// Turns on a processor within which a thread that was let go has forked.
+constexpr std::uint64_t kTurnsToFork = 3;
 // Looks before a refusal, a millisecond apart: who has just forked goes to sleep, or ends.
 constexpr int kLooks = 4;
 // After a refusal the next come without a look.
 constexpr milliseconds kStaysFull{10};
 
-// One that sleeps, or is gone, has done what it was let go for.
-bool may_be_about_to_fork(int thread) {
+std::string read_of(int thread, const char* name) {
   std::array<char, 64> path{};
-  std::snprintf(path.data(), path.size(), "/proc/%d/stat", thread);
+  std::snprintf(path.data(), path.size(), "/proc/%d/%s", thread, name);
   const UniqueFd file(::open(path.data(), O_RDONLY | O_CLOEXEC));
   std::array<char, 512> text;
   const ssize_t size = file.valid() ? ::read(file.get(), text.data(), text.size()) : -1;
-  if (size <= 0) return false;
-  const std::string_view stat(text.data(), static_cast<std::size_t>(size));
-  return stat.substr(stat.rfind(')')).starts_with(") R");
+  return {text.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
+}
+
+// The third figure of schedstat. Where the kernel tells none, every turn is the first.
+std::uint64_t turns_of(int thread) {
+  const std::string text = read_of(thread, "schedstat");
+  const std::size_t last = text.rfind(' ');
+  std::uint64_t turns = 0;
+  if (last != std::string::npos)
+    std::from_chars(text.data() + last + 1, text.data() + text.size(), turns);
+  return turns;
+}
+
+// One that sleeps, or is gone, has done what it was let go for; on a busy machine others wait long
+// for their turn.
+bool may_be_about_to_fork(int thread, std::uint64_t turns_before) {
+  const std::string stat = read_of(thread, "stat");
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return false;
+  const std::string state = stat.substr(name_end, 3);
+  if (state != ") R" && state != ") D") return false;
+  return turns_of(thread) <= turns_before + kTurnsToFork;
 }
 
 }  // namespace
 
 bool TaskCount::has_room() {
-  const auto now = Clock::now();
-  std::erase_if(admitted_, [now](const Admitted& each) {
-    return now - each.at > kSlowFork || !may_be_about_to_fork(each.thread);
+  std::erase_if(admitted_, [](const Admitted& each) {
+    return !may_be_about_to_fork(each.thread, each.turns);
   });
   known_ = 0;
   for (const int process : processes_below(first_)) known_ += count_threads(process);
@@ -56,7 +74,7 @@ bool TaskCount::admit(int thread) {
     room = has_room();
   }
   if (room)
-    admitted_.push_back({thread, Clock::now()});
+    admitted_.push_back({thread, turns_of(thread)});
   else
     full_ = Clock::now();
   return room;

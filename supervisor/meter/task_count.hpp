@@ -20,7 +20,7 @@ class TaskCount {
   using Clock = std::chrono::steady_clock;
   struct Admitted {
     int thread;
-    Clock::time_point at;
+    std::uint64_t turns;  // on a processor, when it was let go
   };
   [[nodiscard]] bool has_room();
 

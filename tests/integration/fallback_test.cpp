@@ -102,6 +102,7 @@ struct CannotHold {
   const char* said;
 };
 
+// SECURITY(fallback-namespaces)
 TEST_F(Fallback, WhatItCannotHoldEndsTheLaunchByFileAndLine) {
   const CannotHold kRules[] = {
       {"[exec]\nwritten_files = false\n", "p.toml:3:17: exec.written_files"},

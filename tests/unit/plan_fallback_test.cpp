@@ -91,6 +91,7 @@ TEST(PlanFallback, RootIsNobodysUser) {
   EXPECT_NE(test.error().find("as an ordinary user"), std::string::npos) << test.error();
 }
 
+// SECURITY(fallback-work-directories)
 TEST(PlanFallback, PlacesOfOtherSandboxesAreNotShown) {
   Case test = fallback_case();
   test.request.volumes = {{.source = "/w", .target = "/w"}};
