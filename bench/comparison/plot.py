@@ -34,7 +34,8 @@ class Axis:
             self.low, self.high = math.log10(nice_below(low)), math.log10(nice_above(high))
         else:
             self.low, self.high = 0.0, high * 1.05
-        self.origin = self.ticks()[0] if origin is None else origin
+        begin = 10.0 ** self.low if self.logarithmic else 0.0
+        self.origin = begin if origin is None else origin
 
     def place(self, value):
         at = math.log10(value) if self.logarithmic else value

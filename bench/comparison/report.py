@@ -90,8 +90,9 @@ def judged_memory(results):
     own, whole = results.median(MEMORY, NATIVE), results.median(MEMORY, "yett")
     if own is not None and whole is not None:
         verdict = "met" if whole - own <= MOST_KIB else "MISSED"
-        rounds = len(results.values[MEMORY]["yett"])
-        yield f"| {MEMORY}, KiB each | yett - native | {MOST_KIB} | {whole - own:,.0f} | {verdict} ({rounds} rounds) |"
+        count = len(results.values[MEMORY]["yett"])
+        rounds = f"{count} rounds" if count > 1 else "one round"
+        yield f"| {MEMORY}, KiB each | yett - native | {MOST_KIB} | {whole - own:,.0f} | {verdict} ({rounds}) |"
 
 
 def missing_lines(results):

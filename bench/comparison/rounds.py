@@ -1,8 +1,8 @@
 """Interleaved rounds within a budget of time.
 
 The warm-up is a round of its own whose figures do not count. It tells what each pair of workload and
-runtime takes; the costliest pairs that do not fit into what is left are left out and named, for fewer
-rounds would make every ratio worthless and not theirs alone.
+runtime takes, as each round does after it; the costliest pairs that do not fit into what is left are left
+out and named, for fewer rounds would make every ratio worthless and not theirs alone.
 """
 import hashlib
 import json
@@ -76,16 +76,22 @@ class Rounds:
         return costs
 
     def leave_out(self, costs, rounds, budget):
+        """{pair: seconds} of those that fit; asked anew before each round, for a machine may become slower."""
         kept = chosen(costs, rounds, budget)
         for pair in set(costs) - set(kept):
-            self.missing(*pair, f"left out for time: {costs[pair]:.1f} s each of {rounds} rounds (try without --quick)")
+            self.missing(*pair, f"left out for time: {costs[pair]:.1f} s for each of {rounds} rounds (try without --quick)")
         return kept
 
     def one(self, number, kept):
+        """A round; {pair: seconds} again, as it was now."""
+        costs = {}
         self.recorder.write("noise", round=number, taken=round(taken_by_others(), 4))
         for workload, runtime in turns(self.workloads, self.runtimes, number):
             if (workload.name, runtime.name) in kept:
+                began = time.monotonic()
                 self.record(number, workload, runtime)
+                costs[workload.name, runtime.name] = time.monotonic() - began
+        return costs
 
     def record(self, number, workload, runtime):
         """Whether there are figures."""
@@ -99,21 +105,21 @@ class Rounds:
         return found is not None
 
     def run(self, rounds, seconds):
-        """All rounds, in `seconds` with the warm-up; a round that would begin too late does not begin."""
+        """All rounds, in `seconds` with the warm-up."""
         end = time.monotonic() + seconds
-        kept = self.leave_out(self.warm_up(end - seconds * ROUNDS_SHARE), rounds, end - time.monotonic())
+        costs = self.warm_up(end - seconds * ROUNDS_SHARE)
         for number in range(rounds):
-            began = time.monotonic()
-            self.one(number, kept)
+            kept = self.leave_out(costs, rounds - number, end - time.monotonic())
+            if not kept and number:
+                break
+            costs = self.one(number, kept)
             show(f"round {number + 1} of {rounds}")
-            if time.monotonic() + (time.monotonic() - began) * 0.9 > end and number + 1 < rounds:
-                return show(f"the time is over after {number + 1} of {rounds} rounds", "\n")
-        return show("", "")
+        show("")
 
 
-def show(text, end=""):
-    if sys.stderr.isatty() or end == "\n":
-        print(f"\r\x1b[K{text}" if sys.stderr.isatty() else text, end=end, file=sys.stderr, flush=True)
+def show(text):
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def describe(machine_command, run):

@@ -7,6 +7,7 @@ import pathlib
 import sys
 import tempfile
 import unittest
+import unittest.mock
 import xml.etree.ElementTree
 
 sys.dont_write_bytecode = True
@@ -115,6 +116,37 @@ class Budget(unittest.TestCase):
         self.assertEqual(first, {"a", "b", "c"})
 
 
+class SlowingMachine(unittest.TestCase):
+    """A run whose second runtime becomes ten times as slow after the warm-up."""
+
+    def test_the_slow_pair_goes_and_the_others_keep_their_rounds(self):
+        clock = [0.0]
+        written = []
+
+        class Runtime:
+            def __init__(self, name):
+                self.name, self.takes = name, iter([1.0, 10.0, 10.0, 10.0, 10.0, 10.0] if name == "b" else [1.0] * 6)
+
+        class Workload:
+            name, section = "w", "Operations"
+
+            def measure(self, runtime, seconds):
+                clock[0] += next(runtime.takes)
+                return [("w", 1.0, "ns")]
+
+        class Recorder:
+            def write(self, record, **fields):
+                written.append((record, fields.get("runtime")))
+
+        with unittest.mock.patch.object(rounds.time, "monotonic", lambda: clock[0]), \
+                unittest.mock.patch.object(rounds, "taken_by_others", lambda: 0.0):
+            rounds.Rounds([Workload()], [Runtime("a"), Runtime("b")], Recorder(), True).run(5, 30)
+        self.assertEqual(written.count(("figure", "a")), 5)
+        self.assertLess(written.count(("figure", "b")), 5)
+        self.assertIn(("missing", "b"), written)
+        self.assertLessEqual(clock[0], 30)
+
+
 class Report(unittest.TestCase):
     def written(self, found):
         with tempfile.TemporaryDirectory() as directory:
@@ -163,6 +195,7 @@ class Report(unittest.TestCase):
         near = plot.Axis([1.0, 1.2])
         self.assertFalse(near.logarithmic)
         self.assertEqual(near.ticks()[0], 0)
+        self.assertLess(plot.Axis([67, 50000]).origin, 67)
         for axis in (plot.Axis([1, 100]), near, plot.Axis([0.98, 1.0, 1.02])):
             places = [axis.place(each) for each in axis.ticks()]
             self.assertEqual(places, sorted(places))
