@@ -60,7 +60,8 @@ struct Column {
 };
 
 std::vector<Column> columns() {
-  return {{"full", Mode::full, complete_host()}, {"rootless", Mode::rootless, rootless_host()},
+  return {{"full", Mode::full, complete_host()},
+          {"rootless", Mode::rootless, rootless_host()},
           {"fallback", Mode::fallback, fallback_host()}};
 }
 
@@ -170,8 +171,9 @@ Result<SandboxPlan> plan_of(const Row& row, const Column& column) {
     request.image_kind = ImageKind::directory;
     request.image_path = "/srv/app";
   }
-  if (row.cell == owners) request.volumes = {{
-        .source = "/srv", .target = column.mode == Mode::fallback ? "/srv" : "/volume"}};
+  if (row.cell == owners)
+    request.volumes = {
+        {.source = "/srv", .target = column.mode == Mode::fallback ? "/srv" : "/volume"}};
   const PlanContext context{
       .identity_seed = 1,
       .host_root_entries = {"bin -> usr/bin", "etc", "home", "lib64 -> usr/lib64", "srv", "usr"},

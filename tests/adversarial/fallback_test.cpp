@@ -52,17 +52,16 @@ class FallbackAttack : public FallbackCase {
 TEST_F(FallbackAttack, SignalsDoNotReachTheUsersOtherProcesses) {
   RunningProgram other({"sleep", "60"}, options_);
   const std::string pid = std::to_string(other.pid());
-  const RunResult result = inside(
-      "p = " + pid + "\n" +
-      "worked('kill', lambda: os.kill(p, 9))\n"
-      "worked('group', lambda: os.kill(-os.getpgid(p), 9))\n"
-      "worked('probe', lambda: os.kill(p, 0))\n"
-      "worked('tgkill', lambda: libc.syscall(234, p, p, 9))\n"
-      "worked('supervisor', lambda: os.kill(os.getppid(), 9))\n"
-      "try: os.kill(-1, 9)\n"
-      "except OSError: pass\n"
-      "c = os.fork() or signal.pause()\n"
-      "worked('child', lambda: os.kill(c, 9))\n");
+  const RunResult result = inside("p = " + pid + "\n" +
+                                  "worked('kill', lambda: os.kill(p, 9))\n"
+                                  "worked('group', lambda: os.kill(-os.getpgid(p), 9))\n"
+                                  "worked('probe', lambda: os.kill(p, 0))\n"
+                                  "worked('tgkill', lambda: libc.syscall(234, p, p, 9))\n"
+                                  "worked('supervisor', lambda: os.kill(os.getppid(), 9))\n"
+                                  "try: os.kill(-1, 9)\n"
+                                  "except OSError: pass\n"
+                                  "c = os.fork() or signal.pause()\n"
+                                  "worked('child', lambda: os.kill(c, 9))\n");
   EXPECT_EQ(result.out, "child\n") << result.text();
   EXPECT_EQ(outside("worked('kill', lambda: os.kill(" + pid + ", 9))\n").out, "kill\n");
   EXPECT_EQ(other.wait().signal, SIGKILL);
@@ -71,25 +70,24 @@ TEST_F(FallbackAttack, SignalsDoNotReachTheUsersOtherProcesses) {
 // SECURITY(fallback-files)
 TEST_F(FallbackAttack, FilesOutsideAreNeitherReadNorChanged) {
   const std::string canary = file("canary", "secret\n");
-  const std::string attack =
-      "c = '" + canary + "'\nd = os.path.dirname(c)\n" +
-      "worked('own', lambda: open('f', 'w'))\n"
-      "worked('read', lambda: open(c))\n"
-      "worked('write', lambda: open(c, 'a'))\n"
-      "worked('link', lambda: os.link(c, 'l'))\n"
-      "os.symlink(c, 's')\n"
-      "worked('symlink', lambda: open('s'))\n"
-      "worked('root', lambda: open('/proc/self/root' + c))\n"
-      "os.chdir(d)\n"
-      "worked('cwd', lambda: open('canary'))\n"
-      "p = os.open(c, os.O_PATH)\n"
-      "worked('path fd', lambda: open('/proc/self/fd/%d' % p))\n"
-      "worked('list', lambda: os.listdir(d))\n"
-      "worked('truncate', lambda: os.truncate(c, 0))\n"
-      "worked('rename', lambda: os.rename(c, d + '/x'))\n"
-      "worked('unlink', lambda: os.unlink(c))\n"
-      "worked('mkdir', lambda: os.mkdir(d + '/y'))\n"
-      "worked('exec', lambda: os.execv(c, [c]))\n";
+  const std::string attack = "c = '" + canary + "'\nd = os.path.dirname(c)\n" +
+                             "worked('own', lambda: open('f', 'w'))\n"
+                             "worked('read', lambda: open(c))\n"
+                             "worked('write', lambda: open(c, 'a'))\n"
+                             "worked('link', lambda: os.link(c, 'l'))\n"
+                             "os.symlink(c, 's')\n"
+                             "worked('symlink', lambda: open('s'))\n"
+                             "worked('root', lambda: open('/proc/self/root' + c))\n"
+                             "os.chdir(d)\n"
+                             "worked('cwd', lambda: open('canary'))\n"
+                             "p = os.open(c, os.O_PATH)\n"
+                             "worked('path fd', lambda: open('/proc/self/fd/%d' % p))\n"
+                             "worked('list', lambda: os.listdir(d))\n"
+                             "worked('truncate', lambda: os.truncate(c, 0))\n"
+                             "worked('rename', lambda: os.rename(c, d + '/x'))\n"
+                             "worked('unlink', lambda: os.unlink(c))\n"
+                             "worked('mkdir', lambda: os.mkdir(d + '/y'))\n"
+                             "worked('exec', lambda: os.execv(c, [c]))\n";
   const RunResult result = inside(attack);
   EXPECT_EQ(result.out, "own\n") << result.text();
   EXPECT_EQ(text_of(canary), "secret\n");
@@ -140,19 +138,19 @@ TEST_F(FallbackAttack, AttributesOfFilesOutsideStay) {
 TEST_F(FallbackAttack, ALinkThatIsSwappedLeadsToNothingOutside) {
   const std::string canary = file("canary", "secret\n");
   ASSERT_EQ(::chmod(canary.c_str(), 0600), 0);
-  const RunResult result = inside(
-      "import threading\nc = '" + canary + "'\n" +
-      "open('f', 'w').close(); os.symlink(c, 'a'); os.symlink('f', 'b')\n"
-      "stop = False\n"
-      "def swap():\n"
-      "  while not stop:\n"
-      "    libc.syscall(316, -100, b'a', -100, b'b', 2)\n"  // RENAME_EXCHANGE
-      "t = threading.Thread(target=swap); t.start()\n"
-      "done = 0\n"
-      "for i in range(3000):\n"
-      "  try: os.chmod('a', 0o644); done += 1\n"
-      "  except OSError: pass\n"
-      "stop = True; t.join(); print(0 < done < 3000)\n");
+  const RunResult result =
+      inside("import threading\nc = '" + canary + "'\n" +
+             "open('f', 'w').close(); os.symlink(c, 'a'); os.symlink('f', 'b')\n"
+             "stop = False\n"
+             "def swap():\n"
+             "  while not stop:\n"
+             "    libc.syscall(316, -100, b'a', -100, b'b', 2)\n"  // RENAME_EXCHANGE
+             "t = threading.Thread(target=swap); t.start()\n"
+             "done = 0\n"
+             "for i in range(3000):\n"
+             "  try: os.chmod('a', 0o644); done += 1\n"
+             "  except OSError: pass\n"
+             "stop = True; t.join(); print(0 < done < 3000)\n");
   EXPECT_EQ(result.out, "True\n") << result.text();
   struct stat after{};
   ASSERT_EQ(::stat(canary.c_str(), &after), 0);
