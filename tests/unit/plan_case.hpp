@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,5 +43,17 @@ struct PlanCase {
     return result ? "no error" : result.error().message();
   }
 };
+
+inline constexpr const char* kListen = "[network]\nmode='host'\nlisten=['tcp://*:6379']";
+
+inline const MountEntry* mount_at(const SandboxPlan& plan, std::string_view target) {
+  const auto found = std::ranges::find(plan.mounts, target, &MountEntry::target);
+  return found == plan.mounts.end() ? nullptr : &*found;
+}
+
+inline const SyscallRule* rule_named(const SandboxPlan& plan, std::string_view name) {
+  const auto found = std::ranges::find(plan.filter.rules, name, &SyscallRule::name);
+  return found == plan.filter.rules.end() ? nullptr : &*found;
+}
 
 }  // namespace yett::test
