@@ -8,6 +8,7 @@
 
 #include "sandbox/host/own_directory.hpp"
 #include "sandbox/launch/launcher.hpp"
+#include "supervisor/meter/memory_meter.hpp"
 #include "supervisor/meter/task_count.hpp"
 
 namespace yett {
@@ -32,5 +33,9 @@ class FallbackSession {
   std::unique_ptr<TaskCount> tasks_;
   std::vector<int> children_before_;
 };
+
+// Of the processes below `first`, which has nothing of the app's yet. Precondition: the plan limits
+// memory.
+[[nodiscard]] Result<MemoryMeter> open_memory_meter(const SandboxPlan& plan, int first);
 
 }  // namespace yett

@@ -96,9 +96,7 @@ Status start_meter(const SandboxPlan& plan, const WaitingSandbox& waiting, Parts
   const int first = waiting.init.pid();
   if (plan.meter.tasks) parts.fallback.count_tasks_below(first, *plan.meter.tasks);
   if (!plan.meter.memory_bytes) return {};
-  YETT_TRY(MemoryMeter meter, plan.mode == Mode::fallback
-                                  ? MemoryMeter::open_below(first, *plan.meter.memory_bytes)
-                                  : MemoryMeter::open(first, *plan.meter.memory_bytes));
+  YETT_TRY(MemoryMeter meter, open_memory_meter(plan, first));
   parts.meter.emplace(std::move(meter));
   return {};
 }

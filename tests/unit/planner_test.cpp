@@ -271,6 +271,7 @@ TEST(PlanHost, RequirementsHoldOrEndThePlan) {
 TEST(PlanHost, NeedsRootAndAnswersForItsWords) {
   Case test;
   test.features.is_root = false;
+  test.request.mode = Mode::rootless;
   EXPECT_TRUE(test.error().starts_with("mode rootless")) << test.error();
   test.request.mode = Mode::full;
   EXPECT_TRUE(test.error().starts_with("--mode full: it needs root"));
