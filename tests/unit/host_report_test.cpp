@@ -65,6 +65,8 @@ TEST(HostReport, NeedsOnlyTheNeededForFullMode) {
   EXPECT_EQ(report_on(features).mode, std::nullopt);
   features = good_host();
   features.is_root = false;
+  EXPECT_EQ(report_on(features).mode, Mode::fallback) << "it has no user namespace";
+  features.landlock_abi = 5;
   EXPECT_EQ(report_on(features).mode, std::nullopt);
 }
 
