@@ -58,8 +58,7 @@ void ControlServer::take_connection() {
                             service_.on_logged);
 }
 
-std::vector<pollfd> ControlServer::watched(BorrowedFd stop) const {
-  const auto now = Clock::now();
+std::vector<pollfd> ControlServer::watched(BorrowedFd stop, Clock::time_point now) const {
   std::vector<pollfd> watched{{.fd = stop.get(), .events = POLLIN, .revents = 0},
                               {.fd = bell_->get(), .events = POLLIN, .revents = 0},
                               {.fd = socket_.get(), .events = POLLIN, .revents = 0}};
@@ -69,8 +68,7 @@ std::vector<pollfd> ControlServer::watched(BorrowedFd stop) const {
 }
 
 // -1: nobody waits for a turn.
-int ControlServer::poll_time() const {
-  const auto now = Clock::now();
+int ControlServer::poll_time(Clock::time_point now) const {
   auto first = Clock::time_point::max();
   for (const ControlConnection& each : connections_)
     if (each.next_call() > now) first = std::min(first, each.next_call());
@@ -80,8 +78,10 @@ int ControlServer::poll_time() const {
 
 void ControlServer::serve(BorrowedFd stop) {
   for (;;) {
-    auto watch = watched(stop);
-    if (::poll(watch.data(), watch.size(), poll_time()) < 0 && errno != EINTR) return;
+    // One moment for both: a turn that came between two would be waited for without a time.
+    const auto before = Clock::now();
+    auto watch = watched(stop, before);
+    if (::poll(watch.data(), watch.size(), poll_time(before)) < 0 && errno != EINTR) return;
     if (watch[kStop].revents != 0) return;
     eventfd_t rung = 0;
     ::eventfd_read(bell_->get(), &rung);

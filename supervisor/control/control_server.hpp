@@ -36,8 +36,9 @@ class ControlServer {
   void serve(BorrowedFd stop);
 
  private:
-  [[nodiscard]] std::vector<pollfd> watched(BorrowedFd stop) const;
-  [[nodiscard]] int poll_time() const;
+  [[nodiscard]] std::vector<pollfd> watched(BorrowedFd stop,
+                                            ControlConnection::Clock::time_point now) const;
+  [[nodiscard]] int poll_time(ControlConnection::Clock::time_point now) const;
   void take_connection();
 
   ControlService service_;
