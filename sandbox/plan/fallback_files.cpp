@@ -11,7 +11,12 @@
 namespace yett {
 namespace {
 
-using namespace landlock_rights;
+using landlock_rights::kExecute;
+using landlock_rights::kIoctlDevice;
+using landlock_rights::kReadFile;
+using landlock_rights::kReading;
+using landlock_rights::kWriteFile;
+using landlock_rights::rights_of;
 
 constexpr std::uint64_t kScopes = 0x3;  // abstract sockets and signals
 constexpr std::uint64_t kProgram = kReading | kExecute;

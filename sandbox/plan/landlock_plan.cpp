@@ -10,7 +10,9 @@
 namespace yett {
 namespace {
 
-using namespace landlock_rights;
+using landlock_rights::kExecute;
+using landlock_rights::kReading;
+using landlock_rights::rights_of;
 
 // LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET and _SIGNAL, from ABI 6 on.
 constexpr std::uint64_t kScopes = 0x3;
