@@ -105,9 +105,9 @@ class Walk {
       }
     }
     unheard_ = !listener_.entry(entry);
+    if (entry.kind == EntryKind::file) return unheard_ ? 0 : tell_content(*inode);
     if (entry.kind == EntryKind::directory)
       waiting_.push_back({.path = std::move(path) + "/", .inode = std::move(inode)});
-    if (entry.kind == EntryKind::file && !unheard_) return tell_content(*inode);
     return 0;
   }
 
