@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +13,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <set>
@@ -214,14 +217,29 @@ class Peer {
   std::optional<yett::ControlConnection> connection_;
 };
 
+std::ptrdiff_t count_threads() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"),
+                       std::filesystem::directory_iterator());
+}
+
+// The threads of programs may outlive their manager: what they hold still is no leak.
+void await_threads(std::ptrdiff_t before) {
+  for (int i = 0; i < 5000 && count_threads() > before; ++i) ::usleep(1000);
+  need(count_threads() <= before, "threads end");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const std::ptrdiff_t threads = count_threads();
   FuzzInput input(data, size);
-  Peer peer;
-  bool goes_on = true;
-  for (int calls = 0; calls < 32 && goes_on && !input.empty(); ++calls)
-    goes_on = peer.say(read_message(input));
-  if (goes_on) peer.finish();
+  {
+    Peer peer;
+    bool goes_on = true;
+    for (int calls = 0; calls < 32 && goes_on && !input.empty(); ++calls)
+      goes_on = peer.say(read_message(input));
+    if (goes_on) peer.finish();
+  }
+  await_threads(threads);
   return 0;
 }
