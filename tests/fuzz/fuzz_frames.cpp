@@ -224,7 +224,8 @@ std::ptrdiff_t count_threads() {
 
 // The threads of programs may outlive their manager: what they hold still is no leak.
 void await_threads(std::ptrdiff_t before) {
-  for (int i = 0; i < 5000 && count_threads() > before; ++i) ::usleep(1000);
+  constexpr int kPatience = 60'000;  // ms; a machine that others use starves threads
+  for (int i = 0; i < kPatience && count_threads() > before; ++i) ::usleep(1000);
   need(count_threads() <= before, "threads end");
 }
 
