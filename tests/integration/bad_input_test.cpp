@@ -97,8 +97,11 @@ class BadInputTest : public ::testing::TestWithParam<BadInput> {
   std::function<void()> prepare(Setting setting) const {
     switch (setting) {
       case Setting::unprivileged:
-        return [] {
-          if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(99);
+        return [own = directory_ + "/run"] {
+          if (::mkdir(own.c_str(), 0700) != 0 || ::chown(own.c_str(), 65534, 65534) != 0 ||
+              ::setenv("XDG_RUNTIME_DIR", own.c_str(), 1) != 0 || ::setgid(65534) != 0 ||
+              ::setuid(65534) != 0)
+            ::_exit(99);
         };
       case Setting::few_files:
         return [] {

@@ -41,9 +41,9 @@ network() {
   ip -o link show 2> /dev/null | awk '{ print $2 }' | sort
 }
 
-# All but counters and random numbers.
+# All but counters, random numbers, and what the kernel says of itself.
 sysctls() {
-  sysctl -a 2> /dev/null | grep -Ev '^(kernel\.(random|ns_last_pid|pty\.nr|spl|sched_domain)|fs\.(file-nr|inode|dentry|aio-nr|quota|mqueue)|net\.netfilter\.nf_conntrack_count|net\.ipv4\.tcp_fastopen_key|net\.ipv6\.conf\..*stable_secret|vm\.stat)' | sort
+  sysctl -a 2> /dev/null | grep -Ev '^(kernel\.(random|tainted|ns_last_pid|pty\.nr|spl|sched_domain)|fs\.(file-nr|inode|dentry|aio-nr|quota|mqueue)|net\.netfilter\.nf_conntrack_count|net\.ipv4\.tcp_fastopen_key|net\.ipv6\.conf\..*stable_secret|vm\.stat)' | sort
 }
 
 system_files() { find /etc -xdev -type f -exec sha256sum {} + 2> /dev/null | sort -k2; }
