@@ -23,7 +23,7 @@ packages_for() { # PURPOSE
       # What the tests run inside sandboxes, and what they compare or look with.
       printf '%s\n' erofs-utils squashfs-tools squashfs-tools-ng bubblewrap redis-server \
         redis-tools 'nginx-light|nginx' wrk sqlite3 busybox-static git gcc libc6-dev python3 nodejs \
-        strace iproute2 procps util-linux mount make curl wget podman conmon docker.io docker-compose containerd tini \
+        strace iproute2 procps util-linux mount uidmap make curl wget podman conmon docker.io docker-compose containerd tini \
         dropbear-bin postgresql \
         autoconf automake libtool uuid-dev 'openjdk-17-jre-headless|openjdk-21-jre-headless|default-jre-headless'
       ;;

@@ -15,6 +15,7 @@
 #include "runsc-like/cli/print_error.hpp"
 #include "runsc-like/oci/state/json_writer.hpp"
 #include "sandbox/host/probe.hpp"
+#include "sandbox/host/user_namespace.hpp"
 
 namespace yett {
 namespace {
@@ -35,7 +36,7 @@ constexpr std::array kGlobalOptions{
 // Where a user's own directory cannot be had, root's, which refuses everybody else.
 std::string default_root() {
   constexpr const char* kRoots = "/run/yett/oci";
-  if (::geteuid() == 0) return kRoots;
+  if (::geteuid() == 0 && in_initial_user_namespace()) return kRoots;
   const auto runtime = open_runtime_directory();
   return runtime ? *runtime + "/oci" : kRoots;
 }

@@ -114,6 +114,12 @@ Freezer freezer_v1(bool frozen) {
 
 bool is_there(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
+// The lowest level that is there is what the next one is made in.
+bool may_make_below(const std::string& mount, std::string path) {
+  while (!path.empty() && !is_there(mount + path)) path.resize(path.rfind('/'));
+  return ::access((mount + path).c_str(), W_OK | X_OK) == 0;
+}
+
 // Waits for it, or for the cgroup's end.
 Status reach_state(const std::string& directory, const Freezer& freezer) {
   YETT_CHECK(write_cgroup_file(directory, freezer.order_file, std::string(freezer.order)));
@@ -128,6 +134,16 @@ Status reach_state(const std::string& directory, const Freezer& freezer) {
 }
 
 }  // namespace
+
+CgroupFeatures writable_hierarchies(CgroupFeatures features, const std::string& path) {
+  std::erase_if(features.v1_mounts,
+                [&path](const auto& entry) { return !may_make_below(entry.second, path); });
+  if (!features.v2_mount.empty() && !may_make_below(features.v2_mount, path)) {
+    features.v2_mount.clear();
+    features.v2_controllers.clear();
+  }
+  return features;
+}
 
 std::vector<std::string> container_cgroup_directories(const CgroupFeatures& features,
                                                       const std::string& path) {

@@ -38,6 +38,9 @@ struct ContainerCgroup {
 // One that somebody else has made, in cgroup v2.
 [[nodiscard]] Result<ContainerCgroup> open_container_cgroup(const CgroupFeatures& features,
                                                             const std::string& path);
+// Without the hierarchies in which the caller may not make `path`: root of a user namespace has
+// those that were delegated to it, if any.
+[[nodiscard]] CgroupFeatures writable_hierarchies(CgroupFeatures features, const std::string& path);
 // The directories that make_container_cgroup would make; touches nothing.
 [[nodiscard]] std::vector<std::string> container_cgroup_directories(const CgroupFeatures& features,
                                                                     const std::string& path);

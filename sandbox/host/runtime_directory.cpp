@@ -6,12 +6,19 @@
 #include <cstdlib>
 
 #include "sandbox/host/probe.hpp"
+#include "sandbox/host/user_namespace.hpp"
 
 namespace yett {
 namespace {
 
+// Root of a user namespace may have nothing of its own there.
+bool may_use_run() {
+  const char* found = ::access("/run/yett", F_OK) == 0 ? "/run/yett" : "/run";
+  return in_initial_user_namespace() || ::access(found, W_OK | X_OK) == 0;
+}
+
 std::string find_runtime_directory() {
-  if (::geteuid() == 0) return "/run/yett";
+  if (::geteuid() == 0 && may_use_run()) return "/run/yett";
   const char* base = std::getenv("XDG_RUNTIME_DIR");
   if (base != nullptr && base[0] == '/' && ::access(base, W_OK | X_OK) == 0)
     return std::string(base) + "/yett";

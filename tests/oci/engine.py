@@ -37,13 +37,36 @@ def enter_own_namespaces():
 
 def chosen_checks(every):
     """Those of the command line, or all."""
-    return [word for word in sys.argv[2:] if word != "--unified"] or every
+    return [word for word in sys.argv[2:] if not word.startswith("--")] or every
 
 
 def need(*programs):
     for program in programs:
         if shutil.which(program) is None:
             cannot_run(f"{program} is not installed")
+
+
+class User:
+    """One without rights, with ids of its own to give away; only this mount namespace knows it."""
+    NAME, ID, OTHERS = "yett-tester", 1001, 200000
+    # In front of a command.
+    COMMAND = ["setpriv", f"--reuid={ID}", f"--regid={ID}", "--clear-groups", "--inh-caps=-all"]
+
+    def __init__(self):
+        with tempfile.TemporaryDirectory() as made:
+            for name, line in (("passwd", f"{self.NAME}:x:{self.ID}:{self.ID}::/tmp:/bin/sh"),
+                               ("group", f"{self.NAME}:x:{self.ID}:"),
+                               ("subuid", f"{self.NAME}:{self.OTHERS}:65536"),
+                               ("subgid", f"{self.NAME}:{self.OTHERS}:65536")):
+                self.add_line(pathlib.Path("/etc") / name, pathlib.Path(made) / name, line)
+
+    @staticmethod
+    def add_line(path, copy, line):
+        if not path.exists():
+            cannot_run(f"{path} is missing")
+        copy.write_text(path.read_text() + line + "\n")
+        copy.chmod(0o644)
+        subprocess.run(["mount", "--bind", copy, path], check=True)
 
 
 class Place:
@@ -54,6 +77,7 @@ class Place:
         self.yett = os.environ.get("YETT_BIN", str(self.build / "bin/yett"))
         # Sockets below it have to fit into 108 bytes.
         self.path = pathlib.Path(tempfile.mkdtemp(prefix=f"{name[0]}.", dir=self.build))
+        self.user = User() if "--rootless" in sys.argv else None
         self.cgroup = f"yett-{name}-{self.path.name}"
         self.shared_cgroups = []  # those that an engine names by itself; others may be in them
         self.daemons = []
@@ -64,11 +88,32 @@ class Place:
         if "--unified" in sys.argv:
             subprocess.run(["umount", "--recursive", "/sys/fs/cgroup"], check=True)
             subprocess.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"], check=True)
+        if self.user:
+            self.move_to_user()
         atexit.register(self.clean)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
     def __truediv__(self, name):
         return self.path / name
+
+    def as_user(self, *command):
+        return [*User.COMMAND, *command] if self.user else list(command)
+
+    def directory(self, name):
+        """A new one, whose owner is who runs the engine."""
+        path = self.path / name
+        path.mkdir()
+        if self.user:
+            os.chown(path, User.ID, User.ID)
+        return path
+
+    def move_to_user(self):
+        """Where an ordinary user may go, the runtime with it: the build tree may be root's alone."""
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/tmp"], check=True)
+        self.path.rmdir()
+        self.path = pathlib.Path(tempfile.mkdtemp(dir="/tmp"))
+        self.yett = shutil.copy(self.yett, "/tmp/yett")
+        os.chown(self.path, User.ID, User.ID)
 
     def daemon(self, *command, ready):
         """Runs until the test ends; `ready` says when it serves."""
@@ -170,12 +215,10 @@ def eventually(what, wanted, look):
         time.sleep(0.1)
 
 
-def some_device():
-    """One that no container has by itself and that opens here: its path and its numbers as stat prints them."""
-    for path in ("/dev/fuse", "/dev/net/tun", "/dev/loop-control", "/dev/kmsg"):
-        try:
-            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
-        except OSError:
+def some_device(as_user=()):
+    """One that opens here, and that no container of root's has by itself: its path and its numbers as stat prints them."""
+    for path in ("/dev/fuse", "/dev/net/tun", "/dev/loop-control", "/dev/kmsg", "/dev/zero"):
+        if subprocess.run([*as_user, "dd", f"if={path}", "count=0", "status=none"], stderr=subprocess.DEVNULL).returncode != 0:
             continue
         number = os.stat(path).st_rdev
         return path, f"{os.major(number):x} {os.minor(number):x}"

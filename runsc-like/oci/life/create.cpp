@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/time_text.hpp"
@@ -22,6 +23,7 @@
 #include "sandbox/container/container_cgroup.hpp"
 #include "sandbox/container/launch_container.hpp"
 #include "sandbox/host/probe_parts.hpp"
+#include "sandbox/host/user_namespace.hpp"
 
 namespace yett::oci {
 namespace {
@@ -80,14 +82,26 @@ Status check_terminal(const CreateOptions& options, bool terminal) {
 }
 
 // cgroup v2 has no device controller, but programs. Where v1 has one, it is what others look at.
+// Root of a user namespace needs neither: nodes that are made in it open nothing, and those of the
+// host's that were bound open what they open for the user.
 Status set_device_rules(const std::vector<DeviceRule>& asked, const CgroupFeatures& features,
                         const std::string& path, BorrowedFd v2) {
+  if (!in_initial_user_namespace()) return {};
   const std::vector<DeviceRule> rules = complete_device_rules(asked);
   if (features.v1_mounts.contains("devices"))
     return apply_cgroup_settings(features, path, device_settings(rules));
   if (v2.valid()) return restrict_devices(v2, device_accesses(rules));
   return fail(host_error("/linux/resources/devices", "this host has no cgroups that hold them",
                          "mount cgroup2, or the device controller of v1"));
+}
+
+// SECURITY(container-without-cgroup): then its pid namespace is what ends with it.
+Status check_end_without_cgroup(const ContainerPlan& plan) {
+  const bool joins = std::ranges::any_of(
+      plan.joined, [](const JoinedNamespace& each) { return each.flag == CLONE_NEWPID; });
+  if (joins || (plan.new_namespaces & CLONE_NEWPID) != 0) return {};
+  return fail(request_error("/linux/namespaces", "has no pid namespace, and no cgroup can be made",
+                            "add {\"type\": \"pid\"}, or have a cgroup delegated"));
 }
 
 struct MadeCgroup {
@@ -101,10 +115,13 @@ Result<MadeCgroup> make_cgroup(const Config& config, const CgroupFeatures& featu
   const Resources& resources = config.linux_.resources ? *config.linux_.resources : kNone;
   YETT_TRY(const auto settings, plan_resources(resources, features));
   MadeCgroup made;
+  if (path.empty() && !settings.empty())
+    return fail(host_error(settings.front().file, "this user may make no cgroup to set it in",
+                           "have one delegated, or leave the limit out"));
   if (scope) {
     YETT_TRY(made.scope, make_systemd_scope(*scope, systemd_properties(settings)));
     YETT_TRY(made.cgroup, open_container_cgroup(features, path));
-  } else {
+  } else if (!path.empty()) {
     YETT_TRY(made.cgroup, make_container_cgroup(features, path));
   }
   YETT_CHECK(apply_cgroup_settings(features, path, settings));
@@ -187,7 +204,8 @@ Status launch(CreatedContainer& container, ContainerPlan& plan, const CreateOpti
 
 Status build(CreatedContainer& container, const CreateOptions& options) {
   ContainerState& state = container.state;
-  const CgroupFeatures features = probe_cgroups();
+  CgroupFeatures features = probe_cgroups();
+  const bool root_of_the_host = in_initial_user_namespace();
   std::optional<SystemdScope> scope;
   std::string cgroup_path;
   if (options.systemd_cgroup) {
@@ -196,10 +214,15 @@ Status build(CreatedContainer& container, const CreateOptions& options) {
     cgroup_path = scope->cgroup_path;
   } else {
     YETT_TRY(cgroup_path, choose_cgroup_path(container.config, options.id));
+    if (!root_of_the_host) features = writable_hierarchies(std::move(features), cgroup_path);
   }
-  YETT_TRY(ContainerPlan plan, plan_container(container.config, {.bundle = state.bundle,
-                                                                 .cgroup_path = cgroup_path,
-                                                                 .cgroups = features}));
+  if (container_cgroup_directories(features, cgroup_path).empty()) cgroup_path.clear();
+  YETT_TRY(ContainerPlan plan,
+           plan_container(container.config, {.bundle = state.bundle,
+                                             .cgroup_path = cgroup_path,
+                                             .cgroups = features,
+                                             .root_of_the_host = root_of_the_host}));
+  if (cgroup_path.empty()) YETT_CHECK(check_end_without_cgroup(plan));
   if (!enters_user_namespace(plan)) {
     std::string missing = drop_missing(plan.process.capabilities, probe_capabilities());
     if (!missing.empty()) container.config.warnings.push_back(std::move(missing));

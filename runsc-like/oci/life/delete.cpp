@@ -112,6 +112,7 @@ Status update_container(const ContainerStore& store, const std::string& id,
   YETT_TRY(const ContainerState state, directory.read_state());
   if (find_status(directory, state) == ContainerStatus::stopped)
     return fail(request_error(id, "container not running"));
+  YETT_CHECK(check_has_cgroup(state));
   const CgroupFeatures features = probe_cgroups();
   YETT_CHECK(check_memory_before(resources, features, state));
   YETT_TRY(const auto settings, plan_resources(resources, features));

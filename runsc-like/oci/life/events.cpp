@@ -28,6 +28,7 @@ Result<RunningContainer> find_running(const ContainerStore& store, const std::st
   if (find_status(directory, state) == ContainerStatus::stopped)
     return fail(
         Error{.kind = ErrorKind::target_gone, .subject = id, .detail = "container not running"});
+  YETT_CHECK(check_has_cgroup(state));
   return RunningContainer{.state = std::move(state), .cgroups = probe_cgroups()};
 }
 

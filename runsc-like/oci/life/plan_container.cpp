@@ -182,7 +182,7 @@ Result<ContainerPlan> plan_container(const Config& config, const PlanInputs& inp
     plan.net_devices.push_back({name, device.name});
   plan_time(linux_section, plan);
   YETT_CHECK(plan_mounts(config, inputs, plan));
-  plan_devices(config, plan);
+  plan_devices(config, inputs, plan);
   plan.masked_paths = linux_section.masked_paths;
   plan.read_only_paths = linux_section.readonly_paths;
   plan_character(linux_section, plan);

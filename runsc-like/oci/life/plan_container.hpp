@@ -11,9 +11,10 @@
 namespace yett::oci {
 
 struct PlanInputs {
-  std::string bundle;  // absolute
-  std::string cgroup_path;
-  CgroupFeatures cgroups;
+  std::string bundle;            // absolute
+  std::string cgroup_path;       // empty: it has no cgroup of its own
+  CgroupFeatures cgroups;        // those that it has one in
+  bool root_of_the_host = true;  // false: of a user namespace, as under an engine without root
 };
 
 // Opens the namespaces that are joined by path, resolves the root, and makes the filesystems that

@@ -139,8 +139,16 @@ void add_v1_tree(const ContainerMount& model, const PlanInputs& inputs, bool own
   plan.mounts.push_back(std::move(seal));
 }
 
+// Of a container that has no cgroup of its own: nothing to see.
+ContainerMount no_cgroup(const ContainerMount& model) {
+  ContainerMount mount = cgroup_filesystem(model, "tmpfs", model.target);
+  mount.options.emplace_back("mode", "755");
+  return mount;
+}
+
 void add_cgroup(const ContainerMount& model, const PlanInputs& inputs, ContainerPlan& plan) {
   const bool own_namespace = (plan.new_namespaces & CLONE_NEWCGROUP) != 0;
+  if (inputs.cgroup_path.empty()) return plan.mounts.push_back(no_cgroup(model));
   if (!inputs.cgroups.v1_mounts.empty()) return add_v1_tree(model, inputs, own_namespace, plan);
   if (own_namespace)
     plan.mounts.push_back(cgroup_filesystem(model, "cgroup2", model.target));
@@ -210,7 +218,7 @@ Status plan_mounts(const Config& config, const PlanInputs& inputs, ContainerPlan
   return {};
 }
 
-void plan_devices(const Config& config, ContainerPlan& plan) {
+void plan_devices(const Config& config, const PlanInputs& inputs, ContainerPlan& plan) {
   if (dev_comes_from_outside(plan)) return;
   std::vector<ContainerDevice> devices;
   std::set<std::string> asked;
@@ -220,7 +228,7 @@ void plan_devices(const Config& config, ContainerPlan& plan) {
   }
   for (const auto& [path, minor_number] : kDefaultDevices)
     if (!asked.contains(path)) devices.push_back(default_device(path, minor_number));
-  if (enters_user_namespace(plan))
+  if (enters_user_namespace(plan) || !inputs.root_of_the_host)
     for (const ContainerDevice& device : devices) plan.mounts.push_back(bind_of_device(device));
   else
     plan.devices = std::move(devices);

@@ -10,6 +10,6 @@ namespace yett::oci {
 [[nodiscard]] std::vector<yett::IdMapping> plan_map(const std::vector<IdMapping>& mappings);
 [[nodiscard]] Status plan_mounts(const Config& config, const PlanInputs& inputs,
                                  ContainerPlan& plan);
-void plan_devices(const Config& config, ContainerPlan& plan);
+void plan_devices(const Config& config, const PlanInputs& inputs, ContainerPlan& plan);
 
 }  // namespace yett::oci

@@ -61,6 +61,12 @@ const char* container_status_name(ContainerStatus status) {
   return "stopped";
 }
 
+Status check_has_cgroup(const ContainerState& state) {
+  if (!state.cgroups.empty()) return {};
+  return fail(host_error(state.id, "the container has no cgroup of its own",
+                         "have one delegated, and create it anew"));
+}
+
 std::string state_file_text(const ContainerState& state) {
   JsonWriter json;
   json.begin_object().member("version", kVersion);

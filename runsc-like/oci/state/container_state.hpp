@@ -49,6 +49,9 @@ struct ContainerState {
   std::optional<SandboxFacts> sandbox;  // nothing: a container of a bundle
 };
 
+// Error: it was made where no cgroup could be, so that nothing is limited and counted.
+[[nodiscard]] Status check_has_cgroup(const ContainerState& state);
+
 [[nodiscard]] std::string state_file_text(const ContainerState& state);
 [[nodiscard]] Result<ContainerState> parse_state_file(std::string_view text,
                                                       const std::string& name);
