@@ -152,7 +152,6 @@ void count_tasks(SandboxPlan& plan) {
   for (SyscallRule& rule : plan.filter.rules) {
     if (!makes_tasks(rule.name) || rule.action != SyscallAction::allow) continue;
     rule.action = SyscallAction::notify;
-    rule.refuse_errno = EAGAIN;
   }
 }
 

@@ -113,8 +113,7 @@ Verdict PolicyEngine::decide(const Snapshot& snapshot) const {
       return deny(rule->refuse_errno, rule);
     case SyscallAction::notify: {
       if (filter_->counts_tasks && makes_tasks(rule->name))
-        return Verdict{
-            .kind = VerdictKind::allow, .error = rule->refuse_errno, .counted = true, .rule = rule};
+        return Verdict{.kind = VerdictKind::allow, .error = EAGAIN, .counted = true, .rule = rule};
       if (const LentCall lent = lent_call(snapshot, *broker_); lent != LentCall::none)
         return Verdict{.kind = VerdictKind::broker, .error = 0, .lent = lent, .rule = rule};
       const Emulation emulation = emulation_of(snapshot.call, emulation_);

@@ -1,5 +1,5 @@
-// Ways to change a file that is visible at /data/target but read-only, or its directory. The file's
-// own mode lets everybody write.
+// Ways to change a file that is visible at /data/target but read-only, or its directory; DATA names
+// another directory. The file's own mode lets everybody write.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -10,20 +10,20 @@
 
 #include "attempt.h"
 
-#define TARGET "/data/target"
+#define TARGET "target"
 
 static long reopen(int fd, int flags) {
   char path[64];
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
   return fd < 0 ? -1 : open(path, flags);
 }
-static int source(void) { return open("/data/other", O_RDONLY); }
+static int source(void) { return open("other", O_RDONLY); }
 
 static long open_write(void) { return open(TARGET, O_WRONLY); }
 static long open_append(void) { return open(TARGET, O_WRONLY | O_APPEND); }
 static long open_truncate(void) { return open(TARGET, O_RDONLY | O_TRUNC); }
-static long open_create(void) { return open("/data/new", O_WRONLY | O_CREAT, 0600); }
-static long open_tmpfile(void) { return open("/data", O_WRONLY | O_TMPFILE, 0600); }
+static long open_create(void) { return open("new", O_WRONLY | O_CREAT, 0600); }
+static long open_tmpfile(void) { return open(".", O_WRONLY | O_TMPFILE, 0600); }
 static long reopen_path(void) { return reopen(open(TARGET, O_PATH), O_WRONLY); }
 static long reopen_read(void) { return reopen(open(TARGET, O_RDONLY), O_RDWR); }
 static long truncate_path(void) { return truncate(TARGET, 0); }
@@ -38,20 +38,20 @@ static long copy_range(void) {
   return copy_file_range(source(), NULL, to, NULL, 1, 0);
 }
 static long link_out(void) { return link(TARGET, "/tmp/linked"); }
-static long link_in(void) { return link(TARGET, "/data/linked"); }
+static long link_in(void) { return link(TARGET, "linked"); }
 static long link_descriptor(void) {
   return linkat(open(TARGET, O_RDONLY), "", AT_FDCWD, "/tmp/linked", AT_EMPTY_PATH);
 }
-static long rename_over(void) { return rename("/data/other", TARGET); }
+static long rename_over(void) { return rename("other", TARGET); }
 static long rename_away(void) {
-  return rename(TARGET, "/data/renamed") < 0 ? -1 : rename("/data/renamed", TARGET);
+  return rename(TARGET, "renamed") < 0 ? -1 : rename("renamed", TARGET);
 }
 static long exchange(void) {
-  return syscall(SYS_renameat2, AT_FDCWD, TARGET, AT_FDCWD, "/data/other", 2 /* EXCHANGE */);
+  return syscall(SYS_renameat2, AT_FDCWD, TARGET, AT_FDCWD, "other", 2 /* EXCHANGE */);
 }
 static long remove_it(void) { return unlink(TARGET); }
-static long make_directory(void) { return mkdir("/data/directory", 0700); }
-static long make_symlink(void) { return symlink("x", "/data/symlink"); }
+static long make_directory(void) { return mkdir("directory", 0700); }
+static long make_symlink(void) { return symlink("x", "symlink"); }
 static long change_mode(void) { return chmod(TARGET, 04777); }
 static long change_mode_descriptor(void) { return fchmod(open(TARGET, O_RDONLY), 0777); }
 static long change_times(void) { return utimes(TARGET, NULL); }
@@ -90,4 +90,8 @@ static const struct attempt kAttempts[] = {
     ATTEMPT(remove_it),
 };
 
-ATTEMPTS_MAIN(kAttempts)
+int main(int argc, char** argv) {
+  const char* given = getenv("DATA");
+  if (chdir(given != NULL ? given : "/data") != 0) return 1;
+  return make_attempts(kAttempts, sizeof kAttempts / sizeof kAttempts[0], argc, argv);
+}
