@@ -173,6 +173,7 @@ Status plan_fallback_filter(const PlanInputs& inputs, SandboxPlan& plan) {
   for (const FallbackCall& call :
        alone ? fallback_calls_without_network() : fallback_calls_of_host_network())
     YETT_CHECK(take(call, plan.filter));
+  if (!alone) refuse_fast_open(plan.filter);
   // Without an address of its own a socket listens at any port.
   if (!alone && inputs.policy.network.listen.empty())
     YETT_CHECK(take({.name = "listen", .when = {}, .refuse_errno = EACCES, .reason = "no port"},
@@ -233,6 +234,9 @@ void say_what_is_lost(const PlanInputs& inputs, SandboxPlan& plan) {
           fmt::format("mode fallback: files.tmpfs {}: its own directory is as "
                       "large as the file system it is on",
                       rule.path));
+  if (!inputs.policy.network.listen.empty())
+    plan.reduced.emplace_back(
+        "mode fallback: a socket that listens without an address of its own gets any port");
   if (inputs.policy.limits.memory_bytes)
     plan.reduced.emplace_back("mode fallback: /proc tells the host's memory, not the limit");
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "base/text.hpp"
@@ -67,6 +68,11 @@ Result<std::vector<EndpointRule>> with_addresses(const std::vector<EndpointRule>
   return addresses;
 }
 
+SyscallRule* find_reachable(FilterPlan& filter, std::string_view name) {
+  const auto rule = std::ranges::find(filter.rules, name, &SyscallRule::name);
+  return rule != filter.rules.end() && rule->reachable() ? &*rule : nullptr;
+}
+
 // Landlock knows TCP ports, not addresses and not UDP.
 Result<std::vector<std::uint16_t>> landlock_ports(const std::vector<EndpointRule>& rules,
                                                   std::string_view key) {
@@ -98,6 +104,18 @@ Status place_on_lsm(const std::vector<EndpointRule>& connect,
   return {};
 }
 
+// SECURITY(landlock-listen): Landlock has no right for listening, and a socket that was bound by
+// nobody gets a port of the kernel's choice.
+void listen_by_supervisor(const std::vector<EndpointRule>& rules, SandboxPlan& plan) {
+  SyscallRule* call = find_reachable(plan.filter, "listen");
+  if (call == nullptr) return;
+  call->action = SyscallAction::notify;
+  call->when = {};
+  call->reason = "a socket that was bound by no rule would get a port of the kernel's choice";
+  plan.broker.listens = true;
+  plan.broker.listen = rules;
+}
+
 Status place_on_landlock(const PlanInputs& inputs, const std::vector<EndpointRule>& connect,
                          const std::vector<EndpointRule>& listen, SandboxPlan& plan) {
   if (inputs.features.landlock_abi < kLandlockNetworkAbi)
@@ -109,14 +127,27 @@ Status place_on_landlock(const PlanInputs& inputs, const std::vector<EndpointRul
   YETT_TRY(plan.landlock.bind_ports, landlock_ports(listen, "listen"));
   plan.landlock.applied = true;
   plan.landlock.handled_net = kLandlockTcp;
-  const auto socket = std::ranges::find(plan.filter.rules, "socket", &SyscallRule::name);
-  if (socket == plan.filter.rules.end() || !socket->reachable()) return {};
+  refuse_fast_open(plan.filter);
+  listen_by_supervisor(listen, plan);
+  SyscallRule* socket = find_reachable(plan.filter, "socket");
+  if (socket == nullptr) return {};
   socket->when = stream_socket_conditions();
   socket->reason = "no UDP: no plane of this host could hold its rules";
   return {};
 }
 
 }  // namespace
+
+void refuse_fast_open(FilterPlan& filter) {
+  for (const CallConditions& call : conditions_without_fast_open()) {
+    SyscallRule* rule = find_reachable(filter, call.name);
+    if (rule == nullptr) continue;
+    rule->when = call.when;
+    rule->otherwise = SyscallAction::refuse;
+    rule->refuse_errno = EOPNOTSUPP;
+    rule->reason = "TCP Fast Open connects past Landlock's rules on ports";
+  }
+}
 
 Status plan_network(const PlanInputs& inputs, SandboxPlan& plan) {
   const NetworkPolicy& network = inputs.policy.network;

@@ -112,6 +112,9 @@ void place_network(Rows& rows, const PlanInputs& inputs, const SandboxPlan& plan
   place_endpoints(rows, "connect", network.connect, plan);
   place_endpoints(rows, "listen", network.listen, plan);
   if (plan.broker.sockets) place_lent_sockets(rows, plan, source);
+  if (plan.broker.listens)
+    add(rows, "network: listening elsewhere", Plane::supervisor,
+        "asked about the very socket that then listens", "~10 us per listen", source);
   if (plan.namespaces.network == NetworkNamespace::fresh)
     add(rows, "network.mode = none", Plane::namespaces, "its network holds a loopback and no more",
         "0", source);

@@ -107,6 +107,7 @@ Json lsm_json(const LsmPlan& lsm) {
 
 Json broker_json(const BrokerPlan& broker) {
   return {{"sockets", broker.sockets},
+          {"listens", broker.listens},
           {"names", endpoints_json(broker.names)},
           {"name_server", broker.name_server}};
 }

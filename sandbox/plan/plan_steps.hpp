@@ -35,6 +35,8 @@ void plan_truth(const PlanInputs& inputs, SandboxPlan& plan);
 // unsupported_host without cgroup-BPF, which holds the rules on such sockets.
 [[nodiscard]] bool can_hold_by_cgroup(const KernelFeatures& features);
 [[nodiscard]] Status lend_sockets(const PlanInputs& inputs, SandboxPlan& plan);
+// Where Landlock holds the rules on ports: the calls that send connect nothing. After plan_filter.
+void refuse_fast_open(FilterPlan& filter);
 // Where rules name hosts: the sandbox's name server, and the rules that let it be asked.
 void plan_name_server(const PlanInputs& inputs, SandboxPlan& plan,
                       std::vector<EndpointRule>& connect);

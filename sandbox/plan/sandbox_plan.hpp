@@ -219,10 +219,13 @@ struct EmulationPlan {
 // sockets are made in the supervisor's network and for its own cgroup, whose programs hold the
 // rules. docs/decisions/0025-lent-sockets.md.
 struct BrokerPlan {
-  bool sockets = false;             // socket and listen are the supervisor's to carry out
-  std::vector<EndpointRule> names;  // connect rules by host name: looked up when asked for
-  std::uint32_t name_server = 0;    // the sandbox's own: an IPv4 address of the supervisor's
-                                    // loopback, host byte order; 0: none
+  bool sockets = false;              // socket and listen are the supervisor's to carry out
+  bool listens = false;              // listen alone: the ports are Landlock's, which has no right
+                                     // for it
+  std::vector<EndpointRule> listen;  // then: where
+  std::vector<EndpointRule> names;   // connect rules by host name: looked up when asked for
+  std::uint32_t name_server = 0;     // the sandbox's own: an IPv4 address of the supervisor's
+                                     // loopback, host byte order; 0: none
 };
 
 // Opens that the mount tree has nothing for become questions: [on] violation = "ask".

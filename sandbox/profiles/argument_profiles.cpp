@@ -218,6 +218,13 @@ constexpr std::array kExecutableMemfd{
 constexpr std::uint64_t kPidfdFlags = 0x800 | 0x80;  // PIDFD_NONBLOCK, PIDFD_THREAD
 constexpr std::array kPidfdOpen{all_of<only_bits(1, kPidfdFlags)>()};
 
+// SECURITY(fast-open): it connects, and Landlock's hook for that is not asked.
+template <std::uint8_t Flags>
+inline constexpr std::array kNoFastOpen{all_of<no_bits(Flags, MSG_FASTOPEN)>()};
+constexpr std::array kSending{CallConditions{"sendto", kNoFastOpen<3>},
+                              CallConditions{"sendmsg", kNoFastOpen<2>},
+                              CallConditions{"sendmmsg", kNoFastOpen<3>}};
+
 constexpr ArgumentConditions kAny{};
 constexpr auto kRefuse = SyscallAction::refuse;
 constexpr std::string_view kOneIdMapped =
@@ -298,5 +305,6 @@ ArgumentConditions executable_memfd_conditions() { return kExecutableMemfd; }
 ArgumentConditions stream_socket_conditions() { return kStreamSocket; }
 ArgumentConditions unix_socket_conditions() { return kUnixSocket; }
 ArgumentConditions internet_socket_conditions() { return kInternetSocket; }
+std::span<const CallConditions> conditions_without_fast_open() { return kSending; }
 
 }  // namespace yett

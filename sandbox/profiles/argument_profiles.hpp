@@ -32,4 +32,11 @@ struct ArgumentProfile {
 [[nodiscard]] ArgumentConditions unix_socket_conditions();
 [[nodiscard]] ArgumentConditions internet_socket_conditions();
 
+struct CallConditions {
+  std::string_view name;
+  ArgumentConditions when;
+};
+// The calls that send, but for TCP Fast Open: for networks whose rules Landlock holds.
+[[nodiscard]] std::span<const CallConditions> conditions_without_fast_open();
+
 }  // namespace yett

@@ -90,17 +90,8 @@ constexpr auto kWithoutNetwork = std::to_array<FallbackCall>({
     {"listen", {}, EACCES, kRefuse, kRefuse, kNamedSockets},
 });
 
-// SECURITY(fast-open): it connects, and Landlock's hook for that is not asked.
-template <std::uint8_t Flags>
-inline constexpr std::array kNoFastOpen{
-    all_of<ArgumentCheck{.index = Flags, .mask = MSG_FASTOPEN, .value = 0}>()};
-constexpr std::string_view kFastOpen = "TCP Fast Open connects past Landlock's rules on ports";
-
 constexpr auto kHostNetwork = std::to_array<FallbackCall>({
     {"socket", kInternetStream, EAFNOSUPPORT, kAllow, kRefuse, kNamedSockets},
-    {"sendto", kNoFastOpen<3>, EOPNOTSUPP, kAllow, kRefuse, kFastOpen},
-    {"sendmsg", kNoFastOpen<2>, EOPNOTSUPP, kAllow, kRefuse, kFastOpen},
-    {"sendmmsg", kNoFastOpen<3>, EOPNOTSUPP, kAllow, kRefuse, kFastOpen},
 });
 
 constexpr auto kMakesTasks = std::to_array<std::string_view>({"clone", "fork", "vfork"});

@@ -77,7 +77,8 @@ LentAnswer listen_at_rule(BorrowedFd socket, const LocalEndpoint& before, int ba
 
 LentAnswer SocketLender::socket(PendingNotification& pending) {
   const SocketArguments wanted(pending.data());
-  const auto made = maker_.take(wanted.kind());
+  if (!maker_) return {.error = EPERM};
+  const auto made = maker_->take(wanted.kind());
   if (!made) return failed(made.error());
   if (wanted.non_blocking && ::fcntl(made->get(), F_SETFL, O_RDWR | O_NONBLOCK) != 0)
     return {.error = errno};
@@ -96,12 +97,14 @@ LentAnswer SocketLender::listen(const PendingNotification& pending,
   if (!before) return {.error = errno_of(before.error())};
   const int backlog = static_cast<int>(pending.data().args[1]);
   if (before->is_internet) return listen_at_rule(copied->borrow(), *before, backlog, rules);
-  const Status listened = maker_.listen(copied->borrow(), backlog);
+  if (!maker_) return {.error = ::listen(copied->get(), backlog) == 0 ? 0 : errno};
+  const Status listened = maker_->listen(copied->borrow(), backlog);
   return listened ? LentAnswer{} : failed(listened.error());
 }
 
 Result<std::shared_ptr<SocketLender>> start_lender(const SandboxPlan& plan, BorrowedFd cgroup) {
-  if (!plan.broker.sockets) return std::shared_ptr<SocketLender>();
+  if (!plan.broker.sockets && !plan.broker.listens) return std::shared_ptr<SocketLender>();
+  if (plan.mode == Mode::rootless) return std::make_shared<SocketLender>(std::nullopt);
   YETT_TRY(SocketMaker maker, SocketMaker::start(plan.identity, cgroup));
   return std::make_shared<SocketLender>(std::move(maker));
 }

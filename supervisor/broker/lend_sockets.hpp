@@ -1,9 +1,11 @@
 // socket(2) and listen(2) of a sandbox without a network of its own, carried out with sockets of
-// the supervisor's network. All else that can be done with them is the kernel's and the cgroup
-// programs' affair: nothing here looks at the target's memory.
+// the supervisor's network; and listen(2) of one in the host's whose ports Landlock holds. All else
+// that can be done with them is the kernel's and the cgroup programs' affair: nothing here looks at
+// the target's memory.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +26,7 @@ struct LentAnswer {
 
 class SocketLender {
  public:
-  explicit SocketLender(SocketMaker maker) : maker_(std::move(maker)) {}
+  explicit SocketLender(std::optional<SocketMaker> maker) : maker_(std::move(maker)) {}
 
   // By any thread; may wait, see SocketMaker::take and PendingNotification::answer_fd.
   // Preconditions of the first: the arguments are those of a lent socket (PolicyEngine).
@@ -34,11 +36,12 @@ class SocketLender {
                                   const std::vector<EndpointRule>& rules);
 
  private:
-  SocketMaker maker_;
+  // Nobody: the supervisor is the sandbox's user itself, and no socket is lent.
+  std::optional<SocketMaker> maker_;
 };
 
-// For a plan with broker.sockets; null for any other. `cgroup`: the sandbox's v2 directory, with
-// the programs attached. Preconditions: root, no other thread.
+// For a plan with broker.sockets or broker.listens; null for any other. `cgroup`: the sandbox's v2
+// directory, with the programs attached. Preconditions: root, no other thread.
 [[nodiscard]] Result<std::shared_ptr<SocketLender>> start_lender(const SandboxPlan& plan,
                                                                  BorrowedFd cgroup);
 

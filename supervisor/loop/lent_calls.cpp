@@ -16,6 +16,13 @@ std::uint64_t lent_token(const Snapshot& snapshot, const LentAnswer& answer) {
   return (std::hash<std::string>{}(answer.endpoint) ^ call * 0x9E3779B97F4A7C15U) | 1;
 }
 
+// Landlock's rules speak of ports alone.
+std::string listen_mend(const std::string& endpoint, const BrokerPlan& broker) {
+  if (endpoint.ends_with(":0")) return {};
+  const std::string port = endpoint.substr(endpoint.rfind(':'));
+  return "network.listen += [\"" + (broker.listens ? "tcp://*" + port : endpoint) + "\"]";
+}
+
 }  // namespace
 
 // It waits for the process that makes sockets, and for the target to take one: as long as either
@@ -40,8 +47,9 @@ void NotificationPump::lend(PendingNotification pending, const Snapshot& snapsho
 
 LentAnswer NotificationPump::lend_now(PendingNotification& pending, LentCall call) {
   if (!lender_ || call == LentCall::none) return {.error = EPERM};
-  return call == LentCall::socket ? lender_->socket(pending)
-                                  : lender_->listen(pending, plan_->cgroup_bpf.listen);
+  if (call == LentCall::socket) return lender_->socket(pending);
+  return lender_->listen(pending,
+                         plan_->broker.listens ? plan_->broker.listen : plan_->cgroup_bpf.listen);
 }
 
 void NotificationPump::answer_lent(PendingNotification pending, const Snapshot& snapshot,
@@ -57,7 +65,6 @@ void NotificationPump::record_lent(const PendingNotification& pending, const Sna
   const std::uint64_t token = lent_token(snapshot, answer);
   if (audit_->repeat(token)) return;
   if (answer.endpoint.empty()) return record(pending, snapshot, answer.error, token);
-  const bool has_port = !answer.endpoint.ends_with(":0");
   audit_->record(AuditRecord{.sandbox = plan_->sandbox,
                              .pid = static_cast<std::int32_t>(pending.thread_id()),
                              .comm = read_comm(pending),
@@ -67,8 +74,7 @@ void NotificationPump::record_lent(const PendingNotification& pending, const Sna
                              .rule = "network.listen",
                              .verdict = VerdictKind::deny,
                              .error = answer.error,
-                             .mend = has_port ? "network.listen += [\"" + answer.endpoint + "\"]"
-                                              : std::string()},
+                             .mend = listen_mend(answer.endpoint, plan_->broker)},
                  token);
 }
 

@@ -69,6 +69,7 @@ bool is_lent(std::uint32_t call, const std::array<std::uint64_t, 6>& arguments) 
 }
 
 LentCall lent_call(const Snapshot& snapshot, const BrokerPlan& plan) {
+  if (plan.listens && snapshot.call == SYS_listen) return LentCall::listen;
   if (!plan.sockets || !is_lent(snapshot.call, snapshot.arguments)) return LentCall::none;
   return snapshot.call == SYS_socket ? LentCall::socket : LentCall::listen;
 }

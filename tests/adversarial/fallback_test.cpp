@@ -1,7 +1,5 @@
 // Attacks on the fallback mode: no namespace keeps the sandbox from what else its user owns. Each
 // case has something of the user's in reach, and a twin that reaches it without the sandbox.
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,6 +9,7 @@
 #include <thread>
 
 #include "tests/support/fallback_case.hpp"
+#include "tests/support/port_attack.hpp"
 
 namespace yett::test {
 namespace {
@@ -220,22 +219,8 @@ TEST_F(FallbackAttack, OtherProcessesAreNotLookedInto) {
 
 // Landlock's hook for connect(2) is not asked by TCP Fast Open. SECURITY(fast-open)
 TEST_F(FallbackAttack, FastOpenDoesNotGoPastThePorts) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
-  ASSERT_EQ(::listen(listener, 5), 0);
-  ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  const std::string port = std::to_string(ntohs(address.sin_port));
-  const std::string attack =
-      kPrelude + "a = ('127.0.0.1', " + port + ")\n" +
-      "worked('connect', lambda: socket.socket().connect(a))\n"
-      "worked('fast open', lambda: socket.socket().sendto(b'x', 0x20000000, a))\n"
-      "worked('fast message', lambda: socket.socket().sendmsg([b'x'], [], 0x20000000, a))\n"
-      "worked('udp', lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))\n"
-      "worked('listen', lambda: socket.socket().listen())\n";
+  const HostListener listener;
+  const std::string attack = port_attack(listener.port());
   const auto under = [&](const std::string& allowed) {
     const std::string rules =
         policy("[network]\nmode = \"host\"\nconnect = [\"tcp://*:" + allowed + "\"]\n");
@@ -243,9 +228,11 @@ TEST_F(FallbackAttack, FastOpenDoesNotGoPastThePorts) {
   };
   const RunResult refused = under("1");
   EXPECT_EQ(refused.out, "") << refused.text();
-  EXPECT_EQ(under(port).out, "connect\n");
-  EXPECT_NE(as_user({"python3", "-c", attack}).out.find("connect\nfast open\n"), std::string::npos);
-  ::close(listener);
+  EXPECT_EQ(under(listener.port()).out, "connect\nfast option\n");
+  const RunResult twin = as_user({"python3", "-c", attack});
+  EXPECT_NE(twin.out.find("connect\nfast open\nfast message\nfast messages\nfast option\n"),
+            std::string::npos)
+      << twin.text();
 }
 
 // ---- its end ------------------------------------------------------------------------------------

@@ -56,6 +56,13 @@ TEST(PlanNetwork, WithoutCgroupBpfTcpPortsGoToLandlock) {
   EXPECT_EQ(plan.landlock.bind_ports, std::vector<std::uint16_t>{6379});
   EXPECT_LT(rule_named(plan, "socket")->when.size(),
             rule_named(Case{}.made(), "socket")->when.size());
+  EXPECT_EQ(rule_named(plan, "listen")->action, SyscallAction::notify);
+  EXPECT_TRUE(plan.broker.listens);
+  EXPECT_EQ(plan.broker.listen.size(), 1U);
+  for (const char* sends : {"sendto", "sendmsg", "sendmmsg"}) {
+    EXPECT_EQ(rule_named(plan, sends)->when.size(), 1U) << sends;
+    EXPECT_EQ(rule_named(plan, sends)->otherwise, SyscallAction::refuse) << sends;
+  }
   test.policy = "[network]\nmode='host'\nlisten=['tcp://127.0.0.1:6379']";
   EXPECT_TRUE(test.error().starts_with("p.toml:3:9: network.listen tcp://127.0.0.1:6379: neither"));
   test.policy = kListen;
