@@ -1,5 +1,6 @@
 """Memory of idle sandboxes: the proportional set size (PSS) of everything that a runtime keeps running."""
 import contextlib
+import os
 import re
 
 from .held import held
@@ -26,8 +27,10 @@ class Memory:
         self.name = f"memory of {count}"
 
     def measure(self, runtime, seconds):
-        with held(runtime, [IDLE] * self.count, seconds) as started:
-            pids = {pid for each in started for pid in [each.process.pid, *descendants(each.process.pid)]}
+        runtime.around()  # a daemon, where one is needed
+        before = set(descendants(os.getpid()))
+        with held(runtime, [IDLE] * self.count, seconds):
+            pids = set(descendants(os.getpid())) - before | set(runtime.daemons)
             whole = sum(map(pss_kib, pids))
         if whole == 0:
             raise Failed("no memory is told of: reading smaps_rollup needs root")

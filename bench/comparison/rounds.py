@@ -24,12 +24,20 @@ def taken_by_others():
     return max(0.0, 1 - (time.process_time() - used) / (time.perf_counter() - began))
 
 
+def belong(workload, runtime):
+    """Some workloads are for some runtimes alone, and some runtimes for some sections."""
+    only, sections = getattr(workload, "only", None), getattr(runtime, "sections", None)
+    if getattr(workload, "host_network", False) and not getattr(runtime, "networked", True):
+        return False
+    return (only is None or runtime.name in only) and (sections is None or workload.section in sections)
+
+
 def turns(workloads, runtimes, number):
     """Every pair; which runtime begins changes from round to round."""
     for place, workload in enumerate(workloads):
         shift = (number + place) % max(len(runtimes), 1)
         for runtime in runtimes[shift:] + runtimes[:shift]:
-            if runtime.name in (getattr(workload, "only", None) or [runtime.name]):
+            if belong(workload, runtime):
                 yield workload, runtime
 
 

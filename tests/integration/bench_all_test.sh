@@ -26,6 +26,18 @@ grep -q '\*\*firejail\*\*: not measured: not installed' "$made/report.md" || fai
 grep -q '^| start | yett / bwrap | 0.5 | [0-9.]* (' "$made/report.md" || fail "no goal is judged"
 grep -q 'times native\|median, us' "$made/start.svg" || fail "no plot with an axis"
 
+# podman and containerd: rows, or named; and nothing of them stays.
+"$source/bench/all" --quick --only 'native,podman-crun,containerd-crun,yett-landlock' --workloads start --rounds 1 --seconds 40 \
+  --binaries "$binaries" --output "$made/engines" > "$made/out" 2>&1 & # its id is in the names of what it makes
+harness=$!
+wait $harness || { cat "$made/out"; fail "engines: status $?"; }
+for row in podman-crun containerd-crun yett-landlock; do
+  grep -q "^- \*\*$row\*\*: " "$made/engines/report.md" || fail "$row is not told of"
+done
+grep -q '^| start | us | [0-9,.]* |' "$made/engines/report.md" || fail "nothing was measured beside the engines"
+left=$(find /sys/fs/cgroup -maxdepth 3 -name "yett-bench-*-$harness-*"; grep " /run/yett-bench-" /proc/self/mountinfo || true)
+[ -z "$left" ] || fail "left behind: $left"
+
 head -n 20 "$made/figures.jsonl" > "$made/old"
 "$source/bench/all" --from "$made/old" --output "$made" > "$made/out" 2>&1 || fail "an older file is not drawn"
 "$source/bench/compare" "$made/figures.jsonl" "$made/figures.jsonl" | grep -q ' 0 different' || fail "a file differs from itself"

@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 BENCH = pathlib.Path(__file__).resolve().parents[3] / "bench"
 RECORDED = pathlib.Path(__file__).parent / "recorded.jsonl"
 sys.path.insert(0, str(BENCH))
-from comparison import figures, plot, report, rounds  # noqa: E402
+from comparison import engines, figures, plot, report, rounds, rows, runtimes  # noqa: E402
 
 
 def load_compare():
@@ -114,6 +114,44 @@ class Budget(unittest.TestCase):
         runtimes = [Named("a"), Named("b"), Named("c")]
         first = {next(rounds.turns([Named("w")], runtimes, number))[1].name for number in range(3)}
         self.assertEqual(first, {"a", "b", "c"})
+
+
+class Rows(unittest.TestCase):
+    place = runtimes.Place(pathlib.Path("/b"), pathlib.Path("/d"), pathlib.Path("/run/s"))
+
+    def names(self, only, **more):
+        return [row.name for row in rows.all_rows(self.place, **more) if rows.wanted(row, only)]
+
+    def test_rows_are_chosen_by_patterns(self):
+        self.assertEqual(self.names(["yett"]), ["yett"])
+        self.assertEqual(self.names(["runsc-*", "native"]), ["native", "runsc-ptrace", "runsc-systrap", "runsc-kvm"])
+        self.assertGreater(len(self.names(["yett-*"])), 4)
+        self.assertEqual(len(set(self.names(None))), len(self.names(None)))
+
+    def test_a_newer_runsc_has_rows_of_its_own(self):
+        self.assertEqual(self.names(["newer-*"]), [])
+        newer = [row for row in rows.all_rows(self.place, "/x/runsc") if row.name.startswith("newer-")]
+        self.assertEqual({row.version()[0] for row in newer}, {"/x/runsc"})
+
+    def test_engines_start_and_wait_and_do_nothing_else(self):
+        class Workload:
+            name = "w"
+            section = "Start-up"
+        engine = next(row for row in rows.all_rows(self.place) if isinstance(row, engines.Podman))
+        self.assertTrue(rounds.belong(Workload, engine))
+        Workload.section = "Operations"
+        self.assertFalse(rounds.belong(Workload, engine))
+
+    def test_what_has_no_network_is_not_asked_to_connect(self):
+        class Workload:
+            name, section, host_network = "connect", "Operations", True
+        asked = [row.name for row in rows.all_rows(self.place) if rounds.belong(Workload, row)]
+        self.assertIn("yett-cgroup-bpf", asked)
+        self.assertNotIn("yett-no-filter", asked)
+
+    def test_a_row_that_is_not_here_is_told_of(self):
+        row = rows.Container("nobody-has-this", self.place)
+        self.assertEqual(rows.try_out(row), {"name": row.name, "available": False, "reason": "not installed"})
 
 
 class SlowingMachine(unittest.TestCase):

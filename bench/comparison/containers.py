@@ -1,0 +1,67 @@
+"""OCI runtimes by themselves: `run` of a bundle, whose configuration is what Docker writes.
+
+Each of their commands has a mount namespace of its own, where an empty tmpfs replaces a v2 mount beside v1:
+refuses such a host, and would make directories on whatever is below the mount.
+"""
+import contextlib
+import os
+import pathlib
+import subprocess
+
+from . import bundle
+from .processes import end_leftovers
+from .runtimes import Runtime
+
+V2_BESIDE_V1 = "/sys/fs/cgroup/unified"
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
+
+
+def apart(script=""):
+    """A command that runs the following one in a mount namespace without v2 beside v1, after `script`."""
+    hiding = f"umount -l {V2_BESIDE_V1} && mount -t tmpfs none {V2_BESIDE_V1} && "
+    hidden = hiding if os.path.exists(f"{V2_BESIDE_V1}/cgroup.procs") else ""
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", f'{hidden}{script}exec "$@"', "sh"]
+
+
+def remove_tree_of_groups(group):
+    for inner in [each for each in group.iterdir() if each.is_dir()]:
+        remove_tree_of_groups(inner)
+    group.rmdir()
+
+
+def remove_groups(prefix):
+    """What is left of cgroups of v1 and v2 whose names begin so. Their processes have ended."""
+    for left in [*CGROUPS.glob(f"{prefix}*"), *CGROUPS.glob(f"*/{prefix}*")]:
+        with contextlib.suppress(OSError):
+            remove_tree_of_groups(left)
+
+
+class Container(Runtime):
+    """crun, runc, or a runsc; `program` is its file, `options` stand before `run`."""
+
+    def __init__(self, name, place, program=None, options=(), network_option=False):
+        super().__init__(name, place)
+        self.program, self.options, self.network_option = program or name, options, network_option
+
+    def around(self):
+        return apart()
+
+    def base(self):
+        return [self.program, "--root", f"{self.place.state}/containers-{self.name}"]
+
+    def command(self, program):
+        network = ["--network=host" if program.host_network else "--network=none"] if self.network_option else []
+        made = bundle.make(self.place, program)
+        return [*self.base(), *self.options, *network, "run", "--bundle", str(made), f"{self.prefix()}{{}}"]
+
+    def version(self):
+        return [self.program, "--version"]
+
+    def end(self):
+        """Containers whose runtime was killed are still known to it; of one that was killed at its start, only the
+        cgroups are left."""
+        listed = subprocess.run([*self.base(), "list", "-q"], capture_output=True, text=True, check=False).stdout
+        for name in listed.split():
+            subprocess.run([*self.around(), *self.base(), "delete", "--force", name], capture_output=True, check=False)
+        end_leftovers()
+        remove_groups(self.prefix())

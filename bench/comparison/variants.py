@@ -1,0 +1,50 @@
+"""yett's planes by themselves: one row for each, beside the row `yett`, which is the default policy.
+
+What differs from that row is one line of a policy, so a row's distance to it is what the plane costs.
+"""
+import dataclasses
+import os
+
+from .runtimes import Runtime
+
+ORDINARY = 65534
+CONNECT = '[network]\nmode = "host"\nconnect = ["tcp://127.0.0.1:18437"]\nlisten = ["tcp://127.0.0.1:18437"]\n'
+VARIANTS = {  # name -> (the policy's lines, options of `yett run`)
+    "yett-no-filter": ('extends = "none"\n', ()),            # the mount tree and the namespaces alone
+    "yett-docker-calls": ('extends = "container"\n', ()),    # the wider list of calls
+    "yett-landlock": ('extends = "plugin"\nhardening = "stacked"\n', ()),
+    "yett-cgroup-bpf": (f'extends = "plugin"\n{CONNECT}', ("--net", "host")),
+    "yett-bpf-lsm": ('extends = "plugin"\n', ("--require", "bpf-lsm")),
+    "yett-rootless": ('extends = "plugin"\n', ("--mode", "rootless")),
+    "yett-fallback": ('extends = "plugin"\n', ("--mode", "fallback")),
+}
+
+
+class Variant(Runtime):
+    """`yett run` with another policy."""
+
+    sections = ("Start-up", "Operations")
+
+    def __init__(self, name, place):
+        super().__init__(name, place)
+        self.policy, self.options = VARIANTS[name]
+        self.networked = "--net" in self.options
+
+    def around(self):
+        """Those without rights run as an ordinary user, whose directories are the run's."""
+        if "--mode" not in self.options:
+            return []
+        home = self.place.state / f"{self.name}-home"
+        home.mkdir(exist_ok=True)
+        os.chown(home, ORDINARY, ORDINARY)
+        return ["setpriv", f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--clear-groups", "env", f"HOME={home}",
+                f"XDG_RUNTIME_DIR={home}"]
+
+    def command(self, program):
+        path = self.place.state / f"{self.name}.toml"
+        path.write_text(self.policy)
+        words = self.wrapped("yett", dataclasses.replace(program, host_network=False))
+        if "fallback" in self.options:  # there a directory keeps its path
+            binaries = self.place.binaries
+            words = [self.place.own(word.replace(f"{binaries}:/bench:", f"{binaries}:{binaries}:")) for word in words]
+        return [*words[:2], *self.options, "--policy", str(path), *words[2:]]
