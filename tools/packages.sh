@@ -30,8 +30,8 @@ packages_for() { # PURPOSE
     demo) printf '%s\n' python3 squashfs-tools bubblewrap 'runc|crun' ;;
     bench)
       # Runtimes, servers and their clients, programs, and what draws the plots.
-      printf '%s\n' bubblewrap firejail crun runc 'runsc|-' podman conmon containerd python3 redis-server redis-tools 'nginx-light|nginx' wrk sqlite3 \
-        gcc libc6-dev util-linux librsvg2-bin
+      printf '%s\n' bubblewrap firejail crun runc 'runsc|-' podman conmon containerd python3 redis-server redis-tools 'nginx-light|nginx' \
+        wrk apache2-utils sqlite3 nodejs git tar fio gcc libc6-dev util-linux librsvg2-bin
       ;;
     lint) printf '%s\n' clang-tidy-19 clang-format-19 shellcheck python3 ;;
     fuzz) printf '%s\n' clang-19 libclang-rt-19-dev ;;

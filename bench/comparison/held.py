@@ -40,12 +40,14 @@ class Held:
 
 
 @contextlib.contextmanager
-def held(runtime, programs, seconds):
-    """All of them, up one after the other; ended in any case."""
+def held(runtime, programs, seconds, while_so=lambda: True):
+    """All of them, up one after the other as long as while_so(); ended in any case."""
     deadline = time.monotonic() + seconds
     started = []
     try:
         for number, program in enumerate(programs):
+            if not while_so():
+                raise Failed(f"{number} of {len(programs)} take all the memory that may be taken")
             started.append(Held(runtime, program, number))
             started[-1].await_up(deadline)
         yield started

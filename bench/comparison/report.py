@@ -9,7 +9,8 @@ from .figures import FEWEST_ROUNDS, NATIVE, bootstrap
 QUIET = 0.02  # share of time taken by others
 # section -> (name of its plot's file, the unit of the plot: None for ratios to native)
 PLOTS = {"Start-up": ("start", "us"), "Operations": ("operations", None), "Files on a disk": ("disk", None),
-         "Programs": ("programs", None), "Memory of idle sandboxes": ("memory", "KiB")}
+         "Programs": ("programs", None), "Packages": ("packages", "us"), "Memory of idle sandboxes": ("memory", "KiB"),
+         "Growth": ("growth", None)}
 GVISOR = "runsc"  # whichever of its platforms is the quickest
 BARE = "notify-baseline"
 MEMORY, MOST_KIB = "memory of 5", 400

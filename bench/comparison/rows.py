@@ -8,6 +8,7 @@ import shutil
 
 from .containers import Container
 from .engines import Containerd, Daemon, Podman
+from .packages import FORMATS, Packaged
 from .processes import Failed, output
 from .runtimes import NOTHING, Firejail, Runtime, named_once
 from .variants import Variant, VARIANTS
@@ -34,7 +35,8 @@ def all_rows(place, newer_runsc=None):
     newer = sandboxes(place, "newer-runsc", newer_runsc) if newer_runsc else []
     return [Runtime("native", place), Runtime("bwrap", place), Firejail("firejail", place), Container("crun", place),
             Container("runc", place), *sandboxes(place, "runsc", "runsc"), *newer, *engines(place),
-            Runtime("yett", place), *(Variant(name, place) for name in VARIANTS)]
+            Runtime("yett", place), *(Variant(name, place) for name in VARIANTS),
+            *(Packaged(name, place) for name in FORMATS)]
 
 
 def wanted(row, only):

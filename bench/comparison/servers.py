@@ -13,7 +13,7 @@ POLICY = """extends = "plugin"
 [network]
 mode = "host"
 connect = ["tcp://127.0.0.1:18437"]
-listen = ["tcp://127.0.0.1:18437", "tcp://127.0.0.1:18440", "tcp://127.0.0.1:18441"]
+listen = ["tcp://127.0.0.1:18437", "tcp://127.0.0.1:18440", "tcp://127.0.0.1:18441", "tcp://127.0.0.1:18442"]
 """
 NGINX_CONFIG = """daemon off; master_process off; user root root; pid /tmp/nginx-bench.pid; error_log stderr;
 events {{ worker_connections 512; }}
@@ -22,6 +22,9 @@ http {{
   client_body_temp_path /tmp; proxy_temp_path /tmp; fastcgi_temp_path /tmp; uwsgi_temp_path /tmp; scgi_temp_path /tmp;
   server {{ listen 127.0.0.1:{port}; location / {{ return 200 "{body}"; }} }}
 }}
+"""
+NODE_SERVER = """require("http").createServer((request, answer) => answer.end("x".repeat(1024)))
+  .listen({port}, "127.0.0.1");
 """
 
 
@@ -33,6 +36,28 @@ def await_port(port, started, seconds):
                 return
         time.sleep(0.01)
     raise Failed(f"nothing serves at port {port}")
+
+
+def by_wrk(name, port, duration, seconds):
+    """100 connections that are kept."""
+    duration = max(1, round(duration))
+    out = output(["wrk", "-t1", "-c100", f"-d{duration}s", f"http://127.0.0.1:{port}/"], seconds + duration)[0]
+    found = re.search(r"Requests/sec:\s+([0-9.]+)", out)
+    if not found or float(found.group(1)) <= 0 or "Non-2xx" in out:
+        raise Failed("wrk got no good answers")
+    return name, 1e6 / float(found.group(1)), "us"
+
+
+def by_ab(name, port, requests, seconds):
+    """100 at once, each of a connection of its own."""
+    try:
+        out = output(["ab", "-q", "-n", str(requests), "-c", "100", f"http://127.0.0.1:{port}/"], seconds)[0]
+    except Failed as failure:
+        return name, None, f"ab: {failure}"
+    found = re.search(r"Requests per second:\s+([0-9.]+)", out)
+    if not found or float(found.group(1)) <= 0 or "Non-2xx" in out:
+        return name, None, "ab got no good answers"
+    return name, 1e6 / float(found.group(1)), "us"
 
 
 class Server:
@@ -53,8 +78,8 @@ class Nginx(Server):
     name = "nginx"
     port = 18440
 
-    def __init__(self, duration):
-        self.duration = duration
+    def __init__(self, duration, requests):
+        self.duration, self.requests = duration, requests
 
     def server(self, place):
         path = place.data / "nginx.conf"
@@ -62,13 +87,25 @@ class Nginx(Server):
         return f"nginx -e stderr -c {path}"
 
     def ask(self, seconds):
-        duration = max(1, round(self.duration))
-        command = ["wrk", "-t1", "-c100", f"-d{duration}s", f"http://127.0.0.1:{self.port}/"]
-        out = output(command, seconds + duration)[0]
-        found = re.search(r"Requests/sec:\s+([0-9.]+)", out)
-        if not found or float(found.group(1)) <= 0 or "Non-2xx" in out:
-            raise Failed("wrk got no good answers")
-        return [("nginx, a request", 1e6 / float(found.group(1)), "us")]
+        return [by_wrk("nginx, a request", self.port, self.duration, seconds),
+                by_ab("nginx by ab, a request", self.port, self.requests, seconds)]
+
+
+class Node(Server):
+    """http of node, one process, answers of 1 KiB, 100 connections."""
+    name = "node"
+    port = 18442
+
+    def __init__(self, duration):
+        self.duration = duration
+
+    def server(self, place):
+        path = place.data / "server.js"
+        path.write_text(NODE_SERVER.format(port=self.port))
+        return f"node {path}"
+
+    def ask(self, seconds):
+        return [by_wrk("node http, a request", self.port, self.duration, seconds)]
 
 
 class Redis(Server):

@@ -20,14 +20,22 @@ fail() {
 mkdir "$made/bin"
 for program in python3 uname bwrap unshare sh; do ln -s "$(PATH=/usr/bin:/bin command -v $program)" "$made/bin/$program"; done
 PATH=$made/bin /usr/bin/python3 "$source/bench/all" --quick --only native,bwrap,firejail,yett --workloads start \
-  --rounds 5 --seconds 60 --binaries "$binaries" --output "$made" > "$made/out" 2>&1 || { cat "$made/out"; fail "status $?"; }
+  --rounds 5 --minutes 1 --binaries "$binaries" --output "$made" > "$made/out" 2>&1 || { cat "$made/out"; fail "status $?"; }
 grep -q '^| start | us | [0-9,.]* | [0-9,.]*; [0-9.]* ([0-9.]* to [0-9.]*) |' "$made/report.md" || fail "no ratio of five rounds"
 grep -q '\*\*firejail\*\*: not measured: not installed' "$made/report.md" || fail "the missing runtime is not named"
 grep -q '^| start | yett / bwrap | 0.5 | [0-9.]* (' "$made/report.md" || fail "no goal is judged"
 grep -q 'times native\|median, us' "$made/start.svg" || fail "no plot with an axis"
 
+# Programs that need inputs, formats, growth: figures of yett's, or the reason in the report.
+"$source/bench/all" --quick --only 'native,yett,yett-erofs' --rounds 1 --minutes 2 --binaries "$binaries" --output "$made/more" \
+  --workloads 'git,tar,untar,python work,fio,read,beside 1,10 rules' > "$made/out" 2>&1 || { cat "$made/out"; fail "more: status $?"; }
+for figure in 'git clone | ms' 'untar | ms' 'python work | ms' 'fio 4k random read | us' 'read the tree | us' 'start, beside 1 | us' \
+  'connect, 10 rules | ns'; do
+  grep -q "^| $figure | .*[0-9]" "$made/more/report.md" || { cat "$made/more/report.md"; fail "no figure: $figure"; }
+done
+
 # podman and containerd: rows, or named; and nothing of them stays.
-"$source/bench/all" --quick --only 'native,podman-crun,containerd-crun,yett-landlock' --workloads start --rounds 1 --seconds 40 \
+"$source/bench/all" --quick --only 'native,podman-crun,containerd-crun,yett-landlock' --workloads start --rounds 1 --minutes 0.7 \
   --binaries "$binaries" --output "$made/engines" > "$made/out" 2>&1 & # its id is in the names of what it makes
 harness=$!
 wait $harness || { cat "$made/out"; fail "engines: status $?"; }

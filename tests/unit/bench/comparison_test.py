@@ -14,7 +14,8 @@ sys.dont_write_bytecode = True
 BENCH = pathlib.Path(__file__).resolve().parents[3] / "bench"
 RECORDED = pathlib.Path(__file__).parent / "recorded.jsonl"
 sys.path.insert(0, str(BENCH))
-from comparison import engines, figures, plot, report, rounds, rows, runtimes  # noqa: E402
+from comparison import (engines, figures, growth, held, plot, processes, programs, report, rounds, rows, runtimes,  # noqa
+                        workloads)  # noqa: E402
 
 
 def load_compare():
@@ -152,6 +153,32 @@ class Rows(unittest.TestCase):
     def test_a_row_that_is_not_here_is_told_of(self):
         row = rows.Container("nobody-has-this", self.place)
         self.assertEqual(rows.try_out(row), {"name": row.name, "available": False, "reason": "not installed"})
+
+
+class Workloads(unittest.TestCase):
+    def test_names_are_unique_and_sections_are_known(self):
+        for quick in (True, False):
+            found = workloads.all_workloads(quick)
+            self.assertEqual(len({each.name for each in found}), len(found))
+            self.assertLessEqual({each.section for each in found}, set(report.PLOTS))
+
+    def test_a_policy_has_as_many_rules_as_it_says(self):
+        self.assertEqual(growth.Rules(1000, 1).policy().split("connect")[1].count("tcp://"), 1000)
+        self.assertEqual(len(set(growth.Rules(10000, 1).policy().split('"'))) > 10000, True)
+
+    def test_sandboxes_that_take_all_memory_are_not_started(self):
+        with self.assertRaisesRegex(processes.Failed, "0 of 3"), \
+                held.held(unittest.mock.Mock(), [None] * 3, 1, while_so=lambda: False):
+            self.fail("they were started")
+
+    def test_inputs_are_the_same_each_time(self):
+        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+            for each in (one, other):
+                programs.write_tree(pathlib.Path(each), 20)
+            trees = [{file.relative_to(root): file.read_bytes() for file in pathlib.Path(root).rglob("*") if file.is_file()}
+                     for root in (one, other)]
+            self.assertEqual(trees[0], trees[1])
+            self.assertEqual(len(trees[0]), 20)
 
 
 class SlowingMachine(unittest.TestCase):
