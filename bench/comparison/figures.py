@@ -50,6 +50,7 @@ class Results:
         self.units = {}     # workload -> unit
         self.sections = {}  # section -> its workloads, in the order of the file
         self.missing = {}   # (workload, runtime) -> reason
+        self.surface = []   # records of processes, as surface.py makes them
         self.noise = []     # one share of time taken by others per round
 
     def take(self, record):
@@ -69,6 +70,9 @@ class Results:
 
     def take_missing(self, record):
         self.missing.setdefault((record["workload"], record["runtime"]), record["reason"])
+
+    def take_surface(self, record):
+        self.surface.append(record)
 
     def take_noise(self, record):
         self.noise.append(record["taken"])

@@ -89,6 +89,12 @@ def bar(axis, y, shade, interval):
     yield text(max(end, high) + 6, middle + 4, short(interval.median))
 
 
+def page(height, parts):
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:.0f}" '
+            'font-family="DejaVu Sans, sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>'
+            + "\n".join(parts) + "</svg>\n")
+
+
 def rows(groups):
     """(y, group's name or None, runtime, interval): groups are apart by half a row."""
     y = TOP
@@ -114,7 +120,4 @@ def draw(title, unit, groups, shades, origin=None):
         if name is not None:
             parts.append(text(12, y + ROW / 2 + 4, name, more='font-weight="bold"'))
     parts.append(line(axis.place(axis.origin), TOP - 4, axis.place(axis.origin), bottom))
-    height = bottom + FOOT
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:.0f}" '
-            'font-family="DejaVu Sans, sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>'
-            + "\n".join(parts) + "</svg>\n")
+    return page(bottom + FOOT, parts)

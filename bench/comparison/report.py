@@ -1,9 +1,10 @@
 """The report: Markdown and plots, from Results alone."""
+import functools
 import shutil
 import statistics
 import subprocess
 
-from . import plot
+from . import plot, surface_report
 from .figures import FEWEST_ROUNDS, NATIVE, bootstrap
 
 QUIET = 0.02  # share of time taken by others
@@ -119,6 +120,13 @@ def intervals(results, name, in_unit):
     return found
 
 
+def keep_plot(directory, name, drawn):
+    """As SVG, and as PNG where rsvg-convert is."""
+    (directory / f"{name}.svg").write_text(drawn, encoding="utf-8")
+    if shutil.which("rsvg-convert"):
+        subprocess.run(["rsvg-convert", "-o", f"{directory}/{name}.png", f"{directory}/{name}.svg"], check=True)
+
+
 def write_plots(results, directory, title, names):
     """The names of the plots' files, without their ends: none when there is nothing to draw."""
     file, unit = PLOTS[title]
@@ -130,10 +138,7 @@ def write_plots(results, directory, title, names):
     pieces = [groups[at:at + plot.GROUPS_A_PLOT] for at in range(0, len(groups), plot.GROUPS_A_PLOT)]
     files = [file if len(pieces) == 1 else f"{file}-{number}" for number in range(1, len(pieces) + 1)]
     for name, piece in zip(files, pieces):
-        drawn = plot.draw(title, what, piece, shades, None if unit else 1)
-        (directory / f"{name}.svg").write_text(drawn, encoding="utf-8")
-        if shutil.which("rsvg-convert"):
-            subprocess.run(["rsvg-convert", "-o", f"{directory}/{name}.png", f"{directory}/{name}.svg"], check=True)
+        keep_plot(directory, name, plot.draw(title, what, piece, shades, None if unit else 1))
     return files
 
 
@@ -152,6 +157,8 @@ def write(results, directory):
     lines = [*header(results), "", *runtime_lines(results), ""]
     for title in filter(results.sections.get, PLOTS):
         lines += section_lines(results, directory, title, list(results.sections[title]))
+    if results.surface:
+        lines += surface_report.lines(results.surface, results.machine["calls"], functools.partial(keep_plot, directory))
     lines += ["## Goals", "", "| what | ratio | at most | measured | |", "|---|---|---|---|---|", *judged(results),
               *judged_memory(results)]
     if results.missing:

@@ -28,11 +28,19 @@ grep -q 'times native\|median, us' "$made/start.svg" || fail "no plot with an ax
 
 # Programs that need inputs, formats, growth: figures of yett's, or the reason in the report.
 "$source/bench/all" --quick --only 'native,yett,yett-erofs' --rounds 1 --minutes 2 --binaries "$binaries" --output "$made/more" \
-  --workloads 'git,tar,untar,python work,fio,read,beside 1,10 rules' > "$made/out" 2>&1 || { cat "$made/out"; fail "more: status $?"; }
+  --workloads 'git,tar,untar,python work,fio,read,beside 1,10 rules,attack surface' > "$made/out" 2>&1 || { cat "$made/out"; fail "more: status $?"; }
 for figure in 'git clone | ms' 'untar | ms' 'python work | ms' 'fio 4k random read | us' 'read the tree | us' 'start, beside 1 | us' \
   'connect, 10 rules | ns'; do
   grep -q "^| $figure | .*[0-9]" "$made/more/report.md" || { cat "$made/more/report.md"; fail "no figure: $figure"; }
 done
+
+# The filter that is read from the live program lets through what the plan says, but for what the supervisor answers.
+planned=$("$binaries/yett" policy plan plugin | sed -n 's/^\([0-9]*\) of [0-9]* system calls reachable.*/\1/p')
+row=$(grep '^| yett | yett-bench-micr | program | .*| no | 0 | own |$' "$made/more/report.md") || fail "yett's program is not in the table"
+always=$(echo "$row" | cut -d '|' -f 5 | tr -d ' ') sometimes=$(echo "$row" | cut -d '|' -f 6 | tr -d ' ')
+reachable=$((always + sometimes))
+if [ $reachable -gt "$planned" ] || [ $reachable -lt $((planned - 5)) ]; then fail "reachable: $reachable, planned $planned"; fi
+grep -q '^| native | yett-bench-micr | program | \([0-9]*\) | 0 | 0 | yes |' "$made/more/report.md" || fail "native reaches not everything"
 
 # podman and containerd: rows, or named; and nothing of them stays.
 "$source/bench/all" --quick --only 'native,podman-crun,containerd-crun,yett-landlock' --workloads start --rounds 1 --minutes 0.7 \

@@ -4,6 +4,7 @@ import importlib.machinery
 import importlib.util
 import json
 import pathlib
+import struct
 import sys
 import tempfile
 import unittest
@@ -14,8 +15,8 @@ sys.dont_write_bytecode = True
 BENCH = pathlib.Path(__file__).resolve().parents[3] / "bench"
 RECORDED = pathlib.Path(__file__).parent / "recorded.jsonl"
 sys.path.insert(0, str(BENCH))
-from comparison import (engines, figures, growth, held, plot, processes, programs, report, rounds, rows, runtimes,  # noqa
-                        workloads)  # noqa: E402
+from comparison import (bpf, engines, figures, growth, held, plot, processes, programs, report, rounds, rows,  # noqa
+                        runtimes, surface, workloads)  # noqa: E402
 
 
 def load_compare():
@@ -181,6 +182,58 @@ class Workloads(unittest.TestCase):
             self.assertEqual(len(trees[0]), 20)
 
 
+def instruction(code, value, true=0, false=0):
+    return struct.pack("=HBBI", code, true, false, value)
+
+
+LOAD_NUMBER, LOAD_ARGUMENT, LOAD_ARCHITECTURE = (instruction(0x20, at) for at in (0, 16, 4))
+ALLOWED, REFUSED, NOTIFIED = (instruction(0x06, answer) for answer in (bpf.ALLOW, bpf.ERRNO | 1, bpf.USER_NOTIF))
+
+
+def equal(value, true, false):
+    return instruction(0x15, value, true, false)
+
+
+class Filters(unittest.TestCase):
+    only_39 = bpf.parse(LOAD_NUMBER + equal(39, 0, 1) + ALLOWED + REFUSED)
+    one_if_argument = bpf.parse(LOAD_NUMBER + equal(1, 0, 2) + LOAD_ARGUMENT + equal(2, 1, 0) + NOTIFIED + ALLOWED)
+
+    def test_a_number_decides(self):
+        self.assertEqual(bpf.answers(self.only_39, 39), {bpf.ALLOW})
+        self.assertEqual(bpf.answers(self.only_39, 40), {bpf.ERRNO})
+
+    def test_an_argument_is_followed_both_ways(self):
+        self.assertEqual(bpf.answers(self.one_if_argument, 1), {bpf.ALLOW, bpf.USER_NOTIF})
+        self.assertEqual(bpf.answers(self.one_if_argument, 3), {bpf.USER_NOTIF})
+
+    def test_the_strictest_of_several_filters_counts(self):
+        self.assertEqual(bpf.of_all([self.only_39, self.one_if_argument], 1), {bpf.ERRNO})
+        self.assertEqual(bpf.of_all([], 1), {bpf.ALLOW})
+
+    def test_another_architecture_is_another_question(self):
+        one = bpf.parse(LOAD_ARCHITECTURE + equal(bpf.X86_64, 1, 0) + REFUSED + ALLOWED)
+        self.assertEqual(bpf.answers(one, 0), {bpf.ALLOW})
+        self.assertEqual(bpf.answers(one, 0, bpf.I386), {bpf.ERRNO})
+
+    def test_masks_of_arguments_are_unknown_but_for_nothing(self):
+        for mask, expected in ((0, {bpf.ALLOW}), (8, {bpf.ALLOW, bpf.ERRNO})):
+            one = bpf.parse(LOAD_ARGUMENT + instruction(0x54, mask) + equal(0, 0, 1) + ALLOWED + REFUSED)
+            self.assertEqual(bpf.answers(one, 0), expected)
+
+    def test_memory_and_jumps_are_followed(self):
+        one = bpf.parse(LOAD_NUMBER + instruction(0x02, 3) + instruction(0x05, 1) + REFUSED + instruction(0x60, 3)
+                        + instruction(0x35, 10, 0, 1) + ALLOWED + REFUSED)
+        self.assertEqual(bpf.answers(one, 10), {bpf.ALLOW})
+        self.assertEqual(bpf.answers(one, 9), {bpf.ERRNO})
+
+    def test_calls_are_told_apart(self):
+        data = LOAD_NUMBER + equal(1, 0, 2) + LOAD_ARGUMENT + equal(2, 1, 0) + NOTIFIED + ALLOWED
+        found, of_32_bits = surface.judged((data,))
+        self.assertEqual((found["always"], found["sometimes"]), ([], ["write"]))
+        self.assertEqual(len(found["asked"]), len(surface.calls()) - 1)
+        self.assertTrue(of_32_bits)
+
+
 class SlowingMachine(unittest.TestCase):
     """A run whose second runtime becomes ten times as slow after the warm-up."""
 
@@ -229,6 +282,20 @@ class Report(unittest.TestCase):
         self.assertIn("| getpid | yett / native | 1.03 |", text)
         self.assertIn("MISSED", text)
         self.assertEqual(set(drawn), {"operations.svg"})
+
+    def test_the_surface_is_a_table_and_a_plot(self):
+        found = results()
+        found.machine["calls"] = 383
+        common = {"runtime": "yett", "sandboxed": True, "filters": 1, "capabilities": 0, "threads": 1, "own_users": True, "count": 2}
+        found.take({"record": "surface", **common, "process": "p", "always": ["read"] * 197, "sometimes": ["open"] * 20,
+                    "asked": [], "of_32_bits": False})
+        found.take({"record": "surface", **common, "process": "stub", "reason": "its filters cannot be read"})
+        text, drawn = self.written(found)
+        self.assertIn("| yett | 2 x p | program | 197 | 20 | 0 | no | 0 | own |", text)
+        self.assertIn("its filters cannot be read", text)
+        words = "".join(xml.etree.ElementTree.fromstring(drawn["surface.svg"]).itertext())
+        self.assertIn("197 + 20", words)
+        self.assertIn("system calls of 383, linear scale from 0", words)
 
     def test_memory_is_judged_by_the_difference(self):
         found = results()
