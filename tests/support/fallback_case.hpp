@@ -22,7 +22,8 @@ class FallbackCase : public ::testing::Test {
     options_ = home_->options();
     options_.environment.push_back("TMPDIR=" + home_->path() + "/run");
     const RunResult probe = run({"--", "true"});
-    YETT_REQUIRE(probe.err.find("Landlock") == std::string::npos, "Landlock is too old here");
+    YETT_REQUIRE_OF_KERNEL(probe.err.find("Landlock") == std::string::npos,
+                           "Landlock is too old here");
   }
 
   [[nodiscard]] RunOptions in_a_container() const {

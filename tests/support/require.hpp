@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "tests/support/pace.hpp"
+
 namespace yett::test {
 
 // True when a test that cannot run must fail instead of being skipped.
@@ -16,6 +18,13 @@ namespace yett::test {
 }
 
 }  // namespace yett::test
+
+// The same of what only the older kernels of the guests lack: there it is skipped always.
+#define YETT_REQUIRE_OF_KERNEL(condition, reason)                                    \
+  do {                                                                               \
+    if (!(condition) && ::yett::test::is_emulated_guest()) GTEST_SKIP() << (reason); \
+    YETT_REQUIRE(condition, reason);                                                 \
+  } while (false)
 
 // Use it in the body of a TEST, or in SetUp(): it returns from the enclosing void function.
 #define YETT_REQUIRE(condition, reason)                                                 \
