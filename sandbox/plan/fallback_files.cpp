@@ -13,6 +13,7 @@ namespace {
 
 using landlock_rights::kExecute;
 using landlock_rights::kIoctlDevice;
+using landlock_rights::kMakesFiles;
 using landlock_rights::kReadFile;
 using landlock_rights::kReading;
 using landlock_rights::kWriteFile;
@@ -118,6 +119,25 @@ Status check_written_rules(const FilePolicy& files) {
   return {};
 }
 
+// SECURITY(redirect-beneath): the tree of changes is the supervisor's alone: the sandbox reaches it
+// by no name of its own, and it does not list itself.
+Status plan_redirection(const PlanInputs& inputs, SandboxPlan& plan) {
+  RedirectPlan& redirect = plan.redirect;
+  redirect.directory = inputs.request.overlay_dir;
+  if (redirect.directory.empty()) return {};
+  for (const LandlockPathRule& rule : plan.landlock.paths) {
+    if (is_within(redirect.directory, rule.path) || is_within(rule.path, redirect.directory))
+      return fail(cannot("--overlay " + redirect.directory,
+                         "it lies in what the sandbox is shown, or holds it",
+                         "name a directory elsewhere"));
+    if ((rule.access & kMakesFiles) != 0)
+      redirect.written.push_back(rule.path);
+    else if ((rule.access & kReadFile) != 0)
+      redirect.shown.push_back(rule.path);
+  }
+  return {};
+}
+
 }  // namespace
 
 // SECURITY(fallback-files): what no rule names is not opened, made, renamed or removed.
@@ -132,7 +152,8 @@ Status plan_fallback_files(const PlanInputs& inputs, SandboxPlan& plan) {
   add_host_files(inputs, landlock);
   YETT_CHECK(add_volumes(inputs, landlock));
   YETT_CHECK(add_policy_files(inputs, landlock));
-  return check_masks(inputs, landlock);
+  YETT_CHECK(check_masks(inputs, landlock));
+  return plan_redirection(inputs, plan);
 }
 
 }  // namespace yett

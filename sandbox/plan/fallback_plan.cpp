@@ -62,8 +62,7 @@ Status check_request(const PlanInputs& inputs) {
                            "run yett as an ordinary user"));
   return first_refusal({
       {request.image_kind != ImageKind::host, request.image_path, "has the host's programs alone"},
-      {!request.overlay_dir.empty() || !request.overlay_host_dirs.empty(), "--overlay",
-       "mounts nothing"},
+      {!request.overlay_host_dirs.empty(), "--overlay-dirs", "mounts nothing"},
       {!request.exec_dir.empty() || !request.data_dir.empty(), "--exec-dir, --data-dir",
        "mounts nothing"},
       {other_user, "-u", "keeps the caller's id"},
@@ -155,6 +154,14 @@ void count_tasks(SandboxPlan& plan) {
   }
 }
 
+// With --overlay the supervisor looks where each name leads.
+Status redirect_calls(const PlanInputs& inputs, SandboxPlan& plan) {
+  if (inputs.request.overlay_dir.empty()) return {};
+  plan.emulation.redirect = true;
+  for (const FallbackCall& call : redirected_calls()) YETT_CHECK(take(call, plan.filter));
+  return {};
+}
+
 void refuse_memfd(const PlanInputs& inputs, FilterPlan& filter) {
   const auto rule = std::ranges::find(filter.rules, "memfd_create", &SyscallRule::name);
   if (rule == filter.rules.end() || inputs.policy.exec.memfd) return;
@@ -179,6 +186,7 @@ Status plan_fallback_filter(const PlanInputs& inputs, SandboxPlan& plan) {
     YETT_CHECK(take({.name = "listen", .when = {}, .refuse_errno = EACCES, .reason = "no port"},
                     plan.filter));
   plan.emulation.attributes = true;
+  YETT_CHECK(redirect_calls(inputs, plan));
   count_tasks(plan);
   return {};
 }
@@ -237,6 +245,10 @@ void say_what_is_lost(const PlanInputs& inputs, SandboxPlan& plan) {
   if (!inputs.policy.network.listen.empty())
     plan.reduced.emplace_back(
         "mode fallback: a socket that listens without an address of its own gets any port");
+  if (plan.emulation.redirect)
+    plan.reduced.emplace_back(
+        "mode fallback: of what --overlay keeps, nothing is executed by its name, and a directory "
+        "that the host has not is not entered by chdir");
   if (inputs.policy.limits.memory_bytes)
     plan.reduced.emplace_back("mode fallback: /proc tells the host's memory, not the limit");
 }

@@ -9,6 +9,7 @@ inline constexpr std::uint64_t kExecute = 1U << 0;
 inline constexpr std::uint64_t kWriteFile = 1U << 1;
 inline constexpr std::uint64_t kReadFile = 1U << 2;
 inline constexpr std::uint64_t kReadDirectory = 1U << 3;
+inline constexpr std::uint64_t kMakesFiles = 1U << 8;
 inline constexpr std::uint64_t kFirstAbiRights = (1U << 13) - 1;  // up to MAKE_SYM
 inline constexpr std::uint64_t kRefer = 1U << 13;                 // ABI 2
 inline constexpr std::uint64_t kTruncate = 1U << 14;              // ABI 3

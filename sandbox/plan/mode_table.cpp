@@ -113,6 +113,13 @@ std::string image(const SandboxPlan& plan, std::string_view) {
                                                            : "not there";
 }
 
+std::string kept(const SandboxPlan& plan, std::string_view) {
+  if (!plan.redirect.directory.empty()) return plane_name(Plane::supervisor);
+  const bool has_upper = std::ranges::any_of(
+      plan.mounts, [](const MountEntry& entry) { return !entry.upper.empty(); });
+  return has_upper ? plane_name(Plane::mount_tree) : "not kept";
+}
+
 struct Row {
   const char* what;
   const char* policy;  // beside `extends = "plugin"`
@@ -126,6 +133,7 @@ constexpr std::array kRows{
     Row{"`[files] exec`", "[files]\nexec = [\"/usr/bin\"]", "files.exec"},
     Row{"`[files] deny`", "[files]\nread = [\"/srv\"]\ndeny = [\"/srv/a\"]", "files.deny"},
     Row{"`[files] tmpfs`", "[files]\ntmpfs = { \"/tmp\" = \"64M\" }", "files.tmpfs"},
+    Row{"`--overlay DIR`", "[exec]\nwritten_files = true", "", kept},
     Row{"all other files of the host", "", "files: all else"},
     Row{"no set-id bits on the host", "[files]\nwrite = [\"/srv\"]", "files.set_ids"},
     Row{"`[exec] written_files = false`", "", "exec.written_files"},
@@ -167,7 +175,8 @@ Result<SandboxPlan> plan_of(const Row& row, const Column& column) {
            parse_policy(fmt::format("extends = \"plugin\"\n{}\n", row.policy), "policy.toml"));
   SandboxRequest request{.command = {"true"}};
   request.mode = column.mode;
-  if (row.cell == image) {
+  if (row.cell == kept) request.overlay_dir = "/var/kept";
+  if (row.cell == image || (row.cell == kept && column.mode != Mode::fallback)) {
     request.image_kind = ImageKind::directory;
     request.image_path = "/srv/app";
   }

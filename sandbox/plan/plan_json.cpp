@@ -185,6 +185,7 @@ std::string plan_json(const SandboxPlan& plan) {
             {"cgroup", cgroup_json(plan.cgroup)},
             {"meter", meter_json(plan.meter)},
             {"landlock", landlock_json(plan.landlock)},
+            {"redirected_into", plan.redirect.directory},
             {"cgroup_bpf",
              {{"attached", plan.cgroup_bpf.attached},
               {"connect", endpoints_json(plan.cgroup_bpf.connect)},

@@ -197,12 +197,23 @@ struct LsmPlan {
   std::vector<EndpointRule> listen;
 };
 
+// Fallback with --overlay: what would be written in the host's files goes to a tree of changes.
+// docs/decisions/0045-redirected-writes.md.
+struct RedirectPlan {
+  std::string directory;             // that keeps the tree; empty: writes outside are refused
+  std::vector<std::string> shown;    // what may be read, and so be copied
+  std::vector<std::string> written;  // what is written directly
+};
+// Of the tree, in that directory.
+inline constexpr const char* kChangesName = "changes";
+
 // What the supervisor answers with for the emulated calls.
 struct EmulationPlan {
   bool sysinfo = false;
   bool setrlimit = false;
   bool affinity = false;    // sched_getaffinity: at most `cpus` of those it may run on
   bool attributes = false;  // fallback: modes and times of files in places it may write in
+  bool redirect = false;    // fallback: calls that name files
   bool files = false;       // the supervisor keeps files of /proc and /sys that tell the limits
   bool uname = false;       // told as follows
   std::string release;
@@ -267,6 +278,7 @@ struct SandboxPlan {
   MeterPlan meter;
   FilterPlan filter;
   LandlockPlan landlock;
+  RedirectPlan redirect;
   CgroupBpfPlan cgroup_bpf;
   LsmPlan lsm;
   EmulationPlan emulation;

@@ -1,5 +1,6 @@
 #include "sandbox/profiles/fallback_checks.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -94,6 +95,53 @@ constexpr auto kHostNetwork = std::to_array<FallbackCall>({
     {"socket", kInternetStream, EAFNOSUPPORT, kAllow, kRefuse, kNamedSockets},
 });
 
+constexpr std::string_view kRedirected =
+    "the supervisor looks whether the name leads to what the sandbox has changed";
+// A call on a descriptor alone names nothing.
+template <std::uint8_t Flags>
+inline constexpr std::array kUnnamed{
+    all_of<ArgumentCheck{.index = Flags, .mask = AT_EMPTY_PATH, .value = AT_EMPTY_PATH}>()};
+
+consteval FallbackCall redirected(std::string_view name) {
+  return {name, {}, EACCES, SyscallAction::notify, kRefuse, kRedirected};
+}
+
+constexpr auto kRedirectedCalls = std::to_array<FallbackCall>({
+    redirected("open"),
+    redirected("openat"),
+    redirected("creat"),
+    redirected("stat"),
+    redirected("lstat"),
+    redirected("access"),
+    redirected("faccessat"),
+    redirected("faccessat2"),
+    redirected("readlink"),
+    redirected("readlinkat"),
+    redirected("chdir"),
+    redirected("mkdir"),
+    redirected("mkdirat"),
+    redirected("rmdir"),
+    redirected("unlink"),
+    redirected("unlinkat"),
+    redirected("symlink"),
+    redirected("symlinkat"),
+    redirected("link"),
+    redirected("linkat"),
+    redirected("rename"),
+    redirected("renameat"),
+    redirected("renameat2"),
+    redirected("truncate"),
+    {"newfstatat", kUnnamed<3>, EACCES, kAllow, SyscallAction::notify, kRedirected},
+    {"statx", kUnnamed<2>, EACCES, kAllow, SyscallAction::notify, kRedirected},
+    {"openat2", {}, ENOSYS, kRefuse, kRefuse, kRedirected},
+    {"getxattr", {}, EOPNOTSUPP, kRefuse, kRefuse, kRedirected},
+    {"lgetxattr", {}, EOPNOTSUPP, kRefuse, kRefuse, kRedirected},
+    {"listxattr", {}, EOPNOTSUPP, kRefuse, kRefuse, kRedirected},
+    {"llistxattr", {}, EOPNOTSUPP, kRefuse, kRefuse, kRedirected},
+});
+constexpr auto kAttributeCalls =
+    std::to_array<std::string_view>({"chmod", "fchmod", "fchmodat", "fchmodat2", "utimensat"});
+
 constexpr auto kMakesTasks = std::to_array<std::string_view>({"clone", "fork", "vfork"});
 
 constexpr auto kNeedsNamespace = std::to_array<std::string_view>({
@@ -164,6 +212,13 @@ constexpr auto kNeedsNamespace = std::to_array<std::string_view>({
 std::span<const FallbackCall> fallback_calls() { return kCalls; }
 std::span<const FallbackCall> fallback_calls_without_network() { return kWithoutNetwork; }
 std::span<const FallbackCall> fallback_calls_of_host_network() { return kHostNetwork; }
+
+std::span<const FallbackCall> redirected_calls() { return kRedirectedCalls; }
+
+bool is_redirected(std::string_view call) {
+  return std::ranges::find(kAttributeCalls, call) != kAttributeCalls.end() ||
+         std::ranges::find(kRedirectedCalls, call, &FallbackCall::name) != kRedirectedCalls.end();
+}
 
 bool makes_tasks(std::string_view call) {
   return std::ranges::find(kMakesTasks, call) != kMakesTasks.end();

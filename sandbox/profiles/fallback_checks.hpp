@@ -23,6 +23,10 @@ struct FallbackCall {
 // Beside these, of one without a network, and of one in the host's.
 [[nodiscard]] std::span<const FallbackCall> fallback_calls_without_network();
 [[nodiscard]] std::span<const FallbackCall> fallback_calls_of_host_network();
+// Of one whose writes are redirected: calls that name files.
+[[nodiscard]] std::span<const FallbackCall> redirected_calls();
+// Those of them, and of fallback_calls(), that go to the supervisor for the names they give.
+[[nodiscard]] bool is_redirected(std::string_view call);
 // The calls that make tasks, where these are counted.
 [[nodiscard]] bool makes_tasks(std::string_view call);
 // Calls that a namespace alone bounds: a policy that allows one of them takes another mode.

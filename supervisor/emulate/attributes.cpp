@@ -93,14 +93,29 @@ bool is_within(std::string_view path, std::string_view place) {
 
 // SECURITY(fallback-attributes): by the object that was opened, wherever its names lead meanwhile:
 // what lies in such a place cannot have been moved or linked there from outside by the sandbox.
-bool may_change(const std::string& object, const LandlockPlan& landlock) {
+enum class Lies { outside, in_its_places, in_changes };
+
+Lies where_it_lies(const std::string& object, const SandboxPlan& plan) {
   std::array<char, PATH_MAX> name{};
   const ssize_t size = ::readlink(object.c_str(), name.data(), name.size());
-  if (size <= 0 || static_cast<std::size_t>(size) == name.size()) return false;
+  if (size <= 0 || static_cast<std::size_t>(size) == name.size()) return Lies::outside;
   const std::string_view path(name.data(), static_cast<std::size_t>(size));
-  return std::ranges::any_of(landlock.paths, [path](const LandlockPathRule& rule) {
-    return (rule.access & kMakesFiles) != 0 && is_within(path, rule.path);
-  });
+  if (!plan.redirect.directory.empty() &&
+      is_within(path, plan.redirect.directory + "/" + kChangesName))
+    return Lies::in_changes;
+  const bool is_its_own =
+      std::ranges::any_of(plan.landlock.paths, [path](const LandlockPathRule& rule) {
+        return (rule.access & kMakesFiles) != 0 && is_within(path, rule.path);
+      });
+  return is_its_own ? Lies::in_its_places : Lies::outside;
+}
+
+// The tree of changes has marks among its modes, and its directories stay open to the supervisor.
+mode_t mode_among_changes(const std::string& object, mode_t asked) {
+  struct stat status{};
+  if (::stat(object.c_str(), &status) != 0) return asked & 0777U;
+  const mode_t kept = S_ISDIR(status.st_mode) ? 0700 | (status.st_mode & S_ISVTX) : 0;
+  return (asked & 0777U) | kept;
 }
 
 int set_times(const PendingNotification& pending, const Change& change, const std::string& object) {
@@ -124,9 +139,12 @@ int emulate_attributes(const PendingNotification& pending, const SandboxPlan& pl
   if (!pending.still_valid()) return ESRCH;
   if (!file) return file.error().sys_errno;
   const std::string object = "/proc/self/fd/" + std::to_string(file->get());
-  if (!may_change(object, plan.landlock)) return EPERM;
+  const Lies lies = where_it_lies(object, plan);
+  if (lies == Lies::outside) return EPERM;
   if (!change.mode) return set_times(pending, change, object);
-  return ::chmod(object.c_str(), *change.mode & 07777U) == 0 ? 0 : errno;
+  const mode_t mode =
+      lies == Lies::in_changes ? mode_among_changes(object, *change.mode) : *change.mode & 07777U;
+  return ::chmod(object.c_str(), mode) == 0 ? 0 : errno;
 }
 
 }  // namespace yett

@@ -35,6 +35,7 @@ CallAnswer carry_out_emulation(const PendingNotification& pending, Emulation emu
       return {emulate_attributes(pending, plan)};
     case Emulation::control:  // the control room's
     case Emulation::open:     // the pump's
+    case Emulation::redirect:
     case Emulation::none:
       break;
   }

@@ -157,6 +157,7 @@ Status CallWorkers::start_one(std::optional<PendingNotification> first) {
   worker->pump.set_desk(desk_);
   worker->pump.set_plans(plans_);
   worker->pump.set_admission(admit_task_);
+  worker->pump.set_redirector(redirector_);
   worker->pump.set_journal(journal_);
   if (first) worker->first.emplace((*std::move(first)).through(worker->listener.borrow()));
   const auto run = [](void* given) -> void* {

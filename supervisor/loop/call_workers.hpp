@@ -23,6 +23,7 @@
 #include "supervisor/grants/grant_desk.hpp"
 #include "supervisor/loop/plan_slot.hpp"
 #include "supervisor/notify/pending_notification.hpp"
+#include "supervisor/redirect/redirector.hpp"
 
 namespace yett {
 
@@ -66,6 +67,9 @@ class CallWorkers {
   void set_plans(std::shared_ptr<PlanSlot> plans) { plans_ = std::move(plans); }
   // Before the first start(): who counts tasks before there is another.
   void set_admission(std::function<bool(int thread)> admit) { admit_task_ = std::move(admit); }
+  void set_redirector(std::shared_ptr<Redirector> redirector) {
+    redirector_ = std::move(redirector);
+  }
   // Before the first start(): who else can answer what was received.
   void set_journal(std::shared_ptr<CallJournal> journal) { journal_ = std::move(journal); }
   // A thread that answers `first` and then serves the listener. Errors: it cannot be started;
@@ -94,6 +98,7 @@ class CallWorkers {
   std::shared_ptr<GrantDesk> desk_;
   std::shared_ptr<PlanSlot> plans_;
   std::function<bool(int thread)> admit_task_;
+  std::shared_ptr<Redirector> redirector_;
   std::shared_ptr<CallJournal> journal_;
   std::shared_ptr<Shared> shared_;
   std::vector<std::shared_ptr<Worker>> workers_;

@@ -188,6 +188,8 @@ void NotificationPump::handle(PendingNotification pending) {
   else if (verdict.emulation == Emulation::open ||
            (verdict.emulation == Emulation::control && control_.wants_file(pending.data())))
     open_file(std::move(pending), snapshot);
+  else if (verdict.emulation == Emulation::redirect)
+    redirect(std::move(pending), snapshot);
   else if (verdict.kind == VerdictKind::emulate)
     carry_out(std::move(pending), snapshot, verdict);
   else

@@ -21,6 +21,7 @@
 #include "supervisor/loop/receive_ticker.hpp"
 #include "supervisor/notify/call_answer.hpp"
 #include "supervisor/notify/pending_notification.hpp"
+#include "supervisor/redirect/redirector.hpp"
 #include "supervisor/verdict/verdict.hpp"
 
 namespace yett {
@@ -80,6 +81,10 @@ class NotificationPump {
   void set_lender(std::shared_ptr<SocketLender> lender) { lender_ = std::move(lender); }
   // Before the first run. Without one, what the sandbox has no file for is not there.
   void set_desk(std::shared_ptr<GrantDesk> desk) { desk_ = std::move(desk); }
+  // Before the first run. Without it, calls that name files are refused.
+  void set_redirector(std::shared_ptr<Redirector> redirector) {
+    redirector_ = std::move(redirector);
+  }
   // Before the first run. Without it, calls that wait for a count are refused.
   void set_admission(std::function<bool(int thread)> admit) { admit_task_ = std::move(admit); }
   // Before the first run. Without one, the plan stays. With one, each call is decided by the plan
@@ -113,6 +118,10 @@ class NotificationPump {
   void answer_lent(PendingNotification pending, const Snapshot& snapshot, const LentAnswer& answer);
   void record_lent(const PendingNotification& pending, const Snapshot& snapshot,
                    const LentAnswer& answer);
+  // redirected_calls.cpp
+  void redirect(PendingNotification pending, const Snapshot& snapshot);
+  void give_redirected(PendingNotification pending, const Snapshot& snapshot,
+                       RedirectAnswer& answer);
   // asked_calls.cpp
   void open_file(PendingNotification pending, const Snapshot& snapshot);
   [[nodiscard]] std::optional<AskedFile> open_now(PendingNotification& pending, OpenedFile& opened);
@@ -148,6 +157,7 @@ class NotificationPump {
   std::shared_ptr<SocketLender> lender_;
   std::shared_ptr<GrantDesk> desk_;
   std::function<bool(int thread)> admit_task_;
+  std::shared_ptr<Redirector> redirector_;
   TargetOpener opener_;
   std::optional<PendingNotification> handed_over_;
 };

@@ -154,6 +154,7 @@ Loop::Loop(const SandboxPlan& plan, const SandboxHandles& handles, AuditSink& au
   if (handles.swap_requests.valid()) swaps_.emplace(io_, handles.swap_requests);
   if (pump_) pump_->set_plans(handles.plans);
   if (pump_) pump_->set_admission(handles.admit_task);
+  if (pump_) pump_->set_redirector(handles.redirector);
   if (pump_) pump_->set_journal(handles.journal);
   if (handles.pty_master.valid())
     relay_ = std::make_unique<TerminalRelay>(io_, handles.pty_master,
@@ -344,6 +345,7 @@ void Loop::hand_over() {
     workers_->set_desk(desk_);
     workers_->set_plans(handles_.plans);
     workers_->set_admission(handles_.admit_task);
+    workers_->set_redirector(handles_.redirector);
     workers_->set_journal(handles_.journal);
     workers_news_.emplace(io_, workers_->news());
     watch_workers();

@@ -18,6 +18,7 @@
 #include "supervisor/control/sandbox_manager.hpp"
 #include "supervisor/emulate/emulate.hpp"
 #include "supervisor/loop/plan_slot.hpp"
+#include "supervisor/redirect/redirector.hpp"
 
 namespace yett {
 
@@ -45,6 +46,8 @@ struct SandboxHandles {
   std::shared_ptr<SocketLender> lender;
   // May this thread, which waits, make another task? Called by several threads. Empty: none may.
   std::function<bool(int thread)> admit_task;
+  // For a plan that redirects; null: its calls that name files are refused.
+  std::shared_ptr<Redirector> redirector;
   std::function<MeterLook()> meter;      // empty: nothing is counted
   BorrowedFd control_socket;             // yett/uapi.h's frames are answered there; or invalid
   BorrowedFd grant_socket;               // of a plan that asks; invalid: nobody can answer

@@ -52,6 +52,8 @@ class PendingNotification {
   // The call runs as the kernel would have let it run: continue_by_registers.cpp says when that may
   // be said. Consumes the debt.
   [[nodiscard]] Status continue_by_registers();
+  // The same, of a call that Landlock holds in any case. Consumes the debt.
+  [[nodiscard]] Status continue_under_landlock();
   // A copy of `fd` at the target's lowest free number, which is the call's result. Waits until the
   // target has taken it. The debt is still owed after a failure, but for target_gone: sys_errno
   // EMFILE, the target has no number free.

@@ -49,6 +49,14 @@ std::string read_comm(const PendingNotification& pending) {
   return name;
 }
 
+mode_t read_umask(const PendingNotification& pending) {
+  constexpr std::string_view kKey = "\nUmask:\t";
+  const std::string status = read_proc_file(pending, "status");
+  const std::size_t start = status.find(kKey);
+  if (start == std::string::npos) return 022;
+  return static_cast<mode_t>(std::strtol(status.c_str() + start + kKey.size(), nullptr, 8)) & 0777U;
+}
+
 std::optional<std::int32_t> read_process_id(const PendingNotification& pending) {
   return last_number(read_proc_file(pending, "status"), "\nTgid:");
 }

@@ -1,6 +1,8 @@
 // What /proc tells about a thread that waits in a trapped call.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +13,9 @@ namespace yett {
 
 // The thread's name, as it chose it: untrusted bytes, at most 15. Empty when it cannot be read.
 [[nodiscard]] std::string read_comm(const PendingNotification& pending);
+
+// Of the files that it makes; 022 where it cannot be read.
+[[nodiscard]] mode_t read_umask(const PendingNotification& pending);
 
 // The number of the thread's process, as this process sees it. Nothing: as below.
 [[nodiscard]] std::optional<std::int32_t> read_process_id(const PendingNotification& pending);

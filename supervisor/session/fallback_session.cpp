@@ -31,6 +31,9 @@ Result<FallbackSession> FallbackSession::begin(const SandboxPlan& plan) {
     return fail(errno_error("become the one that orphans come to"));
   session.children_before_ = children_of(::getpid());
   YETT_TRY(session.directory_, OwnDirectory::make(plan.work_directory));
+  if (!plan.redirect.directory.empty()) {
+    YETT_TRY(session.redirector_, Redirector::open(plan));
+  }
   return session;
 }
 

@@ -10,6 +10,7 @@
 #include "sandbox/launch/launcher.hpp"
 #include "supervisor/meter/memory_meter.hpp"
 #include "supervisor/meter/task_count.hpp"
+#include "supervisor/redirect/redirector.hpp"
 
 namespace yett {
 
@@ -23,6 +24,8 @@ class FallbackSession {
     tasks_ = std::make_unique<TaskCount>(first, limit);
   }
   [[nodiscard]] TaskCount* tasks() { return tasks_.get(); }
+  // Null: nothing is redirected.
+  [[nodiscard]] std::shared_ptr<Redirector> redirector() const { return redirector_; }
 
   // SECURITY(fallback-end): returns when no process of the sandbox is left. Its listener is closed
   // first, without which none is made. Children that the caller had before are left alone.
@@ -31,6 +34,7 @@ class FallbackSession {
  private:
   std::optional<OwnDirectory> directory_;
   std::unique_ptr<TaskCount> tasks_;
+  std::shared_ptr<Redirector> redirector_;
   std::vector<int> children_before_;
 };
 

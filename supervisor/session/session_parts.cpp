@@ -132,6 +132,7 @@ SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
   if (TaskCount* tasks = parts.fallback.tasks(); tasks != nullptr)
     handles.admit_task = [tasks](int thread) { return tasks->admit(thread); };
   handles.lender = parts.lender;
+  handles.redirector = parts.fallback.redirector();
   if (parts.names) {
     handles.name_questions = parts.names->events();
     handles.answer_names = [&parts] { parts.names->work(); };

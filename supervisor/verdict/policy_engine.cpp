@@ -7,6 +7,7 @@
 #include "ioctl_uapi/include/yett/uapi.h"
 #include "sandbox/profiles/argument_profiles.hpp"
 #include "sandbox/profiles/fallback_checks.hpp"
+#include "sandbox/profiles/set_id_checks.hpp"
 #include "supervisor/verdict/verdict.hpp"
 
 namespace yett {
@@ -84,6 +85,14 @@ Verdict deny(int error, const SyscallRule* rule) {
   return Verdict{.kind = VerdictKind::deny, .error = error > 0 ? error : EPERM, .rule = rule};
 }
 
+// SECURITY(set-ids): the conditions of the rule have made way for the supervisor's look.
+Verdict redirect(const Snapshot& snapshot, const SyscallRule& rule, const FilterPlan& filter) {
+  if (filter.no_set_ids && asks_for_set_id(rule.name, snapshot.arguments))
+    return deny(EPERM, &rule);
+  return Verdict{
+      .kind = VerdictKind::emulate, .error = 0, .emulation = Emulation::redirect, .rule = &rule};
+}
+
 }  // namespace
 
 SyscallAction action_for(const SyscallRule& rule, const std::array<std::uint64_t, 6>& arguments) {
@@ -117,6 +126,8 @@ Verdict PolicyEngine::decide(const Snapshot& snapshot) const {
         return Verdict{.kind = VerdictKind::allow, .error = EAGAIN, .counted = true, .rule = rule};
       if (const LentCall lent = lent_call(snapshot, *broker_); lent != LentCall::none)
         return Verdict{.kind = VerdictKind::broker, .error = 0, .lent = lent, .rule = rule};
+      if (emulation_.redirect && is_redirected(rule->name))
+        return redirect(snapshot, *rule, *filter_);
       const Emulation emulation = emulation_of(snapshot.call, emulation_);
       if (emulation == Emulation::none) return deny(rule->refuse_errno, rule);
       return Verdict{

@@ -32,6 +32,7 @@ enum class Emulation {
   mount,
   setxattr,
   attributes,
+  redirect,  // a call that names files: the pump's own
   control,
   open  // done on the target's behalf, or a question: the pump's own
 };

@@ -52,14 +52,14 @@ class FallbackCase : public ::testing::Test {
     std::ofstream(home_->path() + "/p.toml") << "extends = \"plugin\"\n" << text;
     return home_->path() + "/p.toml";
   }
-  [[nodiscard]] std::string directory(const std::string& name) const {
+  std::string directory(const std::string& name) const {
     const std::string path = home_->path() + "/" + name;
     std::filesystem::create_directory(path);
     OrdinaryHome::give(path);
     return path;
   }
   // Of the user, with these words in it.
-  [[nodiscard]] std::string file(const std::string& name, const std::string& text) const {
+  std::string file(const std::string& name, const std::string& text) const {
     const std::string path = home_->path() + "/" + name;
     std::ofstream(path) << text;
     OrdinaryHome::give(path);

@@ -100,6 +100,31 @@ TEST(PlanFallback, PlacesOfOtherSandboxesAreNotShown) {
   EXPECT_NE(rights_at(test.made(), "/w2"), 0U);
 }
 
+TEST(PlanFallback, WithAnOverlayNamesAreTheSupervisorsToLookAt) {
+  Case test = fallback_case();
+  test.request.overlay_dir = "/kept";
+  test.request.volumes = {{.source = "/p", .target = "/p", .read_only = true}};
+  const SandboxPlan plan = test.made();
+  for (const char* name : {"openat", "rename", "unlink", "mkdir", "chdir", "readlink", "chmod"})
+    EXPECT_EQ(rule_of(plan, name).action, SyscallAction::notify) << name;
+  EXPECT_EQ(rule_of(plan, "newfstatat").otherwise, SyscallAction::notify);
+  EXPECT_EQ(rule_of(plan, "execve").action, SyscallAction::allow);
+  EXPECT_EQ(plan.redirect.written, (std::vector<std::string>{"/w/yett-1"}));
+  EXPECT_NE(std::ranges::find(plan.redirect.shown, "/p"), plan.redirect.shown.end());
+  EXPECT_EQ(rights_at(plan, "/kept"), 0U);
+  EXPECT_EQ(rule_of(fallback_case().made(), "openat").action, SyscallAction::allow);
+}
+
+// SECURITY(redirect-beneath)
+TEST(PlanFallback, AnOverlayLiesInNothingThatIsShown) {
+  Case test = fallback_case();
+  for (const char* directory : {"/usr/share/kept", "/", "/w/yett-1/kept"}) {
+    test.request.overlay_dir = directory;
+    EXPECT_NE(test.error().find("it lies in what the sandbox is shown"), std::string::npos)
+        << test.error();
+  }
+}
+
 TEST(PlanFallback, TheHostsNetworkIsTcpByPort) {
   const SandboxPlan plan = fallback_case("[network]\nmode='host'\nconnect=['tcp://*:80']").made();
   EXPECT_EQ(plan.landlock.connect_ports, (std::vector<std::uint16_t>{80}));

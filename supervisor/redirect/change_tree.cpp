@@ -1,0 +1,254 @@
+#include "supervisor/redirect/change_tree.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "ioctl_uapi/mount_api.hpp"
+
+namespace yett {
+namespace {
+
+constexpr mode_t kPermissions = 0777;
+constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+// From the root of the tree.
+std::string below(const std::string& path) { return path == "/" ? "." : path.substr(1); }
+
+int error_of(int result) { return result == 0 ? 0 : errno; }
+
+Result<UniqueFd> make_and_open(BorrowedFd directory, const char* name) {
+  if (::mkdirat(directory.get(), name, 0700) != 0 && errno != EEXIST)
+    return fail(errno_error("make", name));
+  UniqueFd made(::openat(directory.get(), name, kDirectory));
+  if (!made.valid()) return fail(errno_error("open", name));
+  return made;
+}
+
+}  // namespace
+
+namespace change_marks {
+
+bool is_placeholder(const struct stat& status) {
+  return (status.st_mode & 07777U) == kMark &&
+         (S_ISDIR(status.st_mode) || (S_ISREG(status.st_mode) && status.st_size == 0));
+}
+
+bool is_transparent(const struct stat& status) {
+  return S_ISDIR(status.st_mode) && (status.st_mode & kMark) != 0 && !is_placeholder(status);
+}
+
+}  // namespace change_marks
+
+// ---- what is there ------------------------------------------------------------------------------
+
+Result<ChangeTree> ChangeTree::open(const RedirectPlan& plan, std::uint64_t file_size) {
+  ChangeTree tree(plan, file_size);
+  YETT_CHECK(tree.open_directories(plan));
+  tree.directories_["/"] = Kind::transparent;
+  YETT_CHECK(tree.load("/"));
+  return tree;
+}
+
+Status ChangeTree::open_directories(const RedirectPlan& plan) {
+  lock_.reset(::open(plan.directory.c_str(), kDirectory));
+  if (!lock_.valid()) return fail(errno_error("open", "--overlay " + plan.directory));
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0)
+    return fail(errno == EWOULDBLOCK
+                    ? request_error("--overlay " + plan.directory, "another sandbox has it",
+                                    "wait for its end, or name another directory")
+                    : errno_error("lock", plan.directory));
+  YETT_TRY(root_, make_and_open(lock_.borrow(), kChangesName));
+  YETT_TRY(making_, make_and_open(lock_.borrow(), "making"));
+  host_.reset(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!host_.valid()) return fail(errno_error("open", "/"));
+  std::array<char, PATH_MAX> text{};
+  const std::string link = "/proc/self/fd/" + std::to_string(root_.get());
+  const ssize_t size = ::readlink(link.c_str(), text.data(), text.size());
+  if (size <= 0) return fail(errno_error("find", plan.directory));
+  place_.assign(text.data(), static_cast<std::size_t>(size));
+  return {};
+}
+
+Status ChangeTree::load(const std::string& directory) {
+  const int opened = ::openat(root_.get(), below(directory).c_str(), kDirectory);
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(opened), ::closedir);
+  if (!entries) return fail(errno_error("read", place_ + directory));
+  while (const dirent* entry = ::readdir(entries.get())) {
+    const std::string name(entry->d_name);
+    if (name == "." || name == "..") continue;
+    is_empty_ = false;
+    struct stat status{};
+    if (::fstatat(opened, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+      return fail(errno_error("read", place_ + directory));
+    if (!S_ISDIR(status.st_mode) || change_marks::is_placeholder(status)) continue;
+    const std::string path = join(directory, name);
+    directories_[path] = change_marks::is_transparent(status) ? Kind::transparent : Kind::listed;
+    YETT_CHECK(load(path));
+  }
+  return {};
+}
+
+Look ChangeTree::look(const std::string& path) const {
+  std::string above = path;
+  while (!directories_.contains(above)) above = parent_of(above);
+  Look found;
+  const std::size_t end = path.find('/', above == "/" ? 1 : above.size() + 1);
+  const std::string first = above == path ? path : path.substr(0, end);
+  if (::fstatat(root_.get(), below(first).c_str(), &found.status, AT_SYMLINK_NOFOLLOW) != 0) {
+    found.standing = shines_through(above) ? Standing::untouched : Standing::removed;
+    return found;
+  }
+  const bool is_other_directory = S_ISDIR(found.status.st_mode) && above != path;
+  if (is_other_directory || change_marks::is_placeholder(found.status)) return found;
+  found.status.st_mode &= ~change_marks::kMark;
+  found.standing = first == path ? Standing::ours : Standing::removed;
+  return found;
+}
+
+std::string ChangeTree::link_text(const std::string& path) const {
+  std::array<char, PATH_MAX> text{};
+  const ssize_t size = ::readlinkat(root_.get(), below(path).c_str(), text.data(), text.size());
+  return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : std::string();
+}
+
+std::optional<struct stat> ChangeTree::look_at_host(const std::string& path) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
+  return status;
+}
+
+bool ChangeTree::has_plain_on_host(const std::string& path) const {
+  return UniqueFd(sys_open_plain_in_root(host_.get(), path.c_str())).valid();
+}
+
+bool ChangeTree::shines_through(const std::string& directory) const {
+  const auto found = directories_.find(directory);
+  return found == directories_.end() || found->second == Kind::transparent;
+}
+
+// ---- descriptors --------------------------------------------------------------------------------
+
+UniqueFd ChangeTree::parent(const std::string& path) const {
+  return UniqueFd(sys_open_plain_beneath(root_.get(), below(parent_of(path)).c_str()));
+}
+
+int ChangeTree::open_to_give(const std::string& path, int flags) const {
+  return open_ours(path, flags & ~(O_PATH | O_CREAT | O_EXCL));
+}
+
+int ChangeTree::open_ours(const std::string& path, int flags, mode_t mode) const {
+  constexpr int kAlways = O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
+  const UniqueFd directory = parent(path);
+  if (!directory.valid()) return -EIO;
+  const std::string name = path == "/" ? "." : name_of(path);
+  const int opened = ::openat(directory.get(), name.c_str(), flags | kAlways, mode);
+  return opened >= 0 ? opened : -errno;
+}
+
+int ChangeTree::open_host(const std::string& path, int flags) const {
+  if (!places_.is_shown(path)) return -EACCES;
+  const UniqueFd object(sys_open_plain_in_root(host_.get(), path.c_str()));
+  if (!object.valid()) return -EACCES;
+  struct stat status{};
+  if (::fstat(object.get(), &status) != 0) return -errno;
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return -EACCES;
+  constexpr int kMeant = O_DIRECTORY | O_NONBLOCK;
+  const std::string again = "/proc/self/fd/" + std::to_string(object.get());
+  const int opened = ::open(again.c_str(), (flags & kMeant) | O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  return opened >= 0 ? opened : -errno;
+}
+
+// ---- names --------------------------------------------------------------------------------------
+
+int ChangeTree::open_new(const std::string& path, int flags, mode_t mode) {
+  const int opened = open_ours(path, flags | O_CREAT | O_EXCL, 0600);
+  if (opened < 0) return opened;
+  is_empty_ = false;
+  static_cast<void>(::fchmod(opened, mode & kPermissions));
+  return opened;
+}
+
+int ChangeTree::make_directory(const std::string& path, mode_t mode) {
+  const UniqueFd directory = parent(path);
+  if (::mkdirat(directory.get(), name_of(path).c_str(), 0700) != 0) return errno;
+  is_empty_ = false;
+  directories_[path] = Kind::listed;
+  return set_mode(path, mode);
+}
+
+int ChangeTree::make_link(const std::string& path, const std::string& text) {
+  is_empty_ = false;
+  return error_of(::symlinkat(text.c_str(), parent(path).get(), name_of(path).c_str()));
+}
+
+int ChangeTree::remove_file(const std::string& path) {
+  return error_of(::unlinkat(parent(path).get(), name_of(path).c_str(), 0));
+}
+
+int ChangeTree::remove_directory(const std::string& path) {
+  const int error = error_of(::unlinkat(parent(path).get(), name_of(path).c_str(), AT_REMOVEDIR));
+  if (error == 0) directories_.erase(path);
+  return error;
+}
+
+// What it replaces is gone with all that the tree knows of it: an empty directory, or a file.
+int ChangeTree::rename(const std::string& from, const std::string& to, unsigned flags) {
+  const UniqueFd source = parent(from);
+  const UniqueFd target = parent(to);
+  if (::syscall(SYS_renameat2, source.get(), name_of(from).c_str(), target.get(),
+                name_of(to).c_str(), flags) != 0)
+    return errno;
+  std::map<std::string, Kind, std::less<>> moved;
+  const auto is_moved = [&from](const std::string& path) {
+    return path == from || path.starts_with(from + "/");
+  };
+  for (auto each = directories_.lower_bound(from); each != directories_.end();) {
+    if (!each->first.starts_with(from)) break;
+    if (!is_moved(each->first)) {
+      ++each;
+      continue;
+    }
+    moved[to + each->first.substr(from.size())] = each->second;
+    each = directories_.erase(each);
+  }
+  directories_.erase(to);
+  directories_.merge(moved);
+  return 0;
+}
+
+int ChangeTree::link(const std::string& from, const std::string& to) {
+  const UniqueFd source = parent(from);
+  return error_of(
+      ::linkat(source.get(), name_of(from).c_str(), parent(to).get(), name_of(to).c_str(), 0));
+}
+
+// Ours to enter, whatever the sandbox says; and it sets no mark.
+int ChangeTree::set_mode(const std::string& path, mode_t mode) {
+  const bool is_directory = directories_.contains(path);
+  mode_t kept = mode & kPermissions;
+  if (is_directory) kept |= 0700;
+  if (is_directory && shines_through(path)) kept |= change_marks::kMark;
+  const UniqueFd object(open_ours(path, O_PATH));
+  struct stat status{};
+  if (::fstat(object.get(), &status) != 0) return errno;
+  if (S_ISLNK(status.st_mode)) return EOPNOTSUPP;
+  const std::string name = "/proc/self/fd/" + std::to_string(object.get());
+  return error_of(::chmod(name.c_str(), kept));
+}
+
+int ChangeTree::set_times(const std::string& path, const struct timespec* times) {
+  return error_of(::utimensat(parent(path).get(), path == "/" ? "." : name_of(path).c_str(), times,
+                              AT_SYMLINK_NOFOLLOW));
+}
+
+}  // namespace yett

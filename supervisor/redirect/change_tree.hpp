@@ -1,0 +1,116 @@
+// What a redirected sandbox has changed of the host's files: a tree of files with their names, in a
+// directory that only the supervisor reaches. docs/decisions/0045-redirected-writes.md.
+//
+// A directory of the host that is shown and was changed in lists all that is in it: what is the
+// sandbox's own as it is, links copied, all else by placeholders, which stand for the host's file
+// of the same path. What is not listed was removed. A directory that is not shown lists the
+// sandbox's own names alone, and lets the host's shine through.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "supervisor/redirect/places.hpp"
+
+namespace yett {
+
+// Marks of the tree's own, which no sandbox can set.
+namespace change_marks {
+inline constexpr mode_t kMark = S_ISVTX;
+// An empty file, or a directory that nobody has changed in.
+[[nodiscard]] bool is_placeholder(const struct stat& status);
+// A directory that does not list what is in the host's.
+[[nodiscard]] bool is_transparent(const struct stat& status);
+}  // namespace change_marks
+
+enum class Standing {
+  untouched,  // the host's file of that path, or none
+  removed,    // there is none, whatever the host has
+  ours,
+};
+
+struct Look {
+  Standing standing = Standing::untouched;
+  struct stat status{};  // of what is ours, without marks
+};
+
+// Of one thread at a time. Paths are absolute, normalised and lead through no link. Functions that
+// return an int return 0 or the errno for the target.
+// SECURITY(redirect-beneath): nothing outside of the tree is changed: each change is made by a name
+// in a directory that was opened below the tree's root, through no link and no mount.
+class ChangeTree {
+ public:
+  // Below plan.directory, made where there is none, and locked. Errors:
+  // another sandbox has it.
+  [[nodiscard]] static Result<ChangeTree> open(const RedirectPlan& plan, std::uint64_t file_size);
+
+  // Where /proc says that its files are.
+  [[nodiscard]] const std::string& place() const { return place_; }
+  [[nodiscard]] const Places& places() const { return places_; }
+  [[nodiscard]] bool is_empty() const { return is_empty_; }
+
+  [[nodiscard]] Look look(const std::string& path) const;
+  [[nodiscard]] std::string link_text(const std::string& path) const;
+  // The host's, of a name that nothing of ours stands before. Nothing: there is none.
+  [[nodiscard]] static std::optional<struct stat> look_at_host(const std::string& path);
+  // Is there something of that path on the host, through no link?
+  [[nodiscard]] bool has_plain_on_host(const std::string& path) const;
+
+  // Makes the host's directory, or what is above it, one of the tree.
+  [[nodiscard]] int enter(const std::string& directory);
+  enum class Data { copied, dropped };
+  // Makes the host's file ours. EACCES where it is not shown.
+  [[nodiscard]] int take(const std::string& path, Data data);
+
+  // A descriptor of what is ours; -errno. O_NOFOLLOW, O_CLOEXEC and O_NOCTTY are added.
+  [[nodiscard]] int open_ours(const std::string& path, int flags, mode_t mode = 0) const;
+  // For the target, to whom no O_PATH can be given: the kernel hands on what can be read or
+  // written.
+  [[nodiscard]] int open_to_give(const std::string& path, int flags) const;
+  // Of the host's: a regular file or a directory, to be read. -errno.
+  // SECURITY(redirect-shown): what is not shown is not opened, whatever its names lead to.
+  [[nodiscard]] int open_host(const std::string& path, int flags) const;
+
+  // Names in directories that were entered.
+  // A file that was not there; -errno.
+  [[nodiscard]] int open_new(const std::string& path, int flags, mode_t mode);
+  [[nodiscard]] int make_directory(const std::string& path, mode_t mode);
+  [[nodiscard]] int make_link(const std::string& path, const std::string& text);
+  [[nodiscard]] int remove_file(const std::string& path);
+  [[nodiscard]] int remove_directory(const std::string& path);
+  [[nodiscard]] int rename(const std::string& from, const std::string& to, unsigned flags);
+  [[nodiscard]] int link(const std::string& from, const std::string& to);
+  [[nodiscard]] int set_mode(const std::string& path, mode_t mode);
+  [[nodiscard]] int set_times(const std::string& path, const struct timespec* times);
+  // Does the directory, which is the tree's, let the host's names shine through?
+  [[nodiscard]] bool shines_through(const std::string& directory) const;
+
+ private:
+  enum class Kind { listed, transparent };
+  ChangeTree(const RedirectPlan& plan, std::uint64_t file_size)
+      : places_(plan), file_size_(file_size) {}
+  [[nodiscard]] Status open_directories(const RedirectPlan& plan);
+  [[nodiscard]] Status load(const std::string& directory);
+  [[nodiscard]] UniqueFd parent(const std::string& path) const;
+  [[nodiscard]] int make_entered(const std::string& path, const struct stat& host);
+  [[nodiscard]] int list(const std::string& path) const;
+  [[nodiscard]] int copy(int from, const struct stat& host, Data data, const std::string& into);
+
+  Places places_;
+  std::uint64_t file_size_;  // of what may be copied
+  std::string place_;
+  UniqueFd lock_;
+  UniqueFd root_;
+  UniqueFd making_;  // where copies are made before they have a name
+  UniqueFd host_;
+  std::map<std::string, Kind, std::less<>> directories_;  // all of the tree's
+  bool is_empty_ = true;
+};
+
+}  // namespace yett

@@ -1,0 +1,240 @@
+// Attacks on redirected writing: whatever leads to a file of the host, the host's stays as it is,
+// and what is not shown stays unread. Each attack has a twin that reaches it without the sandbox.
+#include <sys/stat.h>
+
+#include "tests/support/fallback_case.hpp"
+#include "tests/support/host_tree.hpp"
+
+namespace yett::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Ways to the file `c` of the directory `d`, by links and names of all sorts. `r` is a directory
+// that only the redirected have, `w` one that is written directly.
+const std::string kShapes =
+    "import os, sys, ctypes, threading\n"
+    "libc = ctypes.CDLL(None, use_errno=True)\n"
+    "d, r, w = sys.argv[1:4]\n"
+    "c = d + '/c'\n"
+    "def link(path, to):\n"
+    "  try: os.symlink(to, path)\n"
+    "  except FileExistsError: pass\n"
+    "  return path\n"
+    "def chain(n):\n"
+    "  to = c\n"
+    "  for i in range(n): to = link('%s/chain%d' % (r, i), to)\n"
+    "  return to\n"
+    "def down(path): return '/'.join(['..'] * 12) + path\n"
+    "os.makedirs(r, exist_ok=True); os.makedirs(w, exist_ok=True)\n"
+    "w = os.path.abspath(w); os.chdir(w)\n"
+    "dfd = os.open(d, os.O_PATH); rfd = os.open(r, os.O_RDONLY)\n"
+    "cfd = os.open(c, os.O_PATH)\n"
+    "shapes = {\n"
+    "  'plain': lambda: c,\n"
+    "  'double slashes': lambda: c.replace('/', '//'),\n"
+    "  'dots': lambda: c.replace('/', '/./'),\n"
+    "  'up and down': lambda: d + '/../' + os.path.basename(d) + '/c',\n"
+    "  'above the root': lambda: '/../../..' + c,\n"
+    "  'relative': lambda: os.path.relpath(c),\n"
+    "  'up from here': lambda: down(c),\n"
+    "  'link, written': lambda: link(w + '/l1', c),\n"
+    "  'relative link, written': lambda: link(w + '/l2', os.path.relpath(c, w)),\n"
+    "  'link to its directory, written': lambda: link(w + '/l3', d) + '/c',\n"
+    "  'link, redirected': lambda: link(r + '/l1', c),\n"
+    "  'relative link, redirected': lambda: link(r + '/l2', os.path.relpath(c, r)),\n"
+    "  'link to its directory, redirected': lambda: link(r + '/l3', d) + '/c',\n"
+    "  'link through the root': lambda: link(r + '/l4', '/../..' + d) + '/../'\n"
+    "      + os.path.basename(d) + '/c',\n"
+    "  'a link to a link': lambda: link(r + '/l5', link(w + '/l5', c)),\n"
+    "  'many links': lambda: chain(30),\n"
+    "  'too many links': lambda: chain(60),\n"
+    "  'a loop': lambda: link(r + '/loop', r + '/loop'),\n"
+    "  'the root of the process': lambda: '/proc/self/root' + c,\n"
+    "  'its directory': lambda: '/proc/self/cwd/' + os.path.relpath(c),\n"
+    "  'a descriptor of the directory': lambda: '/proc/self/fd/%d/c' % dfd,\n"
+    "  'a descriptor of the file': lambda: '/proc/self/fd/%d' % cfd,\n"
+    "  'the thread\\'s descriptor': lambda: '/proc/thread-self/fd/%d' % cfd,\n"
+    "  'a descriptor by /dev': lambda: '/dev/fd/%d' % cfd,\n"
+    "  'a link to a descriptor': lambda: link(r + '/l6', '/proc/self/fd/%d' % cfd),\n"
+    "  'out of a redirected directory': lambda: '/proc/self/fd/%d/' % rfd + down(c),\n"
+    "}\n";
+
+const std::string kActs =
+    "def cut(p):\n"
+    "  with open(p, 'r+') as f: f.truncate(1)\n"
+    "acts = {\n"
+    "  'read': lambda p: open(p).read(),\n"
+    "  'write': lambda p: open(p, 'w').write('forged'),\n"
+    "  'append': lambda p: open(p, 'a').write('forged'),\n"
+    "  'cut': cut,\n"
+    "  'truncate': lambda p: os.truncate(p, 0),\n"
+    "  'mode': lambda p: os.chmod(p, 0o640),\n"
+    "  'times': lambda p: os.utime(p, (1, 1)),\n"
+    "  'hard link': lambda p: os.link(p, r + '/hard%d' % len(os.listdir(r)), "
+    "follow_symlinks=True),\n"
+    "  'move': lambda p: os.rename(p, r + '/moved'),\n"
+    "  'move over': lambda p: os.rename(r + '/over', p),\n"
+    "  'remove': lambda p: os.unlink(p),\n"
+    "  'make': lambda p: os.close(os.open(p, os.O_CREAT | os.O_EXCL)),\n"
+    "}\n"
+    "only = sys.argv[4].split(',')\n"
+    "for shape, path in shapes.items():\n"
+    "  for act in only:\n"
+    "    open(r + '/over', 'w').close()\n"
+    "    try: acts[act](path())\n"
+    "    except OSError: continue\n"
+    "    print(act + ':', shape)\n";
+
+class RedirectAttack : public FallbackCase {
+ protected:
+  void SetUp() override {
+    FallbackCase::SetUp();
+    if (IsSkipped()) return;
+    for (const char* name : {"changes", "shown", "hidden"}) directory(name);
+    file("shown/c", "shown\n");
+    file("hidden/c", "secret\n");
+  }
+  [[nodiscard]] std::string at(const std::string& name) const { return home_->path() + "/" + name; }
+  [[nodiscard]] RunResult inside(const std::string& script, std::vector<std::string> words) const {
+    std::vector<std::string> command{
+        "--mode",    "fallback",    "-v", at("shown") + ":" + at("shown") + ":ro",
+        "--overlay", at("changes"), "--", "python3",
+        "-c",        script};
+    command.insert(command.end(), words.begin(), words.end());
+    return run(std::move(command));
+  }
+  // The attack on what lies in `target`: by all shapes, and what it did.
+  [[nodiscard]] RunResult attack(const std::string& target, const std::string& acts) const {
+    return inside(kShapes + kActs, {at(target), at("new-" + target), "own", acts});
+  }
+  [[nodiscard]] static long lines_of(const std::string& text) {
+    return std::ranges::count(text, '\n');
+  }
+};
+
+constexpr const char* kAllActs =
+    "write,append,cut,truncate,mode,times,hard link,move over,move,write,remove,make";
+
+// SECURITY(redirect-let-run)
+TEST_F(RedirectAttack, NoWayLeadsToTheHostsFile) {
+  const std::string shown = tree_of(at("shown"));
+  const std::string hidden = tree_of(at("hidden"));
+  const RunResult result = attack("shown", kAllActs);
+  EXPECT_EQ(result.exit_status, 0) << result.text();
+  EXPECT_GT(lines_of(result.out), 100) << result.text();  // they are done, in the tree
+  EXPECT_EQ(tree_of(at("shown")), shown);
+  const RunResult file = attack("hidden", "read,write,append,cut,truncate,mode,times,make");
+  EXPECT_EQ(file.exit_status, 0) << file.text();
+  EXPECT_EQ(file.out, "");
+  const RunResult names = attack("hidden", kAllActs);  // of links of its own, some can be changed
+  EXPECT_EQ(names.exit_status, 0) << names.text();
+  EXPECT_EQ(tree_of(at("hidden")), hidden);
+  EXPECT_FALSE(fs::exists(at("new-shown")) || fs::exists(at("new-hidden")));
+}
+
+TEST_F(RedirectAttack, WithoutASandboxTheyDo) {
+  const std::string before = tree_of(at("hidden"));
+  const RunResult twin =
+      as_user({"python3", "-c", kShapes + kActs, at("hidden"), at("new"), at("own"), "read,write"});
+  EXPECT_EQ(lines_of(twin.out), 2 * 24) << twin.text();  // all but a loop, and too many links
+  EXPECT_NE(tree_of(at("hidden")), before);
+}
+
+TEST_F(RedirectAttack, EveryShapeIsRedirectedOrRefused) {
+  const RunResult result = attack("shown", "read,write");
+  EXPECT_EQ(result.out.find("a loop"), std::string::npos) << result.text();
+  EXPECT_EQ(result.out.find("too many"), std::string::npos) << result.text();
+  for (const char* shape :
+       {"plain", "double slashes", "dots", "up and down", "above the root", "relative",
+        "up from here", "link, written", "relative link, written", "link to its directory, written",
+        "link, redirected", "relative link, redirected", "link to its directory, redirected",
+        "link through the root", "a link to a link", "many links", "out of a redirected directory"})
+    EXPECT_NE(result.out.find(std::string("write: ") + shape + "\n"), std::string::npos)
+        << shape << result.text();
+}
+
+// A thread rewrites the path while the supervisor looks where it leads.
+TEST_F(RedirectAttack, APathThatIsFlippedLeadsToNoHostsFile) {
+  const std::string shown = tree_of(at("shown"));
+  const std::string hidden = tree_of(at("hidden"));
+  const std::string flips =
+      "import os, sys, ctypes, threading\n"
+      "libc = ctypes.CDLL(None, use_errno=True)\n"
+      "paths = [p.encode().ljust(400, b'\\0') for p in sys.argv[1:]]\n"
+      "b = ctypes.create_string_buffer(400)\n"
+      "b.raw = paths[0]\n"
+      "done = 0; flipped = 0; opened = 0\n"
+      "def flip():\n"
+      "  global flipped\n"
+      "  while flipped < 100000 or not done:\n"
+      "    ctypes.memmove(b, paths[flipped % len(paths)], 400); flipped += 1\n"
+      "t = threading.Thread(target=flip); t.start()\n"
+      "for i in range(4000):\n"
+      "  f = libc.open(b, 0o1101, 0o600)\n"
+      "  if f >= 0: opened += os.write(f, b'forged') > 0; os.close(f)\n"
+      "  libc.unlink(b)\n"
+      "done = 1; t.join(); print(opened > 1000, flipped >= 100000)\n";
+  const RunResult result =
+      inside("import os; h = os.environ['HOME'] + '/f'\nimport sys; sys.argv.append(h)\n" + flips,
+             {at("shown/c"), at("hidden/c")});
+  EXPECT_EQ(result.out, "True True\n") << result.text();
+  EXPECT_EQ(tree_of(at("shown")), shown);
+  EXPECT_EQ(tree_of(at("hidden")), hidden);
+  EXPECT_EQ(as_user({"python3", "-c", flips, at("shown/c"), at("hidden/c")}).out, "True True\n");
+  EXPECT_NE(tree_of(at("hidden")), hidden);
+}
+
+// A name in the tree is swapped between a file and links, while it is opened.
+TEST_F(RedirectAttack, LinksThatAreSwappedLeadToNoHostsFile) {
+  const std::string hidden = tree_of(at("hidden"));
+  const std::string swaps =
+      "import os, sys, threading\n"
+      "c, r = sys.argv[1:]\n"
+      "os.makedirs(r); os.chdir(r if len(sys.argv) > 9 else '/')\n"
+      "a = r + '/a'\n"
+      "done = 0; read = 0; wrote = 0\n"
+      "def swap():\n"
+      "  while not done:\n"
+      "    os.symlink(c, r + '/x'); os.rename(r + '/x', a)\n"
+      "    open(r + '/y', 'w').close(); os.rename(r + '/y', a)\n"
+      "open(a, 'w').close()\n"
+      "t = threading.Thread(target=swap); t.start()\n"
+      "for i in range(3000):\n"
+      "  try: read += 'secret' in open(a).read()\n"
+      "  except OSError: pass\n"
+      "  try:\n"
+      "    with open(a, 'w') as f: wrote += f.write('forged') > 0\n"
+      "  except OSError: pass\n"
+      "done = 1; t.join(); print(read, wrote > 100)\n";
+  const RunResult result = inside(swaps, {at("hidden/c"), at("new")});
+  EXPECT_EQ(result.out, "0 True\n") << result.text();
+  EXPECT_EQ(tree_of(at("hidden")), hidden);
+  EXPECT_NE(as_user({"python3", "-c", swaps, at("hidden/c"), at("new")}).out, "");
+  EXPECT_NE(tree_of(at("hidden")), hidden);
+}
+
+// SECURITY(redirect-shown): no mark that a sandbox could set makes a file of its own stand for the
+// host's.
+TEST_F(RedirectAttack, ItsOwnFilesStandForNoneOfTheHosts) {
+  const std::string marks =
+      "import os, sys\n"
+      "d = sys.argv[1]; os.chdir(d)\n"
+      "def tried(f):\n"
+      "  try: return f()\n"
+      "  except OSError: return None\n"
+      "open('n', 'w').close()\n"
+      "for mode in (0o1000, 0o1777, 0o3000, 0o7777): tried(lambda: os.chmod('n', mode))\n"
+      "f = os.open('n', os.O_RDONLY); tried(lambda: os.fchmod(f, 0o1000))\n"
+      "print(oct(os.stat('n').st_mode), os.path.exists('n'))\n"
+      "os.mkdir('m', 0o1000); tried(lambda: os.chmod('m', 0o1000)); print(os.listdir('m'))\n"
+      "open('m/x', 'w').close(); print(os.listdir('m'), oct(os.stat('m').st_mode))\n"
+      "os.rename('n', 'c') if len(sys.argv) > 2 else None\n"
+      "print(tried(lambda: open('c').read()))\n";
+  const RunResult result = inside(marks, {at("hidden")});
+  EXPECT_EQ(result.out, "0o100000 True\n[]\n['x'] 0o40700\nNone\n") << result.text();
+  EXPECT_EQ(as_user({"python3", "-c", marks, at("hidden")}).out.substr(0, 8), "0o101000");
+}
+
+}  // namespace
+}  // namespace yett::test

@@ -1,0 +1,137 @@
+// Writing that is redirected: what a program sees of its own changes, and that the host sees none.
+#include <sys/stat.h>
+
+#include "tests/support/fallback_case.hpp"
+#include "tests/support/host_tree.hpp"
+
+namespace yett::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Redirect : public FallbackCase {
+ protected:
+  void SetUp() override {
+    FallbackCase::SetUp();
+    if (IsSkipped()) return;
+    directory("p");
+    directory("p/sub");
+    directory("changes");
+    for (const char* name : {"p/one", "p/two", "p/sub/three"}) file(name, std::string(name) + "\n");
+    fs::create_symlink("one", shown() + "/link");
+    before_ = tree_of(shown());
+  }
+  [[nodiscard]] std::string shown() const { return home_->path() + "/p"; }
+  // In the tree that is shown, which the test finds unchanged.
+  [[nodiscard]] RunResult redirected(const std::string& script) const {
+    RunResult result =
+        run({"--mode", "fallback", "-v", shown() + ":" + shown() + ":ro", "-w", shown(),
+             "--overlay", home_->path() + "/changes", "--", "sh", "-c", script});
+    EXPECT_EQ(tree_of(shown()), before_);
+    return result;
+  }
+  std::string before_;
+};
+
+TEST_F(Redirect, FilesAreCopiedWhenTheyAreWritten) {
+  const RunResult result = redirected(
+      "cat one; echo more >> one; cat one link; echo new > new; cat new; : > two; wc -c < two; "
+      "truncate -s 3 sub/three; cat sub/three; echo; stat -c %s sub/three; test -w one && echo w");
+  EXPECT_EQ(result.out, "p/one\np/one\nmore\np/one\nmore\nnew\n0\np/s\n3\nw\n") << result.text();
+}
+
+TEST_F(Redirect, DirectoriesListWhatIsThereNow) {
+  const RunResult result = redirected(
+      "ls; rm two; mkdir d d/e; echo x > d/e/f; mv d g; ln -s one l; rm -r sub; ls; cat g/e/f; "
+      "find . | sort | tr '\\n' ' '; cat two; rmdir g; mkdir sub; ls sub");
+  EXPECT_EQ(result.out,
+            "link\none\nsub\ntwo\ng\nl\nlink\none\nx\n. ./g ./g/e ./g/e/f ./l ./link ./one ")
+      << result.text();
+  EXPECT_NE(result.err.find("two: No such file"), std::string::npos) << result.text();
+  EXPECT_NE(result.err.find("g': Directory not empty"), std::string::npos) << result.text();
+}
+
+TEST_F(Redirect, NamesAndAttributesAreChangedInTheTree) {
+  const RunResult result = redirected(
+      "mv one uno; ln uno dos; echo y >> dos; cat uno; chmod 640 uno; touch -d 2001-01-01 uno; "
+      "stat -c '%a %y' dos; readlink link; ln -s uno l; cat l; mv sub elsewhere; cat "
+      "elsewhere/three; ls; umask 077; echo > private; stat -c %a private; chmod 1777 private; "
+      "stat -c %a private");
+  EXPECT_EQ(result.out,
+            "p/one\ny\n640 2001-01-01 00:00:00.000000000 +0000\none\np/one\ny\np/sub/three\n"
+            "dos\nelsewhere\nl\nlink\ntwo\nuno\n600\n777\n")
+      << result.text();
+}
+
+TEST_F(Redirect, PlacesThatAreNotShownTakeNewFiles) {
+  const std::string hidden = directory("hidden");
+  file("hidden/canary", "secret\n");
+  const RunResult result = redirected("cd " + hidden +
+                                      " && echo x > new && cat new && ls && "
+                                      "echo x > /tmp/yett-redirected && cat /tmp/yett-redirected; "
+                                      "cat canary; echo y > canary; rm canary; mv canary c");
+  EXPECT_EQ(result.out, "x\nnew\nx\n") << result.text();
+  EXPECT_FALSE(fs::exists("/tmp/yett-redirected"));
+  EXPECT_EQ(tree_of(hidden).find("new"), std::string::npos);
+  EXPECT_EQ(text_of(hidden + "/canary"), "secret\n");
+}
+
+TEST_F(Redirect, ChangesStayForTheNextRun) {
+  EXPECT_EQ(redirected("echo x > new; rm two; mkdir d; mv one d").exit_status, 0);
+  EXPECT_EQ(redirected("ls; cat new d/one; rm -r d").out, "d\nlink\nnew\nsub\nx\np/one\n");
+  EXPECT_EQ(redirected("ls").out, "link\nnew\nsub\n");
+  EXPECT_EQ(
+      run({"--mode", "fallback", "-v", shown() + ":" + shown() + ":ro", "--", "ls", shown()}).out,
+      "link\none\nsub\ntwo\n");
+}
+
+TEST_F(Redirect, RealProgramsBuildInATreeThatIsOnlyRead) {
+  file("p/a.c", "#include <stdio.h>\nint main(void) { puts(\"built\"); }\n");
+  file("p/Makefile", "a: a.o\n\tgcc a.o -o a\n");
+  before_ = tree_of(shown());
+  const RunResult result = redirected(
+      "make > log 2>&1 || cat log; ls; git init -q . && git add . && git -c user.name=a -c "
+      "user.email=b commit -qm m && git log --oneline | wc -l; git status --short; "
+      "python3 -c 'import json; json.dump([1], open(\"j\", \"w\")); "
+      "print(json.load(open(\"j\")))'; "
+      "sqlite3 db 'create table t(a); insert into t values(7); select a from t'");
+  EXPECT_NE(result.out.find("Makefile\na\na.c\na.o\nlink\nlog\n"), std::string::npos)
+      << result.text();
+  EXPECT_TRUE(result.out.ends_with("1\n[1]\n7\n")) << result.text();
+}
+
+TEST_F(Redirect, WhatItCannotDoIsRefused) {
+  file("p/run.sh", "#!/bin/sh\necho ran\n");
+  ASSERT_EQ(::chmod((shown() + "/run.sh").c_str(), 0755), 0);
+  before_ = tree_of(shown());
+  const RunResult result = redirected(
+      "./run.sh; mkdir d; cd d; cp run.sh copy; ./copy; "
+      "python3 -c 'import os, errno\n"
+      "try: os.chdir(\"d\")\n"
+      "except OSError as e: print(errno.errorcode[e.errno])\n"
+      "try: os.rename(\"run.sh\", os.environ[\"HOME\"] + \"/x\")\n"
+      "except OSError as e: print(errno.errorcode[e.errno])\n"
+      "os.fchdir(os.open(\"d\", os.O_RDONLY)); open(\"in\", \"w\").close()\n"
+      "print(os.listdir(\".\"), os.path.exists(\"../run.sh\"))'");
+  EXPECT_EQ(result.out, "ran\nEXDEV\nEXDEV\n['in'] True\n") << result.text();
+}
+
+// SECURITY(redirect-beneath)
+TEST_F(Redirect, TheTreeIsOneSandboxesAndOutOfItsReach) {
+  const RunResult within = run({"--mode", "fallback", "-v", shown() + ":" + shown() + ":ro",
+                                "--overlay", shown() + "/sub", "--", "true"});
+  EXPECT_EQ(within.exit_status, 125);
+  EXPECT_NE(within.err.find("it lies in what the sandbox is shown"), std::string::npos)
+      << within.text();
+  RunningProgram first(
+      yett_command({"run", "--mode", "fallback", "--overlay", home_->path() + "/changes", "--",
+                    "sh", "-c", "echo there; exec sleep 60"}),
+      in_a_container());
+  ASSERT_TRUE(first.wait_for_output("there", std::chrono::seconds(30)));
+  const RunResult second = redirected("true");
+  EXPECT_EQ(second.exit_status, 125);
+  EXPECT_NE(second.err.find("another sandbox has it"), std::string::npos) << second.text();
+}
+
+}  // namespace
+}  // namespace yett::test
