@@ -68,6 +68,7 @@ std::span<const Command> all_commands() {
       Command{"top", "the processes of one", sandbox_top},
       Command{"diff", "what one has changed in its root", sandbox_diff},
       Command{"commit", "a new image of one's image and what it has changed", sandbox_commit},
+      Command{"discard", "forget what redirected writing has kept", sandbox_discard},
       Command{"grant", "what a sandbox asks for, and the answers", sandbox_grant},
       Command{"pause", "let a container's processes stand still", oci_pause},
       Command{"resume", "let them go on", oci_resume},

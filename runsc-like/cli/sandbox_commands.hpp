@@ -15,6 +15,7 @@ int sandbox_stats(int argc, char** argv);
 int sandbox_top(int argc, char** argv);
 int sandbox_diff(int argc, char** argv);
 int sandbox_commit(int argc, char** argv);
+int sandbox_discard(int argc, char** argv);
 int sandbox_grant(int argc, char** argv);
 
 }  // namespace yett

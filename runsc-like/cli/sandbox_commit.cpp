@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "base/time_text.hpp"
 #include "ioctl_uapi/overlay_layers.hpp"
+#include "runsc-like/cli/change_lines.hpp"
 #include "runsc-like/cli/image_options.hpp"
 #include "runsc-like/cli/oci_command.hpp"
 #include "runsc-like/cli/sandbox_commands.hpp"
@@ -17,6 +18,7 @@
 #include "runsc-like/images/write_layer.hpp"
 #include "runsc-like/oci/life/lifecycle.hpp"
 #include "runsc-like/sandboxes/list_sandboxes.hpp"
+#include "runsc-like/sandboxes/redirected_changes.hpp"
 #include "runsc-like/sandboxes/root_view.hpp"
 
 namespace yett {
@@ -28,12 +30,15 @@ constexpr std::array kOptions{
            "Of the configuration: 'CMD ...', 'ENV NAME=VALUE', 'WORKDIR DIR', 'USER USER'"},
     Option{0, "no-pause", "", "Let it go on running meanwhile"}};
 constexpr OciUsage kUsage{
-    "commit", "[OPTIONS] ID IMAGE[:TAG]",
+    "commit", "[OPTIONS] ID IMAGE[:TAG] | DIR [PATH]",
     "A new image: the one that a sandbox runs on, and what it has changed in its root, as one "
     "more\n"
     "layer. Of a root that is no imported image everything is taken. What `yett diff` shows is "
     "what\n"
-    "is taken; volumes, /tmp and other mounts are no part of it, and owners are not kept.",
+    "is taken; volumes, /tmp and other mounts are no part of it, and owners are not kept.\n\n"
+    "Of the fallback mode's --overlay DIR: what was redirected is written to the host, all of it "
+    "or\n"
+    "what is at PATH and below. Look at it first: yett diff DIR.",
     "yett commit -c 'CMD /app/serve --all' build app:2", kOptions};
 
 // What the new image begins with.
@@ -142,12 +147,31 @@ Status commit(const CommandLine& given) {
   return {};
 }
 
+// A directory comes before what is in it.
+Status commit_to_host(const CommandLine& given) {
+  YETT_TRY(const RedirectedChanges kept, RedirectedChanges::open(given.places[0]));
+  YETT_CHECK(kept.lock());
+  YETT_TRY(std::vector<TreeChange> changes, kept.find());
+  if (given.places.size() > 1)
+    std::erase_if(changes, [&path = given.places[1]](const TreeChange& change) {
+      return change.path != path && !change.path.starts_with(path + "/");
+    });
+  for (const TreeChange& change : changes) {
+    YETT_CHECK(kept.commit(change));
+    std::fputs(change_lines({change}).c_str(), stdout);
+  }
+  return {};
+}
+
 }  // namespace
 
 int sandbox_commit(int argc, char** argv) {
   const OciCommandLine line(kUsage, argc, argv);
+  if (!line.good(1, 2)) return line.exit_status();
+  const CommandLine& given = line.arguments();
+  if (RedirectedChanges::is_meant(given.places[0])) return line.finish(commit_to_host(given));
   if (!line.good(2, 2)) return line.exit_status();
-  return line.finish(commit(line.arguments()));
+  return line.finish(commit(given));
 }
 
 }  // namespace yett

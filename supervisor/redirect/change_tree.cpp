@@ -36,19 +36,6 @@ Result<UniqueFd> make_and_open(BorrowedFd directory, const char* name) {
 
 }  // namespace
 
-namespace change_marks {
-
-bool is_placeholder(const struct stat& status) {
-  return (status.st_mode & 07777U) == kMark &&
-         (S_ISDIR(status.st_mode) || (S_ISREG(status.st_mode) && status.st_size == 0));
-}
-
-bool is_transparent(const struct stat& status) {
-  return S_ISDIR(status.st_mode) && (status.st_mode & kMark) != 0 && !is_placeholder(status);
-}
-
-}  // namespace change_marks
-
 // ---- what is there ------------------------------------------------------------------------------
 
 Result<ChangeTree> ChangeTree::open(const RedirectPlan& plan, std::uint64_t file_size) {

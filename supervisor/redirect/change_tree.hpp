@@ -16,18 +16,10 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "supervisor/redirect/change_marks.hpp"
 #include "supervisor/redirect/places.hpp"
 
 namespace yett {
-
-// Marks of the tree's own, which no sandbox can set.
-namespace change_marks {
-inline constexpr mode_t kMark = S_ISVTX;
-// An empty file, or a directory that nobody has changed in.
-[[nodiscard]] bool is_placeholder(const struct stat& status);
-// A directory that does not list what is in the host's.
-[[nodiscard]] bool is_transparent(const struct stat& status);
-}  // namespace change_marks
 
 enum class Standing {
   untouched,  // the host's file of that path, or none

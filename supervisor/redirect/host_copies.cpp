@@ -1,8 +1,6 @@
 // The tree's copies of what the host has: directories with what they list, and files.
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 
 #include "ioctl_uapi/mount_api.hpp"
 #include "supervisor/redirect/change_tree.hpp"
+#include "supervisor/redirect/copy_bytes.hpp"
 
 namespace yett {
 namespace {
@@ -41,28 +40,6 @@ unsigned char type_of(int directory, const dirent& entry) {
   struct stat status{};
   if (::fstatat(directory, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) return DT_REG;
   return S_ISDIR(status.st_mode) ? DT_DIR : S_ISLNK(status.st_mode) ? DT_LNK : DT_REG;
-}
-
-int copy_bytes(int from, int into) {
-  if (::ioctl(into, FICLONE, from) == 0) return 0;
-  for (;;) {
-    const ssize_t copied = ::copy_file_range(from, nullptr, into, nullptr, SSIZE_MAX, 0);
-    if (copied == 0) return 0;
-    if (copied > 0 || errno == EINTR) continue;
-    if (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) break;
-    return errno;
-  }
-  std::array<char, 65536> piece;
-  for (;;) {
-    const ssize_t size = ::read(from, piece.data(), piece.size());
-    if (size <= 0) return size == 0 ? 0 : errno;
-    for (ssize_t written = 0; written < size;) {
-      const ssize_t now =
-          ::write(into, piece.data() + written, static_cast<std::size_t>(size - written));
-      if (now < 0) return errno;
-      written += now;
-    }
-  }
 }
 
 }  // namespace
@@ -131,7 +108,8 @@ int ChangeTree::copy(int from, const struct stat& host, Data data, const std::st
   constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   const UniqueFd made(::openat(making_.get(), kMaking, kNew, 0600));
   if (!made.valid()) return errno;
-  if (const int error = copies ? copy_bytes(from, made.get()) : 0; error != 0) return error;
+  if (const int error = copies ? copy_bytes(BorrowedFd(from), made.borrow()) : 0; error != 0)
+    return error;
   const std::array<struct timespec, 2> times{host.st_atim, host.st_mtim};
   if (::fchmod(made.get(), (host.st_mode & 0777) | 0600) != 0 ||
       ::futimens(made.get(), times.data()) != 0 ||

@@ -30,6 +30,12 @@ class Redirect : public FallbackCase {
     EXPECT_EQ(tree_of(shown()), before_);
     return result;
   }
+  // As the user.
+  [[nodiscard]] RunResult yett(const std::string& command, const std::string& path = {}) const {
+    std::vector<std::string> words{command, home_->path() + "/changes"};
+    if (!path.empty()) words.push_back(path);
+    return run_yett(std::move(words), options_);
+  }
   std::string before_;
 };
 
@@ -114,6 +120,75 @@ TEST_F(Redirect, WhatItCannotDoIsRefused) {
       "os.fchdir(os.open(\"d\", os.O_RDONLY)); open(\"in\", \"w\").close()\n"
       "print(os.listdir(\".\"), os.path.exists(\"../run.sh\"))'");
   EXPECT_EQ(result.out, "ran\nEXDEV\nEXDEV\n['in'] True\n") << result.text();
+}
+
+// ---- what becomes of the changes
+// -----------------------------------------------------------------
+
+TEST_F(Redirect, DiffListsThem) {
+  EXPECT_EQ(yett("diff").exit_status, 1);  // nothing was redirected yet
+  EXPECT_EQ(redirected("echo x >> one; : >> sub/three; rm two; mkdir d; echo y > d/f; ln -s d l; "
+                       "chmod 600 sub/three; chmod 644 sub/three; echo z > /tmp/yett-elsewhere")
+                .exit_status,
+            0);
+  file("p/later", "of somebody else\n");  // nobody in the sandbox has seen it
+  EXPECT_EQ(yett("diff").out, "A /tmp/yett-elsewhere\nA " + shown() + "/d\nA " + shown() +
+                                  "/d/f\nA " + shown() + "/l\nC " + shown() + "/one\nD " + shown() +
+                                  "/two\n")
+      << yett("diff").text();
+}
+
+TEST_F(Redirect, CommitWritesThemToTheHost) {
+  EXPECT_EQ(
+      redirected("echo x >> one; rm two; mkdir -m 750 d; echo y > d/f; chmod 700 d/f; ln -s d "
+                 "l; rm -r sub; echo > sub; echo z > /tmp/yett-elsewhere")
+          .exit_status,
+      0);
+  file("p/later", "of somebody else\n");
+  const RunResult part = yett("commit", shown() + "/d");
+  EXPECT_EQ(part.out, "A " + shown() + "/d\nA " + shown() + "/d/f\n") << part.text();
+  EXPECT_TRUE(fs::exists(shown() + "/two"));
+  EXPECT_EQ(yett("commit", shown()).exit_status, 0);
+  EXPECT_EQ(text_of(shown() + "/one"), "p/one\nx\n");
+  EXPECT_EQ(text_of(shown() + "/l/f"), "y\n");
+  EXPECT_EQ(fs::status(shown() + "/d/f").permissions(), fs::perms::owner_all);
+  EXPECT_FALSE(fs::exists(shown() + "/two"));
+  EXPECT_TRUE(fs::is_regular_file(shown() + "/sub"));
+  EXPECT_TRUE(fs::exists(shown() + "/later"));
+  EXPECT_EQ(yett("diff").out, "A /tmp/yett-elsewhere\n");
+  before_ = tree_of(shown());
+  EXPECT_EQ(redirected("cat one l/f; ls").out, "p/one\nx\ny\nd\nl\nlink\none\nsub\n");
+}
+
+TEST_F(Redirect, DiscardForgetsThem) {
+  EXPECT_EQ(redirected("rm -r sub; mkdir -p d/e; echo x > d/e/f").exit_status, 0);
+  EXPECT_EQ(yett("discard").exit_status, 0);
+  EXPECT_EQ(yett("diff").exit_status, 1);
+  EXPECT_EQ(redirected("ls").out, "link\none\nsub\ntwo\n");
+}
+
+// SECURITY(redirect-owner)
+TEST_F(Redirect, ChangesAreCommittedByWhoMadeThem) {
+  EXPECT_EQ(redirected("echo x > new").exit_status, 0);
+  for (const char* command : {"diff", "commit", "discard"}) {
+    const RunResult root = run_yett({command, home_->path() + "/changes"});
+    EXPECT_EQ(root.exit_status, 1);
+    EXPECT_NE(root.err.find("another user's"), std::string::npos) << root.text();
+  }
+  EXPECT_EQ(yett("commit").exit_status, 0);
+  EXPECT_TRUE(fs::exists(shown() + "/new"));
+}
+
+TEST_F(Redirect, ALinkOnTheHostLeadsNoCommitAstray) {
+  const std::string elsewhere = directory("elsewhere");
+  EXPECT_EQ(redirected("echo x > sub/new").exit_status, 0);
+  fs::remove_all(shown() + "/sub");
+  fs::create_directory_symlink(elsewhere, shown() + "/sub");
+  EXPECT_EQ(yett("commit", shown() + "/sub/new").exit_status, 1);
+  EXPECT_TRUE(fs::is_empty(elsewhere));
+  EXPECT_EQ(yett("commit", shown() + "/sub").exit_status, 0);  // the link makes way
+  EXPECT_TRUE(fs::is_empty(elsewhere));
+  EXPECT_EQ(text_of(shown() + "/sub/new"), "x\n");
 }
 
 // SECURITY(redirect-beneath)

@@ -1,0 +1,162 @@
+#include "runsc-like/sandboxes/redirected_changes.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <optional>
+#include <tuple>
+
+#include "runsc-like/images/beneath.hpp"
+#include "runsc-like/images/remove_tree.hpp"
+#include "sandbox/plan/sandbox_plan.hpp"
+#include "supervisor/redirect/change_marks.hpp"
+
+namespace yett {
+namespace {
+
+constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+std::optional<struct stat> look(int directory, const std::string& name) {
+  struct stat status{};
+  if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
+  return status;
+}
+
+std::string link_text(int directory, const std::string& name) {
+  std::array<char, PATH_MAX> text{};
+  const ssize_t size = ::readlinkat(directory, name.c_str(), text.data(), text.size());
+  return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : std::string();
+}
+
+using Time = std::tuple<std::int64_t, std::int64_t>;
+
+// When the directory was made in the tree, before it was listed. Nothing: nobody knows.
+std::optional<Time> made_at(BorrowedFd directory) {
+  struct statx status{};
+  if (::statx(directory.get(), "", AT_EMPTY_PATH, STATX_BTIME, &status) != 0 ||
+      (status.stx_mask & STATX_BTIME) == 0)
+    return std::nullopt;
+  return Time{status.stx_btime.tv_sec, status.stx_btime.tv_nsec};
+}
+
+bool is_same_file(const struct stat& ours, const struct stat& hosts) {
+  return S_ISREG(hosts.st_mode) && ours.st_size == hosts.st_size &&
+         (ours.st_mode & 0777U) == (hosts.st_mode & 0777U) &&
+         ours.st_mtim.tv_sec == hosts.st_mtim.tv_sec &&
+         ours.st_mtim.tv_nsec == hosts.st_mtim.tv_nsec;
+}
+
+class Listing {
+ public:
+  explicit Listing(BorrowedFd tree) : tree_(tree) {}
+
+  // `path`: "/a", of a directory of the tree; empty: its root.
+  Status look_below(const std::string& path, bool transparent) {
+    const UniqueFd directory =
+        open_beneath(tree_, path.empty() ? path : path.substr(1), kDirectory);
+    if (!directory.valid()) return fail(errno_error("open", path));
+    const std::vector<std::string> names = names_in(directory.borrow());
+    for (const std::string& name : names)
+      YETT_CHECK(compare(directory.borrow(), name, path + "/" + name));
+    return transparent ? Status() : look_for_removed(path, directory.borrow(), names);
+  }
+  std::vector<TreeChange> take() {
+    std::ranges::sort(changes_, {}, &TreeChange::path);
+    return std::move(changes_);
+  }
+
+ private:
+  Status compare(BorrowedFd directory, const std::string& name, const std::string& path) {
+    const auto ours = look(directory.get(), name);
+    if (!ours || change_marks::is_placeholder(*ours)) return {};
+    const auto hosts = look(AT_FDCWD, path);
+    const bool is_directory = S_ISDIR(ours->st_mode);
+    const bool is_same =
+        hosts &&
+        ((is_directory && S_ISDIR(hosts->st_mode)) ||
+         (S_ISREG(ours->st_mode) && is_same_file(*ours, *hosts)) ||
+         (S_ISLNK(ours->st_mode) && link_text(directory.get(), name) == link_text(AT_FDCWD, path)));
+    if (!is_same) YETT_CHECK(note(hosts ? ChangeKind::changed : ChangeKind::added, path));
+    return is_directory ? look_below(path, change_marks::is_transparent(*ours)) : Status();
+  }
+
+  // What has changed on the host since is not what the sandbox has seen, and removed.
+  Status look_for_removed(const std::string& path, BorrowedFd ours,
+                          const std::vector<std::string>& names) {
+    const UniqueFd hosts(::open(path.c_str(), kDirectory | O_NOFOLLOW));
+    if (!hosts.valid()) return {};
+    const auto made = made_at(ours);
+    if (!made)
+      return fail(host_error(path, "its file system does not tell when a directory was made",
+                             "keep redirected changes on ext4, xfs, btrfs or tmpfs"));
+    for (const std::string& name : names_in(hosts.borrow())) {
+      if (std::ranges::binary_search(names, name)) continue;
+      const auto status = look(hosts.get(), name);
+      if (status && Time{status->st_ctim.tv_sec, status->st_ctim.tv_nsec} <= *made)
+        YETT_CHECK(note(ChangeKind::deleted, path + "/" + name));
+    }
+    return {};
+  }
+
+  Status note(ChangeKind kind, const std::string& path) {
+    if (changes_.size() == kMostChanges)
+      return fail(Error{.kind = ErrorKind::exhausted,
+                        .subject = "diff",
+                        .detail = "more than two million files were changed"});
+    changes_.push_back({kind, path});
+    return {};
+  }
+
+  BorrowedFd tree_;
+  std::vector<TreeChange> changes_;
+};
+
+}  // namespace
+
+bool RedirectedChanges::is_meant(const std::string& word) {
+  struct stat status{};
+  return word.find('/') != std::string::npos && ::stat(word.c_str(), &status) == 0 &&
+         S_ISDIR(status.st_mode);
+}
+
+Result<RedirectedChanges> RedirectedChanges::open(const std::string& directory) {
+  RedirectedChanges changes;
+  changes.name_ = directory;
+  changes.directory_.reset(::open(directory.c_str(), kDirectory));
+  if (!changes.directory_.valid()) return fail(errno_error("open", directory));
+  changes.tree_ = open_beneath(changes.directory_.borrow(), kChangesName, kDirectory);
+  changes.host_.reset(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  struct stat owner{};
+  if (!changes.tree_.valid() || ::fstat(changes.tree_.get(), &owner) != 0)
+    return fail(request_error(directory, "keeps no redirected changes",
+                              "name the directory of: yett run --mode fallback --overlay DIR"));
+  if (owner.st_uid != ::geteuid())
+    return fail(request_error(directory, "its changes are another user's",
+                              "run this as the user who ran the sandbox"));
+  return changes;
+}
+
+Result<std::vector<TreeChange>> RedirectedChanges::find() const {
+  Listing listing(tree_.borrow());
+  YETT_CHECK(listing.look_below({}, true));
+  return listing.take();
+}
+
+Status RedirectedChanges::lock() const {
+  if (::flock(directory_.get(), LOCK_EX | LOCK_NB) == 0) return {};
+  return fail(request_error(name_, "a sandbox has it", "wait for its end"));
+}
+
+Status RedirectedChanges::discard() const {
+  for (const char* part : {kChangesName, "making"})
+    YETT_CHECK(remove_tree(directory_.borrow(), part));
+  return {};
+}
+
+}  // namespace yett
