@@ -4,6 +4,7 @@
 
 #include "runsc-like/cli/benchmark.hpp"
 #include "runsc-like/cli/completion.hpp"
+#include "runsc-like/cli/daemon.hpp"
 #include "runsc-like/cli/doctor.hpp"
 #include "runsc-like/cli/explain.hpp"
 #include "runsc-like/cli/images.hpp"
@@ -44,6 +45,7 @@ std::span<const Command> all_commands() {
       Command{"policy", "check a policy file; show where each of its rules goes", run_policy},
       Command{"uapi-shell", "run a program that may make sandboxes by ioctl on /dev/yett",
               run_uapi_shell},
+      Command{"daemon", "serve sandboxes to many clients: yettd", run_daemon},
       Command{"explain", "why a call was refused, and the smallest change that would allow it",
               run_explain},
       Command{"spec", "write the config.json of an OCI bundle to begin from", run_spec},

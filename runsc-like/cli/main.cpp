@@ -8,6 +8,8 @@
 
 #include "base/text.hpp"
 #include "runsc-like/cli/command_table.hpp"
+#include "runsc-like/cli/daemon.hpp"
+#include "runsc-like/cli/host_run.hpp"
 #include "runsc-like/cli/oci_global.hpp"
 #include "runsc-like/cli/print_error.hpp"
 
@@ -26,6 +28,7 @@ void print_help(std::FILE* out) {
     std::fprintf(out, "  %-10.*s %.*s\n", static_cast<int>(command.name.size()),
                  command.name.data(), static_cast<int>(command.summary.size()),
                  command.summary.data());
+  std::fputs(yett::option_lines(yett::kHostOptions).c_str(), out);
   std::fputs(yett::option_lines(yett::oci_global_options()).c_str(), out);
 }
 
@@ -48,6 +51,19 @@ int unknown_command(std::string_view name) {
 int main(int argc, char** argv) {
   open_closed_streams();
   yett::keep_command_line(argv);
+  if (argc > 0 && yett::is_called_daemon(argv[0])) return yett::run_daemon(argc, argv);
+  std::string host;
+  const int host_words = yett::read_host_option(argc, argv, host);
+  if (host_words < 0) {
+    std::fputs("yett: -H: SOCKET is missing (yett -H /run/yettd.sock run ...)\n", stderr);
+    return 2;
+  }
+  argc -= host_words;
+  argv += host_words;
+  const bool is_named = host_words > 0 && host != "auto";
+  if (argc > 1 && (is_named || yett::is_hosts_command(argv[1])))
+    if (const std::string socket = yett::choose_host(host); !socket.empty())
+      return yett::run_on_host(socket, argc - 1, argv + 1);
   if (argc > 1 && yett::begins_with_oci_globals(argv[1])) {
     const auto words = yett::read_oci_globals({argv + 1, static_cast<std::size_t>(argc - 1)});
     if (!words) return yett::print_error("global options", words.error(), 1);

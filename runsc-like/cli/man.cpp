@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
 #include "runsc-like/cli/help_page.hpp"
+#include "runsc-like/cli/host_run.hpp"
 #include "runsc-like/cli/oci_command.hpp"
 
 namespace yett {
@@ -76,6 +77,7 @@ std::string page_of_yett() {
   for (const Command& command : all_commands())
     page += ".TP\n\\fByett\\-" + roff(command.name) + "\\fR(1)\n" + roff(command.summary) + "\n";
   page += ".SH GLOBAL OPTIONS\nBefore the command, as runc has them.\n";
+  for (const HelpOption& option : help_options(kHostOptions)) page += option_entry(option);
   for (const HelpOption& option : help_options(oci_global_options())) page += option_entry(option);
   return page;
 }

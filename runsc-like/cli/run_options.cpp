@@ -138,7 +138,47 @@ std::optional<std::string> check_background(const RunOptions& options) {
   return std::nullopt;
 }
 
+// What the words say, or what is wrong with them.
+std::expected<RunOptions, std::string> taken(RunOptions options, const CommandLine& line) {
+  auto image = take_image(line.places);
+  if (!image) return std::unexpected(std::move(image).error());
+  options.image = *std::move(image);
+  if (auto problem = check_background(options)) return std::unexpected(*std::move(problem));
+  if (!options.here.empty() && options.here != "ro" && options.here != "rw")
+    return std::unexpected("--here=" + options.here + ": wanted ro or rw");
+  options.overlay_dirs = split_at_commas(options.overlay_dirs);
+  options.require = split_at_commas(options.require);
+  return options;
+}
+
+// Options that a sandbox cannot have which waits for its program.
+std::optional<std::string> check_template(const RunOptions& options) {
+  if (options.terminal || options.interactive) return "-t and -i: nobody sits at a template";
+  if (options.detach || !options.name.empty() || options.dry_run)
+    return "-d, --name and --dry-run are for one run";
+  if (options.trace) return "--trace is for one run";
+  if (!options.command.empty()) return "the program comes with each start: leave -- out";
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::expected<RunOptions, std::string> read_template_options(std::vector<std::string> words) {
+  RunOptions options;
+  const std::vector<Option> table = options_into(options);
+  std::vector<char*> pointers;
+  for (std::string& word : words) {
+    if (word == "--") return std::unexpected("the program comes with each start: leave -- out");
+    pointers.push_back(word.data());
+  }
+  const auto line = parse_command_line(table, pointers);
+  if (!line) return std::unexpected(line.error());
+  if (line->help) return std::unexpected("--help is no option of a template");
+  auto read = taken(std::move(options), *line);
+  if (!read) return read;
+  if (auto problem = check_template(*read)) return std::unexpected(*std::move(problem));
+  return read;
+}
 
 std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv) {
   return parse_run_options(argc, argv, kHelp);
@@ -161,15 +201,9 @@ std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv,
     std::fputs(help_text(help, table).c_str(), stdout);
     return std::unexpected(ParseEnd{0});
   }
-  auto image = take_image(line->places);
-  if (!image) return std::unexpected(tell(image.error()));
-  options.image = *std::move(image);
-  if (const auto problem = check_background(options)) return std::unexpected(tell(*problem));
-  if (!options.here.empty() && options.here != "ro" && options.here != "rw")
-    return std::unexpected(tell("--here=" + options.here + ": wanted ro or rw"));
-  options.overlay_dirs = split_at_commas(options.overlay_dirs);
-  options.require = split_at_commas(options.require);
-  return options;
+  auto read = taken(std::move(options), *line);
+  if (!read) return std::unexpected(tell(read.error()));
+  return *std::move(read);
 }
 
 }  // namespace yett

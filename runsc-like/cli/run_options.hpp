@@ -65,6 +65,11 @@ struct ParseEnd {
 [[nodiscard]] std::expected<RunOptions, ParseEnd> parse_run_options(
     int argc, char** argv, const CommandHelp& help, std::span<const Option> more = {});
 
+// Of a file's words, without a program: sandboxes that are made before it is known. Error: what is
+// wrong with them.
+[[nodiscard]] std::expected<RunOptions, std::string> read_template_options(
+    std::vector<std::string> words);
+
 // The request and the policy that the options mean together. Errors name the flag and the mend.
 struct RunInput {
   SandboxRequest request;

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "ioctl_uapi/clone.hpp"
@@ -77,6 +79,49 @@ LaunchResult<void> send_network(const SandboxPlan& plan, const LaunchInputs& inp
   if (sent != kDone && sent != EPIPE)
     return launch_failure(errno_error(sent, "send network namespace"), ChildStep::network);
   return {};
+}
+
+// Puts texts and the pointers to them into the child's room.
+class LateWriter {
+ public:
+  explicit LateWriter(LateProgram& late) : rest_(std::span(late.room)) {}
+  // Null: there is no room.
+  const char* const* write(const std::vector<const char*>& texts) {
+    const std::size_t size = texts.size() * sizeof(const char*);
+    char* const pointers = take(size);
+    if (pointers == nullptr) return nullptr;
+    const auto list = std::span(reinterpret_cast<const char**>(pointers), texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      list[i] = texts[i] == nullptr ? nullptr : copy(texts[i]);
+      if (texts[i] != nullptr && list[i] == nullptr) return nullptr;
+    }
+    return list.data();
+  }
+
+ private:
+  // Such that pointers can stand behind it.
+  char* take(std::size_t size) {
+    size = (size + alignof(const char*) - 1) / alignof(const char*) * alignof(const char*);
+    if (size > rest_.size()) return nullptr;
+    char* const taken = rest_.data();
+    rest_ = rest_.subspan(size);
+    return taken;
+  }
+  const char* copy(const char* text) {
+    const std::size_t size = std::strlen(text) + 1;
+    char* const copied = take(size);
+    if (copied != nullptr) std::memcpy(copied, text, size);
+    return copied;
+  }
+  std::span<char> rest_;
+};
+
+bool give_program(LateProgram& late, const ExecStrings& strings) {
+  LateWriter writer(late);
+  late.argv = writer.write(strings.argv);
+  late.environment = writer.write(strings.environment);
+  late.candidates = writer.write(strings.candidates);
+  return late.argv != nullptr && late.environment != nullptr && late.candidates != nullptr;
 }
 
 }  // namespace
@@ -199,9 +244,13 @@ LaunchResult<WaitingSandbox> start_sandbox(const SandboxPlan& plan, const Compil
   return await_mounted(std::move(*started), plan);
 }
 
-LaunchResult<RunningSandbox> release_sandbox(WaitingSandbox waiting, const SandboxPlan& plan) {
+namespace {
+
+LaunchResult<RunningSandbox> release_with(WaitingSandbox waiting, const SandboxPlan& plan,
+                                          std::span<const int> streams) {
   const LaunchMessage release{.kind = LaunchMessageKind::release};
-  if (const ChildResult sent = send_launch_message(waiting.status_socket.get(), release);
+  if (const ChildResult sent =
+          send_with_fds(waiting.status_socket.get(), &release, sizeof release, streams);
       sent != kDone)
     return launch_failure(errno_error(sent, "release", "status socket"), ChildStep::released);
   auto started =
@@ -213,6 +262,22 @@ LaunchResult<RunningSandbox> release_sandbox(WaitingSandbox waiting, const Sandb
                         .pty_master = std::move(started->fds[kPassedTerminal]),
                         .app_pid = started->message.app_pid,
                         .page = std::move(waiting.page)};
+}
+
+}  // namespace
+
+LaunchResult<RunningSandbox> release_sandbox(WaitingSandbox waiting, const SandboxPlan& plan) {
+  return release_with(std::move(waiting), plan, {});
+}
+
+LaunchResult<RunningSandbox> release_late(WaitingSandbox waiting, const SandboxPlan& plan,
+                                          const LateStreams& streams) {
+  const ExecStrings strings =
+      make_exec_strings(plan.process.argv, plan.process.environment, kDefaultPath);
+  if (!give_program(waiting.page.get()->late, strings))
+    return launch_failure(errno_error(E2BIG, "give", plan.process.argv.front()), ChildStep::exec);
+  const std::array<int, 3> numbers{streams[0].get(), streams[1].get(), streams[2].get()};
+  return release_with(std::move(waiting), plan, numbers);
 }
 
 }  // namespace yett

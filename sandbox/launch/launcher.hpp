@@ -8,6 +8,7 @@
 // Failure at any point kills and reaps the child; mounts and namespaces go with it.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,6 +62,9 @@ struct WaitingSandbox {
   SharedPage page;
 };
 
+// Standard input, output and error of a program that came late.
+using LateStreams = std::array<BorrowedFd, 3>;
+
 struct RunningSandbox {
   ChildProcess init;
   UniqueFd status_socket;
@@ -86,6 +90,11 @@ void give_filter(const StartedSandbox& started, const CompiledFilter& filter);
                                                          const SandboxPlan& plan);
 [[nodiscard]] LaunchResult<RunningSandbox> release_sandbox(WaitingSandbox waiting,
                                                            const SandboxPlan& plan);
+// The same of a sandbox that was made before its program was known: the plan's process by now, with
+// these descriptors. E2BIG: more strings than the child has room for.
+[[nodiscard]] LaunchResult<RunningSandbox> release_late(WaitingSandbox waiting,
+                                                        const SandboxPlan& plan,
+                                                        const LateStreams& streams);
 
 // The first three in one, for callers that have everything at hand.
 [[nodiscard]] LaunchResult<WaitingSandbox> start_sandbox(const SandboxPlan& plan,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ioctl_uapi/fd_passing.hpp"
+#include "ioctl_uapi/receive_fds.hpp"
 #include "sandbox/guard/cgroup.hpp"
 #include "sandbox/guard/namespaces_child.hpp"
 #include "sandbox/guard/privileges_child.hpp"
@@ -74,10 +75,22 @@ ChildResult user_namespace(ChildContext& context) {
                              LaunchMessage{.kind = LaunchMessageKind::ready});
 }
 
+// A sandbox that has waited for its program gets that one's standard descriptors with the release.
 ChildResult released(ChildContext& context) {
   LaunchMessage message;
-  YETT_STEP(receive_launch_message_child(context.status_socket, message));
-  return message.kind == LaunchMessageKind::release ? kDone : EPROTO;
+  int streams[3] = {-1, -1, -1};
+  YETT_STEP(receive_frame(context.status_socket, &message, sizeof message, streams));
+  if (message.kind != LaunchMessageKind::release) return EPROTO;
+  const LateProgram& late = context.page->late;
+  if (late.candidates == nullptr) return kDone;
+  for (int fd = 0; fd <= 2; ++fd) {
+    YETT_STEP(from_libc(::dup2(streams[fd], fd)));
+    ::close(streams[fd]);
+  }
+  context.candidates = late.candidates;
+  context.argv = late.argv;
+  context.environment = late.environment;
+  return kDone;
 }
 
 ChildResult cgroup_namespace(ChildContext&) { return from_libc(::unshare(CLONE_NEWCGROUP)); }

@@ -120,6 +120,7 @@ void AuditSink::record(AuditRecord record, std::uint64_t token) {
 
 void AuditSink::name_and_keep(Fold& fold) {
   if (is_refusal(fold.record)) name_refusal(fold);
+  if (observer_) observer_(fold.record, fold.record.repeated);
   if (file_.valid()) write_line(to_json(fold.record), fold.record.repeated);
 }
 
@@ -165,6 +166,7 @@ void AuditSink::flush_locked() {
     if (fold.folded == 0) continue;
     fold.record.repeated = std::exchange(fold.folded, 0);
     fold.record.time_ns = clock_ns(CLOCK_REALTIME);
+    if (observer_) observer_(fold.record, fold.record.repeated);
     if (file_.valid()) write_line(to_json(fold.record), fold.record.repeated);
   }
   folded_ = 0;

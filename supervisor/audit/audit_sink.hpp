@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -67,6 +68,11 @@ class AuditSink {
   AuditSink& operator=(AuditSink&& other) noexcept;  // flushes what this one had
   ~AuditSink();
 
+  // Called for each record, and again with how many alike ones were folded since; by whichever
+  // thread records, one at a time. It must not record.
+  using Observer = std::function<void(const AuditRecord& record, std::uint64_t times)>;
+  void set_observer(Observer observer) { observer_ = std::move(observer); }
+
   [[nodiscard]] Status write_header(const AuditHeader& header);
 
   // The policy that later records speak of: a file or a built-in's name.
@@ -108,6 +114,7 @@ class AuditSink {
   void write_line(std::string line, std::uint64_t records);
 
   std::unique_ptr<std::mutex> lock_ = std::make_unique<std::mutex>();  // null: moved from
+  Observer observer_;
   UniqueFd file_;
   std::map<std::string, RefusalCount> refusals_;
   std::string policy_;

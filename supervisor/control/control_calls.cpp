@@ -8,7 +8,6 @@
 #include <cstring>
 #include <ctime>
 #include <span>
-#include <string_view>
 #include <utility>
 
 #include "base/text.hpp"
@@ -64,30 +63,15 @@ bool may_install_filters(const SandboxPlan& plan) {
   });
 }
 
-// Takes `count` strings, each with its NUL. False: there are not so many.
-bool take_strings(std::string_view& from, std::uint32_t count, std::vector<std::string>& into) {
-  for (; count > 0; --count) {
-    const std::size_t end = from.find('\0');
-    if (end == std::string_view::npos) return false;
-    into.emplace_back(from.substr(0, end));
-    from.remove_prefix(end + 1);
-  }
-  return true;
-}
-
 // errno, 0: `wanted` has the program, its arguments and its environment.
 int read_program(ControlCaller& caller, const yett_spawn& given, InsteadOf& wanted) {
-  if (given.strings_size > YETT_FRAME_MAX) return E2BIG;
-  std::string strings(given.strings_size, '\0');
-  if (const int error = caller.read(
-          given.strings, std::as_writable_bytes(std::span(strings.data(), strings.size())));
+  const CallStrings strings{.address = given.strings,
+                            .size = given.strings_size,
+                            .argument_count = given.argument_count,
+                            .environment_count = given.environment_count};
+  if (const int error = read_strings(caller, strings, wanted.arguments, wanted.environment);
       error != 0)
     return error;
-  std::string_view left = strings;
-  if (!take_strings(left, given.argument_count, wanted.arguments) ||
-      !take_strings(left, given.environment_count, wanted.environment) || !left.empty() ||
-      wanted.arguments.empty() || wanted.arguments.front().empty())
-    return EINVAL;
   wanted.program = wanted.arguments.front();
   return 0;
 }

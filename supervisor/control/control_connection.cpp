@@ -1,16 +1,12 @@
 #include "supervisor/control/control_connection.hpp"
 
-#include <poll.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <future>
 #include <utility>
-
-#include "ioctl_uapi/receive_fds.hpp"
 
 namespace yett {
 namespace {
@@ -47,16 +43,19 @@ std::deque<ControlFrame> EndedPrograms::take() {
 class ControlConnection::Caller final : public ControlCaller {
  public:
   Caller(ControlFrame& frame, std::vector<UniqueFd> passed, std::shared_ptr<EndedPrograms> ended)
-      : frame_(frame), passed_(std::move(passed)), ended_(std::move(ended)) {}
+      : frame_(frame),
+        memory_(frame.memory),
+        passed_(std::move(passed)),
+        ended_(std::move(ended)) {}
 
   int read(std::uint64_t address, std::span<std::byte> into) override {
-    return read_memory(frame_.memory, address, into);
+    return memory_.read(address, into);
   }
   int write(std::uint64_t address, std::span<const std::byte> from) override {
-    return write_memory(frame_.memory, address, from);
+    return memory_.write(address, from);
   }
   std::string read_text(std::uint64_t address, std::size_t limit) override {
-    return read_memory_text(frame_.memory, address, limit);
+    return memory_.read_text(address, limit);
   }
   int create(SandboxManager& manager, const std::string& path) override {
     return manager.create_of_host(path);
@@ -67,6 +66,7 @@ class ControlConnection::Caller final : public ControlCaller {
 
  private:
   ControlFrame& frame_;
+  FrameMemory memory_;
   std::vector<UniqueFd> passed_;
   std::shared_ptr<EndedPrograms> ended_;
 };
@@ -89,7 +89,7 @@ int ControlConnection::Caller::spawn(SandboxManager& manager, int number, Instea
 ControlConnection::ControlConnection(UniqueFd socket, const ucred& peer, ControlCalls calls,
                                      std::shared_ptr<SandboxManager> manager,
                                      std::shared_ptr<UniqueFd> bell, OnLogged on_logged)
-    : socket_(std::move(socket)),
+    : frames_(std::move(socket)),
       peer_(peer),
       calls_(std::move(calls)),
       ended_(std::make_shared<EndedPrograms>(std::move(bell))),
@@ -97,59 +97,15 @@ ControlConnection::ControlConnection(UniqueFd socket, const ucred& peer, Control
   calls_.set_manager(std::move(manager));
 }
 
-short ControlConnection::events(Clock::time_point now) const {
-  if (!waiting_.empty()) return POLLOUT;
-  return next_call_ <= now ? POLLIN : short{0};
-}
-
 bool ControlConnection::serve(short events, Clock::time_point now) {
-  if ((events & (POLLERR | POLLNVAL)) != 0) return false;
-  // A hang-up while its turn has not come: what it has sent is not heard any more.
-  if ((events & POLLHUP) != 0 && (events & POLLIN) == 0) return false;
-  if (waiting_.empty() && (events & POLLIN) != 0 && !receive_call(now)) return false;
-  for (const ControlFrame& frame : ended_->take()) waiting_.push_back(frame.message());
-  return send_waiting();
-}
-
-bool ControlConnection::send_waiting() {
-  for (; !waiting_.empty(); waiting_.pop_front()) {
-    const auto& message = waiting_.front();
-    if (::send(socket_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-      continue;
-    return errno == EAGAIN || errno == EINTR;
-  }
-  return true;
-}
-
-bool ControlConnection::receive_call(Clock::time_point now) {
-  // One byte more than any frame has: a longer one is cut, and thereby none.
-  std::array<char, sizeof(yett_frame) + YETT_FRAME_MAX + 1> message;
-  std::array<int, kMostFdsOfMessage> numbers{};
-  const ReceivedBytes received = receive_with_fds(socket_.get(), message, numbers, MSG_DONTWAIT);
-  std::vector<UniqueFd> passed;
-  for (const int number : numbers)
-    if (number >= 0) passed.emplace_back(number);
-  if (received.error == EAGAIN) return true;
-  if (received.error == EPIPE) return false;
-  next_call_ = rate_.take(now);
-  ControlFrame frame;
-  const auto bytes = std::as_bytes(std::span(message)).first(received.size);
-  const int error = received.error != kDone ? EPROTO : parse_frame(bytes, frame);
-  if (error != 0) return refuse(frame, error);
-  answer(frame, std::move(passed));
-  return true;
-}
-
-// The last that it hears, where it listens.
-bool ControlConnection::refuse(ControlFrame& frame, int error) {
-  frame.head.magic = YETT_FRAME_MAGIC;
-  frame.head.version = YETT_FRAME_VERSION;
-  frame.head.size = 0;
-  frame.head.result = -error;
-  frame.memory.clear();
-  waiting_.push_back(frame.message());
-  static_cast<void>(send_waiting());
-  return false;
+  const auto on_call = [this](ControlFrame& frame, std::vector<UniqueFd> passed) {
+    answer(frame, std::move(passed));
+  };
+  if (!frames_.receive(events, now, on_call)) return false;
+  // SECURITY(frame-queue): one answer and the ends of programs at most, for nothing is read before
+  // all of it is gone.
+  for (const ControlFrame& frame : ended_->take()) frames_.queue(frame);
+  return frames_.send_waiting();
 }
 
 void ControlConnection::answer(ControlFrame& frame, std::vector<UniqueFd> passed) {
@@ -158,7 +114,6 @@ void ControlConnection::answer(ControlFrame& frame, std::vector<UniqueFd> passed
   const CallAnswer answer = calls_.answer(caller, frame.head.command, frame.head.argument);
   if (!answer.logged.empty() && on_logged_) on_logged_(answer.logged, peer_);
   frame.head.result = answer.error != 0 ? -answer.error : static_cast<std::int32_t>(answer.value);
-  waiting_.push_back(frame.message());
 }
 
 }  // namespace yett

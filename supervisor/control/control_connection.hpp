@@ -11,10 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "base/token_bucket.hpp"
 #include "base/unique_fd.hpp"
 #include "supervisor/control/control_calls.hpp"
-#include "supervisor/control/frame_memory.hpp"
+#include "supervisor/control/frame_connection.hpp"
 
 namespace yett {
 
@@ -33,10 +32,7 @@ class EndedPrograms {
 
 class ControlConnection {
  public:
-  using Clock = TokenBucket::Clock;
-  // SECURITY(frame-flood): calls beyond the first so many wait for their turn.
-  static constexpr int kBurst = 1000;
-  static constexpr std::chrono::milliseconds kInterval{1};
+  using Clock = FrameConnection::Clock;
 
   // What a peer said with YETT_LOG.
   using OnLogged = std::function<void(const std::string& words, const ucred& peer)>;
@@ -46,31 +42,21 @@ class ControlConnection {
                     std::shared_ptr<SandboxManager> manager, std::shared_ptr<UniqueFd> bell,
                     OnLogged on_logged);
 
-  [[nodiscard]] int fd() const { return socket_.get(); }
-  // What to poll for: at `now` no call may be its turn.
-  [[nodiscard]] short events(Clock::time_point now) const;
-  // Until when nothing is read; in the past: it is read.
-  [[nodiscard]] Clock::time_point next_call() const { return next_call_; }
+  [[nodiscard]] int fd() const { return frames_.fd(); }
+  [[nodiscard]] short events(Clock::time_point now) const { return frames_.events(now); }
+  [[nodiscard]] Clock::time_point next_call() const { return frames_.next_call(); }
   // One call at most. False: it is over.
   [[nodiscard]] bool serve(short events, Clock::time_point now);
 
  private:
   class Caller;
-  [[nodiscard]] bool receive_call(Clock::time_point now);
-  [[nodiscard]] bool send_waiting();
   void answer(ControlFrame& frame, std::vector<UniqueFd> passed);
-  [[nodiscard]] bool refuse(ControlFrame& frame, int error);
 
-  UniqueFd socket_;
+  FrameConnection frames_;
   ucred peer_;
   ControlCalls calls_;
   std::shared_ptr<EndedPrograms> ended_;
   OnLogged on_logged_;
-  TokenBucket rate_{kBurst, kInterval};
-  Clock::time_point next_call_{};
-  // SECURITY(frame-queue): one answer and the ends of programs at most, for nothing is read before
-  // all of it is gone.
-  std::deque<std::vector<std::byte>> waiting_;
 };
 
 }  // namespace yett

@@ -27,17 +27,6 @@ bool may_connect(const std::optional<ucred>& peer, uid_t owner) {
 
 constexpr int kPauseMs = 100;
 
-void refuse_connection(BorrowedFd connection) {
-  const yett_frame full{.magic = YETT_FRAME_MAGIC,
-                        .version = YETT_FRAME_VERSION,
-                        .command = 0,
-                        .sequence = 0,
-                        .argument = 0,
-                        .size = 0,
-                        .result = -EAGAIN};
-  static_cast<void>(::send(connection.get(), &full, sizeof full, MSG_DONTWAIT | MSG_NOSIGNAL));
-}
-
 }  // namespace
 
 ControlServer::ControlServer(ControlService service, BorrowedFd socket)
@@ -51,7 +40,8 @@ void ControlServer::take_connection() {
   if (!connection.valid() && errno != EINTR) ::poll(nullptr, 0, kPauseMs);
   const auto peer = read_peer(connection.borrow());  // of no connection: nobody's
   if (!may_connect(peer, service_.owner)) return;
-  if (connections_.size() >= kMostConnections) return refuse_connection(connection.borrow());
+  if (connections_.size() >= kMostConnections)
+    return refuse_connection(connection.borrow(), EAGAIN);
   connections_.emplace_back(std::move(connection), *peer,
                             ControlCalls(*service_.plan, service_.usage, ControlCarrier::socket),
                             service_.make_manager ? service_.make_manager() : nullptr, bell_,

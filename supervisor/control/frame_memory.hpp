@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ioctl_uapi/include/yett/uapi.h"
+#include "supervisor/control/call_memory.hpp"
 
 namespace yett {
 
@@ -32,5 +33,23 @@ struct ControlFrame {
 // Up to its NUL, cut at `limit` bytes; empty where there is none.
 [[nodiscard]] std::string read_memory_text(std::span<const std::byte> memory, std::uint64_t address,
                                            std::size_t limit);
+
+// A frame's memory, for the call that came with it.
+class FrameMemory final : public CallMemory {
+ public:
+  explicit FrameMemory(std::vector<std::byte>& bytes) : bytes_(bytes) {}
+  int read(std::uint64_t address, std::span<std::byte> into) override {
+    return read_memory(bytes_, address, into);
+  }
+  int write(std::uint64_t address, std::span<const std::byte> from) override {
+    return write_memory(bytes_, address, from);
+  }
+  std::string read_text(std::uint64_t address, std::size_t limit) override {
+    return read_memory_text(bytes_, address, limit);
+  }
+
+ private:
+  std::vector<std::byte>& bytes_;
+};
 
 }  // namespace yett

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "supervisor/control/control_caller.hpp"
+#include "supervisor/control/call_memory.hpp"
 
 namespace yett {
 
@@ -13,12 +13,12 @@ namespace yett {
 
 // Copies the struct at `address` into `known`, this supervisor's version: what a smaller struct
 // does not have becomes 0, what a larger one has besides must be 0.
-[[nodiscard]] int read_struct(ControlCaller& caller, std::uint64_t address, std::size_t first_size,
+[[nodiscard]] int read_struct(CallMemory& memory, std::uint64_t address, std::size_t first_size,
                               std::span<std::byte> known);
 
 // Writes as much of `known` as the struct at `address` has by its own `size`; what it has besides
 // becomes 0. `known` begins with its own size.
-[[nodiscard]] int write_struct(ControlCaller& caller, std::uint64_t address, std::size_t first_size,
+[[nodiscard]] int write_struct(CallMemory& memory, std::uint64_t address, std::size_t first_size,
                                std::span<const std::byte> known);
 
 }  // namespace yett

@@ -145,9 +145,10 @@ Status open_doors_of(const SandboxPlan& plan, const WaitingSandbox& waiting, Par
   return {};
 }
 
-// From the plan to a running program. The parent compiles the filter while the child mounts.
-LaunchResult<RunningSandbox> launch(const SandboxPlan& plan, const LaunchInputs& inputs,
-                                    Parts& parts, TraceStack stack, Clock& clock) {
+// From the plan to a sandbox that lacks nothing but its program. The parent compiles the filter
+// while the child mounts.
+LaunchResult<WaitingSandbox> prepare(const SandboxPlan& plan, const LaunchInputs& inputs,
+                                     Parts& parts, TraceStack stack, Clock& clock) {
   auto started = begin_sandbox(plan, inputs);
   if (!started) return std::unexpected(std::move(started).error());
   clock.note("child begun");
@@ -174,7 +175,20 @@ LaunchResult<RunningSandbox> launch(const SandboxPlan& plan, const LaunchInputs&
     if (!tracer) return std::unexpected(ours(std::move(tracer).error()));
     parts.tracer = *std::move(tracer);
   }
-  auto running = release_sandbox(std::move(*waiting), plan);
+  return waiting;
+}
+
+// A program that comes late becomes the plan's.
+LaunchResult<RunningSandbox> release(WaitingSandbox waiting, SandboxPlan& plan, Parts& parts,
+                                     const AwaitProgram& await, Clock& clock) {
+  if (await) {
+    if (Status taken = take_program(await, plan); !taken)
+      return std::unexpected(ours(std::move(taken).error()));
+    clock.note("program known");
+  }
+  constexpr LateStreams kOwn{BorrowedFd(0), BorrowedFd(1), BorrowedFd(2)};
+  auto running = await ? release_late(std::move(waiting), plan, kOwn)
+                       : release_sandbox(std::move(waiting), plan);
   if (running) clock.note("program executed");
   parts.began = std::chrono::steady_clock::now();
   return running;
@@ -214,7 +228,8 @@ Status tell_started(const SessionOptions& options, const SessionReport& report,
   YETT_CHECK(attend(options, report.plan, running, parts));
   const bool is_adopted = parts.lost_supervisor != 0;
   if (is_adopted ? !options.on_adopted : !options.on_started) return {};
-  StartedSession started{.app_pid = find_app(running.init.pid(), running.app_pid),
+  StartedSession started{.init_pid = running.init.pid(),
+                         .app_pid = find_app(running.init.pid(), running.app_pid),
                          .cgroup_path = "/" + report.plan.cgroup.name};
   if (parts.cgroup) {
     started.cgroups = parts.cgroup->directories();
@@ -250,9 +265,11 @@ SessionReport see_through(SessionReport report, RunningSandbox running,
   clock.add_child_steps(running.page.timings());
   if (outcome) report.outcome = *outcome;
   add_usage(report, parts);
+  parts.audit.flush();
+  if (outcome && options.on_ended) options.on_ended(report.outcome);
   destroy(std::move(running), parts);
   parts.tracer = Tracer();
-  parts.audit.flush();
+  parts.audit.flush();  // the tracer's
   report.refusal_lines = parts.audit.kept();
   static_cast<void>(keep_refusals(runtime_directory, report.refusal_lines));  // best effort
   report.refusals = parts.audit.refusals();
@@ -306,7 +323,9 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   clock.note("image, cgroup, kernel planes");
   LaunchInputs inputs = launch_inputs(parts, *host);
   inputs.network = network ? &*network : nullptr;
-  auto running = launch(report.plan, inputs, parts, options.stack, clock);
+  auto waiting = prepare(report.plan, inputs, parts, options.stack, clock);
+  if (!waiting) return launch_failed(std::move(report), std::move(waiting).error(), request);
+  auto running = release(std::move(*waiting), report.plan, parts, options.await_program, clock);
   if (!running) return launch_failed(std::move(report), std::move(running).error(), request);
   Status told = arrange_succession(report.plan, options, parts);
   if (told) told = tell_started(options, report, *running, parts);

@@ -13,6 +13,7 @@
 #include "sandbox/policy/policy.hpp"
 #include "sandbox/request/sandbox_request.hpp"
 #include "supervisor/control/stand_in.hpp"
+#include "supervisor/session/late_program.hpp"
 #include "supervisor/session/session_report.hpp"
 #include "supervisor/trace/tracer.hpp"
 
@@ -20,6 +21,7 @@ namespace yett {
 
 // What can be said of a sandbox whose program has been executed.
 struct StartedSession {
+  int init_pid = 0;                  // PID 1's
   int app_pid = 0;                   // the program's; 0: it has ended already
   std::vector<std::string> cgroups;  // directories, v2's first where there is one
   bool cgroup_v2 = false;
@@ -32,6 +34,12 @@ struct SessionOptions {
   std::function<void(const std::string& why)> on_stepped_down;
   std::string audit_file;             // JSON lines are appended; empty: none
   TraceStack stack = TraceStack::no;  // of a request with `trace`
+  // The program comes when everything but it is there; that of the request is run by nobody. Empty:
+  // the request's is run. Not with a terminal or `trace`.
+  AwaitProgram await_program;
+  // Of each verdict that is recorded: `times` alike at once. Called by several threads, one at a
+  // time.
+  std::function<void(const AuditRecord& record, std::uint64_t times)> on_verdict;
   // Called once, before anything of the program's is answered; an error ends the sandbox.
   std::function<Status(const StartedSession&)> on_started;
   // Of a policy with a successor. Runs in that process as soon as it is there: lets go of what it
@@ -40,6 +48,8 @@ struct SessionOptions {
   // Called instead of on_started by who has taken the sandbox over; on_started may not have been
   // called by the one before.
   std::function<void(const StartedSession&)> on_adopted;
+  // Called once, when all is known of the end and nothing is taken apart yet.
+  std::function<void(const SandboxOutcome& outcome)> on_ended;
   // Listens for more programs (exec_protocol.hpp); invalid: none are taken. Runs in the process
   // that takes them: closes what that one must not hold open.
   BorrowedFd exec_socket;

@@ -11,6 +11,7 @@
 #include "sandbox/launch/join.hpp"
 #include "supervisor/loop/supervise.hpp"
 #include "supervisor/session/attendant.hpp"
+#include "supervisor/session/late_program.hpp"
 #include "supervisor/session/launch_status.hpp"
 
 namespace yett {
@@ -22,13 +23,6 @@ namespace {
   text.copy(news.text.data(), news.text.size() - 1);
   send_exec_news(connection, news);
   ::_exit(exit_status);
-}
-
-// The later value of a name counts, as `env` has it.
-void set_variable(std::vector<std::string>& environment, const std::string& entry) {
-  const std::string name = entry.substr(0, entry.find('=') + 1);
-  std::erase_if(environment, [&](const std::string& each) { return each.starts_with(name); });
-  environment.push_back(entry);
 }
 
 // The sandbox's own plan; a request says what runs and where, and nothing of what holds it.

@@ -65,6 +65,7 @@ Status prepare_parts(const SandboxPlan& plan, const Host& host, const SessionOpt
                      Parts& parts) {
   YETT_TRY(parts.fallback, FallbackSession::begin(plan));
   YETT_TRY(parts.audit, open_audit(options.audit_file));
+  parts.audit.set_observer(options.on_verdict);
   YETT_CHECK(parts.audit.write_header(header_of(plan, host.features)));
   if (is_package(plan.image_kind)) {
     YETT_TRY(parts.image, mount_image(plan.image_path, plan.image_kind));

@@ -199,4 +199,92 @@ struct yett_spawn {
 #define YETT_SPAWN _IO(YETT_UAPI_MAGIC, 19) /* const struct yett_spawn * */
 #define YETT_ENDED _IO(YETT_UAPI_MAGIC, 20) /* in frames of the supervisor's alone */
 
+/* ---- what yettd answers besides
+ * ------------------------------------------------------------------
+ *
+ * To yettd, root may connect, and the users that its configuration names. A sandbox belongs to the
+ * user who made it: to everybody else but root there is none of that number (ENOENT), in any
+ * command, list or event. Programs end with the connection that began them, as above; numbers of
+ * programs are the daemon's, and known to all connections of their owner.
+ *
+ * CREATE takes a directory of the host from root alone (else EPERM), and from everybody the name of
+ * a template of the configuration that is theirs to use (else ENOENT).
+ */
+
+/* Begins what `yett run` would, of the same words without the first two, and gives its number; its
+ * end is told as SPAWN's. Four descriptors come with it: standard input, output and error, and the
+ * directory in which it is run. For root it is root's, for another user it has that user's rights
+ * and no more. EAGAIN: too many sandboxes. */
+struct yett_run {
+  __u32 size;
+  __u32 argument_count;
+  __u32 environment_count; /* of `yett run` itself: what -e NAME takes its value from */
+  __u32 strings_size;
+  __u64 strings; /* as yett_spawn's */
+};
+#define YETT_RUN_SIZE_1 24
+#define YETT_RUN _IO(YETT_UAPI_MAGIC, 21) /* const struct yett_run * */
+
+/* A signal for a program: SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH (the size of
+ * its terminal has changed), or SIGKILL, which ends its sandbox. EINVAL: another one; ENOENT: no
+ * such program. */
+struct yett_signal {
+  __u32 size;
+  __s32 program;
+  __s32 signal;
+  __u32 reserved; /* 0 */
+};
+#define YETT_SIGNAL_SIZE_1 16
+#define YETT_SIGNAL _IO(YETT_UAPI_MAGIC, 22) /* const struct yett_signal * */
+
+/* One program, and what its sandbox uses. ENOENT: no such program, or it has ended. */
+struct yett_program_info {
+  __u32 size;
+  __s32 program;       /* asked for; all else is given back */
+  __u32 owner;         /* the user who began it */
+  __s32 guard_pid;     /* PID 1 of the sandbox, on the host; 0: it has not begun yet */
+  __s32 app_pid;       /* the program's; 0: not known */
+  __u32 warm;          /* 1: from the pool */
+  __u64 age_ns;        /* since it was asked for */
+  __u64 memory_bytes;  /* 0: not counted */
+  __u64 process_count; /* 0: not counted */
+  __u64 refusals;
+  char made_of[64]; /* the template's name, or "run", or the directory, cut */
+};
+#define YETT_PROGRAM_SIZE_1 120
+#define YETT_PROGRAM _IO(YETT_UAPI_MAGIC, 23) /* struct yett_program_info * */
+
+/* The numbers of the caller's programs (root: of everybody's), in their order. */
+struct yett_list {
+  __u32 size;
+  __s32 after;   /* those above this one; 0: from the first */
+  __u64 numbers; /* the address of an array of __s32, which is filled */
+  __u32 room;    /* its length */
+  __u32 count;   /* given back: so many were filled; as many as `room`: there may be more */
+};
+#define YETT_LIST_SIZE_1 24
+#define YETT_LIST _IO(YETT_UAPI_MAGIC, 24) /* struct yett_list * */
+
+/* 1: frames with the command YETT_EVENT come from here on, of every program of the caller's user
+ * (root: of everybody's); 0: no more. Their argument is the program's number, their memory a struct
+ * yett_event_data. Who does not read loses events, and is told how many. */
+#define YETT_EVENTS _IO(YETT_UAPI_MAGIC, 25) /* int */
+#define YETT_EVENT _IO(YETT_UAPI_MAGIC, 26)  /* in frames of the daemon's alone */
+
+struct yett_event_data {
+  __u32 size;
+  __u32 kind;     /* YETT_EVENT_* */
+  __s32 value;    /* STARTED: the guard's pid; ENDED: the exit status; REFUSED: the errno */
+  __u32 owner;    /* the program's */
+  __u64 count;    /* REFUSED: so many alike; LOST: so many events */
+  char plane[24]; /* REFUSED: which plane has refused it */
+  char call[32];  /* REFUSED: the system call, or hook */
+  char text[168]; /* REFUSED: the object, as the program chose it; ENDED: why, as "wall_time" */
+};
+#define YETT_EVENT_DATA_SIZE_1 248
+#define YETT_EVENT_STARTED 1 /* its program has been executed */
+#define YETT_EVENT_REFUSED 2 /* alike ones within a second are told once, and then counted */
+#define YETT_EVENT_ENDED 3   /* "exited", "signaled", "wall_time", "out_of_memory", ... */
+#define YETT_EVENT_LOST 4
+
 #endif

@@ -1,0 +1,111 @@
+#include "runsc-like/cli/daemon_run.hpp"
+
+#include <utility>
+
+#include "base/text.hpp"
+#include "runsc-like/cli/print_error.hpp"
+#include "runsc-like/cli/run.hpp"
+#include "runsc-like/cli/run_options.hpp"
+#include "runsc-like/cli/run_recorded.hpp"
+#include "runsc-like/cli/run_report.hpp"
+#include "supervisor/session/foreground.hpp"
+
+namespace yett {
+namespace {
+
+int tell(const Error& error) { return print_error("run", error, kRunFailure); }
+
+News news_of_start(const StartedSession& started) {
+  News news{.kind = NewsKind::started, .pid = started.init_pid, .value = started.app_pid};
+  std::string directories;
+  for (const std::string& each : started.cgroups) directories += each + "\n";
+  copy_text(directories, news.text);
+  return news;
+}
+
+News news_of_verdict(const AuditRecord& record, std::uint64_t times) {
+  News news{.kind = NewsKind::verdict,
+            .value = record.error,
+            .verdict = static_cast<std::uint32_t>(record.verdict),
+            .count = times};
+  copy_text(record.plane, news.plane);
+  copy_text(record.call, news.call);
+  copy_text(record.object, news.text);
+  return news;
+}
+
+News news_of_end(int status, const char* reason) {
+  News news{.kind = NewsKind::ended, .value = status};
+  copy_text(reason, news.text);
+  return news;
+}
+
+Result<WantedProgram> await_program(const SupervisorLine& line) {
+  line.tell({.kind = NewsKind::waiting});
+  YETT_TRY(ProgramWanted wanted, line.await_program());
+  return WantedProgram{.arguments = std::move(wanted.arguments),
+                       .environment = std::move(wanted.environment),
+                       .descriptors = std::move(wanted.descriptors)};
+}
+
+// Sandboxes of a client's end with it, and with the daemon: nobody goes on with them.
+Status check_policy(const Policy& policy) {
+  if (policy.supervisor_loss == SupervisorLoss::kill) return {};
+  return fail(request_error(policy.name + ": [on] supervisor_loss",
+                            "sandboxes of yettd end with it",
+                            "write \"kill\", or run it without -H"));
+}
+
+SessionOptions options_for(const RunOptions& options, WhenStarted when,
+                           const SupervisorLine& line) {
+  SessionOptions session{.audit_file = options.audit_file};
+  session.on_started = [&line](const StartedSession& started) -> Status {
+    line.tell(news_of_start(started));
+    return {};
+  };
+  session.on_verdict = [&line](const AuditRecord& record, std::uint64_t times) {
+    line.tell(news_of_verdict(record, times));
+  };
+  if (when == WhenStarted::now) return session;
+  session.await_program = [&line] { return await_program(line); };
+  // Nobody waits for what is printed at the end.
+  session.on_ended = [&line](const SandboxOutcome& outcome) {
+    line.tell(news_of_end(outcome.exit_status, end_reason_name(outcome.reason)));
+  };
+  return session;
+}
+
+int run_and_tell(const RunOptions& options, const RunInput& input, WhenStarted when,
+                 const SupervisorLine& line) {
+  const SessionReport report =
+      run_session(input.request, input.policy, options_for(options, when, line));
+  // A sandbox of the pool that is thrown away has nothing to say.
+  if (report.failure && report.failure->kind == ErrorKind::target_gone &&
+      when == WhenStarted::when_told)
+    return 0;
+  const int status = tell_run_report(options, report);
+  line.tell(news_of_end(status,
+                        report.failure ? "launch_failed" : end_reason_name(report.outcome.reason)));
+  return status;
+}
+
+}  // namespace
+
+int run_under_daemon(const std::vector<std::string>& words, WhenStarted when,
+                     const SupervisorLine& line) {
+  std::vector<std::string> copies = words;
+  std::vector<char*> argv;
+  for (std::string& word : copies) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const int argc = static_cast<int>(words.size());
+  const auto options = parse_run_options(argc, argv.data());
+  if (!options) return options.error().exit_status;
+  // With a name it has a record, and sockets, of its own.
+  if (is_recorded(*options) || options->dry_run) return run_sandbox(argc, argv.data());
+  const auto input = make_run_input(*options);
+  if (!input) return tell(input.error());
+  if (const Status checked = check_policy(input->policy); !checked) return tell(checked.error());
+  return run_and_tell(*options, *input, when, line);
+}
+
+}  // namespace yett

@@ -1,0 +1,162 @@
+#include "runsc-like/cli/host_run.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "base/text.hpp"
+#include "runsc-like/cli/command_line.hpp"
+#include "runsc-like/cli/daemon_link.hpp"
+#include "runsc-like/cli/host_commands.hpp"
+#include "runsc-like/cli/oci_create.hpp"
+#include "runsc-like/cli/print_error.hpp"
+#include "runsc-like/cli/run.hpp"
+#include "runsc-like/cli/run_options.hpp"
+#include "runsc-like/cli/run_report.hpp"
+#include "supervisor/control/call_memory.hpp"
+
+namespace yett {
+namespace {
+
+constexpr const char* kUsualSocket = "/run/yett/yettd.sock";
+constexpr std::array kPassedOn{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+
+int tell(const Error& error) { return print_error("run", error, kRunFailure); }
+
+Result<UniqueFd> open_signals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int number : kPassedOn) ::sigaddset(&signals, number);
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  UniqueFd opened(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!opened.valid()) return fail(errno_error("signalfd"));
+  return opened;
+}
+
+// `yett run`'s words and this process's environment, as a call's memory.
+std::vector<std::byte> memory_of_run(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  std::vector<std::string> variables;
+  for (char** each = ::environ; *each != nullptr; ++each) variables.emplace_back(*each);
+  const std::string strings = join_strings(words) + join_strings(variables);
+  yett_run wanted{};
+  wanted.size = sizeof wanted;
+  wanted.argument_count = static_cast<std::uint32_t>(words.size());
+  wanted.environment_count = static_cast<std::uint32_t>(variables.size());
+  wanted.strings_size = static_cast<std::uint32_t>(strings.size());
+  wanted.strings = sizeof wanted;
+  std::vector<std::byte> memory(sizeof wanted + strings.size());
+  std::memcpy(memory.data(), &wanted, sizeof wanted);
+  std::memcpy(memory.data() + sizeof wanted, strings.data(), strings.size());
+  return memory;
+}
+
+Result<int> begin(DaemonLink& link, int argc, char** argv) {
+  const UniqueFd here(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!here.valid()) return fail(errno_error("open", "the working directory"));
+  std::vector<std::byte> memory = memory_of_run(argc, argv);
+  if (memory.size() > YETT_FRAME_MAX)
+    return fail(request_error("run", "its words and the environment are longer than 64 KiB",
+                              "unset what is not needed"));
+  YETT_TRY(const int number, link.call(YETT_RUN, 0, memory, std::array{0, 1, 2, here.get()}));
+  if (number == -EAGAIN)
+    return fail(request_error("yettd", "there are as many sandboxes as it may have",
+                              "end some, or have [limits] raised in yettd.toml"));
+  if (number < 0) return fail(errno_error(-number, "run", "yettd"));
+  return number;
+}
+
+Status pass_signals(DaemonLink& link, BorrowedFd signals, int program) {
+  signalfd_siginfo info{};
+  while (::read(signals.get(), &info, sizeof info) == sizeof info) {
+    yett_signal wanted{};
+    wanted.size = sizeof wanted;
+    wanted.program = program;
+    wanted.signal = static_cast<int>(info.ssi_signo);
+    std::vector<std::byte> memory = memory_of(wanted);
+    YETT_TRY([[maybe_unused]] const int sent,
+             link.call(YETT_SIGNAL, 0, memory));  // it may have ended
+  }
+  return {};
+}
+
+// Its exit status.
+Result<int> run_to_end(DaemonLink& link, BorrowedFd signals, int program) {
+  for (;;) {
+    std::array<pollfd, 2> watched{{{.fd = link.fd(), .events = POLLIN, .revents = 0},
+                                   {.fd = signals.get(), .events = POLLIN, .revents = 0}}};
+    if (!link.has_unasked() && ::poll(watched.data(), watched.size(), -1) < 0) continue;
+    if (watched[1].revents != 0) YETT_CHECK(pass_signals(link, signals, program));
+    if (watched[0].revents == 0 && !link.has_unasked()) continue;
+    YETT_TRY(const ControlFrame frame, link.next());
+    if (frame.head.command == YETT_ENDED && static_cast<int>(frame.head.argument) == program)
+      return frame.head.result;
+  }
+}
+
+Result<int> run(const std::string& socket, int argc, char** argv) {
+  YETT_TRY(const UniqueFd signals, open_signals());
+  YETT_TRY(DaemonLink link, DaemonLink::connect(socket));
+  YETT_TRY(const int program, begin(link, argc, argv));
+  return run_to_end(link, signals.borrow(), program);
+}
+
+bool asks_for_help(int argc, char** argv) {
+  for (int i = 1; i < argc && std::strcmp(argv[i], "--") != 0; ++i)
+    if (std::strcmp(argv[i], "--help") == 0 || std::strcmp(argv[i], "-h") == 0) return true;
+  return false;
+}
+
+int run_command(const std::string& socket, int argc, char** argv) {
+  if (asks_for_help(argc, argv)) return run_sandbox(argc, argv);
+  if (is_oci_run(argc, argv))
+    return tell(
+        request_error("-H", "a bundle's container is not the daemon's to run", "leave -H out"));
+  const auto status = run(socket, argc, argv);
+  return status ? *status : tell(status.error());
+}
+
+}  // namespace
+
+std::string choose_host(const std::string& given) {
+  const char* variable = ::getenv("YETT_HOST");
+  const std::string chosen = !given.empty() ? given : variable != nullptr ? variable : "";
+  if (chosen != "auto") return chosen;
+  return DaemonLink::connect(kUsualSocket) ? kUsualSocket : "";
+}
+
+int read_host_option(int argc, char** argv, std::string& socket) {
+  const std::string_view word = argc > 1 ? argv[1] : "";
+  constexpr std::string_view kLong = "--host=";
+  if (word.starts_with(kLong)) return socket = word.substr(kLong.size()), socket.empty() ? -1 : 1;
+  if (word != "-H" && word != "--host") return 0;
+  if (argc < 3 || argv[2][0] == '\0') return -1;
+  socket = argv[2];
+  return 2;
+}
+
+int run_on_host(const std::string& socket, int argc, char** argv) {
+  const std::string_view name = argv[0];
+  if (name == "run") return run_command(socket, argc, argv);
+  if (name == "ps") return host_ps(socket, argc, argv);
+  if (name == "events") return host_events(socket, argc, argv);
+  if (name == "kill") return host_kill(socket, argc, argv);
+  std::fprintf(stderr, "yett: -H: %s is not the daemon's to do (run, ps, events and kill are)\n",
+               escape_for_terminal(name).c_str());
+  return 2;
+}
+
+bool is_hosts_command(std::string_view name) {
+  return name == "run" || name == "ps" || name == "events" || name == "kill";
+}
+
+}  // namespace yett

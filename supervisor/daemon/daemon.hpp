@@ -1,0 +1,24 @@
+// yettd: one process that begins sandboxes for many clients. The composition root of this room.
+// docs/decisions/0047-yettd.md.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/result.hpp"
+#include "supervisor/daemon/daemon_config.hpp"
+#include "supervisor/daemon/starter.hpp"
+
+namespace yett {
+
+struct DaemonService {
+  // Called at the start, and again at each SIGHUP.
+  std::function<Result<DaemonConfig>()> read_config;
+  RunWords run;
+};
+
+// Until SIGTERM or SIGINT; every sandbox that was begun has ended then. Preconditions: root, one
+// thread, standard input, output and error open.
+[[nodiscard]] Status serve_daemon(const DaemonService& service);
+
+}  // namespace yett

@@ -1,0 +1,253 @@
+#include "supervisor/daemon/daemon_client.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <utility>
+
+#include "base/text.hpp"
+#include "ioctl_uapi/peer.hpp"
+#include "supervisor/control/sized_struct.hpp"
+
+namespace yett {
+namespace {
+
+static_assert(sizeof(yett_run) == YETT_RUN_SIZE_1);
+static_assert(sizeof(yett_signal) == YETT_SIGNAL_SIZE_1);
+static_assert(sizeof(yett_program_info) == YETT_PROGRAM_SIZE_1);
+static_assert(sizeof(yett_list) == YETT_LIST_SIZE_1);
+
+constexpr std::size_t kStdio = 3;
+constexpr std::size_t kMostListed = 4096;
+
+constexpr std::uint64_t bit_of(unsigned command) { return 1ULL << _IOC_NR(command); }
+
+template <typename Struct>
+int take(CallMemory& memory, std::uint64_t address, std::size_t first_size, Struct& into) {
+  return read_struct(memory, address, first_size, std::as_writable_bytes(std::span(&into, 1)));
+}
+
+template <typename Struct>
+int give(CallMemory& memory, std::uint64_t address, std::size_t first_size, Struct& from) {
+  from.size = sizeof from;
+  return write_struct(memory, address, first_size, std::as_bytes(std::span(&from, 1)));
+}
+
+template <typename Struct>
+CallStrings strings_of(const Struct& given) {
+  return {.address = given.strings,
+          .size = given.strings_size,
+          .argument_count = given.argument_count,
+          .environment_count = given.environment_count};
+}
+
+}  // namespace
+
+Result<Rights> read_rights(BorrowedFd connection) {
+  const auto peer = read_peer(connection);
+  if (!peer) return fail(errno_error("read who connects"));
+  Rights rights{.uid = peer->uid, .gid = peer->gid, .groups = {}};
+  socklen_t size = 0;
+  if (::getsockopt(connection.get(), SOL_SOCKET, SO_PEERGROUPS, nullptr, &size) != 0 &&
+      errno != ERANGE)
+    return fail(errno_error("read who connects"));
+  rights.groups.resize(size / sizeof(gid_t));
+  if (size != 0 &&
+      ::getsockopt(connection.get(), SOL_SOCKET, SO_PEERGROUPS, rights.groups.data(), &size) != 0)
+    return fail(errno_error("read who connects"));
+  return rights;
+}
+
+ProgramCaller DaemonClient::caller(const yett_frame& head) const {
+  return {.uid = rights_.uid, .client = number_, .sequence = head.sequence};
+}
+
+void DaemonClient::answer(ControlFrame& frame, std::vector<UniqueFd> passed) {
+  frame.head.result = carry_out(frame, std::move(passed));
+}
+
+int DaemonClient::carry_out(ControlFrame& frame, std::vector<UniqueFd> passed) {
+  FrameMemory memory(frame.memory);
+  const std::uint64_t argument = frame.head.argument;
+  switch (frame.head.command) {
+    case YETT_INFO:
+      return -info(memory, argument);
+    case YETT_CREATE:
+      return create(memory, argument);
+    case YETT_REMOVE:
+      return remove(static_cast<int>(argument));
+    case YETT_SPAWN:
+      return spawn(memory, frame.head, std::move(passed));
+    case YETT_RUN:
+      return run(memory, frame.head, std::move(passed));
+    case YETT_SIGNAL:
+      return -signal(memory, argument);
+    case YETT_PROGRAM:
+      return -program(memory, argument);
+    case YETT_LIST:
+      return -list(memory, argument);
+    case YETT_EVENTS:
+      wants_events_ = argument != 0;
+      return 0;
+    default:
+      return frame.head.command == YETT_ADD_SELF ? -EOPNOTSUPP : -ENOTTY;
+  }
+}
+
+int DaemonClient::info(CallMemory& memory, std::uint64_t address) const {
+  yett_info info{};
+  info.version = YETT_UAPI_VERSION;
+  info.commands = bit_of(YETT_INFO) | bit_of(YETT_CREATE) | bit_of(YETT_SPAWN) |
+                  bit_of(YETT_REMOVE) | bit_of(YETT_RUN) | bit_of(YETT_SIGNAL) |
+                  bit_of(YETT_PROGRAM) | bit_of(YETT_LIST) | bit_of(YETT_EVENTS);
+  copy_text("yettd", info.sandbox);
+  copy_text("full", info.mode);
+  return give(memory, address, YETT_INFO_SIZE_1, info);
+}
+
+int DaemonClient::create(CallMemory& memory, std::uint64_t address) {
+  const std::string name = memory.read_text(address, PATH_MAX);
+  if (name.empty()) return -EFAULT;
+  if (name.size() >= PATH_MAX) return -ENAMETOOLONG;
+  if (recipes_.size() >= kMostRecipes) return -EAGAIN;
+  Recipe recipe;
+  if (name.starts_with('/')) {
+    // SECURITY(daemon-directory): the supervisor is root, and would look with root's eyes.
+    if (rights_.uid != 0) return -EPERM;
+    recipe.directory = find_plain_directory(name);
+    if (recipe.directory.error != 0) return -recipe.directory.error;
+  } else {
+    if (const int error = programs_.check(name, rights_.uid); error != 0) return error;
+    recipe.template_name = name;
+  }
+  recipes_.emplace(++last_recipe_, std::move(recipe));
+  return last_recipe_;
+}
+
+int DaemonClient::remove(int number) {
+  if (recipes_.erase(number) == 0) return -ENOENT;
+  const auto [first, last] = begun_.equal_range(number);
+  for (auto at = first; at != last; ++at)
+    static_cast<void>(roster_.send(at->second, rights_.uid, SIGKILL));
+  begun_.erase(first, last);
+  return 0;
+}
+
+int DaemonClient::spawn(CallMemory& memory, const yett_frame& head, std::vector<UniqueFd> passed) {
+  yett_spawn given{};
+  if (const int error = take(memory, head.argument, YETT_SPAWN_SIZE_1, given); error != 0)
+    return -error;
+  if (given.reserved != 0 || (!passed.empty() && passed.size() != kStdio)) return -EINVAL;
+  const auto recipe = recipes_.find(given.sandbox);
+  if (recipe == recipes_.end()) return -ENOENT;
+  ProgramWanted wanted;
+  if (const int error =
+          read_strings(memory, strings_of(given), wanted.arguments, wanted.environment);
+      error != 0)
+    return -error;
+  std::ranges::move(passed, wanted.descriptors.begin());
+  const int number = programs_.begin(recipe->second, std::move(wanted), caller(head));
+  if (number > 0) begun_.emplace(given.sandbox, number);
+  return number;
+}
+
+int DaemonClient::run(CallMemory& memory, const yett_frame& head, std::vector<UniqueFd> passed) {
+  yett_run given{};
+  if (const int error = take(memory, head.argument, YETT_RUN_SIZE_1, given); error != 0)
+    return -error;
+  SupervisorWanted wanted{.words = {},
+                          .environment = {},
+                          .rights = rights_,
+                          .when = WhenStarted::now,
+                          .descriptors = {}};
+  if (passed.size() != wanted.descriptors.size()) return -EINVAL;
+  std::vector<std::string> words;
+  if (const int error = read_strings(memory, strings_of(given), words, wanted.environment);
+      error != 0)
+    return -error;
+  wanted.words = {"run"};
+  std::ranges::move(words, std::back_inserter(wanted.words));
+  std::ranges::move(passed, wanted.descriptors.begin());
+  return programs_.run(std::move(wanted), caller(head));
+}
+
+int DaemonClient::signal(CallMemory& memory, std::uint64_t address) const {
+  yett_signal given{};
+  if (const int error = take(memory, address, YETT_SIGNAL_SIZE_1, given); error != 0) return error;
+  return given.reserved != 0 ? EINVAL : roster_.send(given.program, rights_.uid, given.signal);
+}
+
+int DaemonClient::program(CallMemory& memory, std::uint64_t address) const {
+  yett_program_info asked{};
+  if (const int error = take(memory, address, YETT_PROGRAM_SIZE_1, asked); error != 0) return error;
+  const RosterEntry* found = roster_.find(asked.program, rights_.uid);
+  if (found == nullptr) return ENOENT;
+  const CgroupFigures figures = read_figures(found->cgroups);
+  yett_program_info told{};
+  told.program = found->number;
+  told.owner = found->caller.uid;
+  told.guard_pid = found->guard_pid;
+  told.app_pid = found->app_pid;
+  told.warm = found->warm ? 1 : 0;
+  told.age_ns = static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(std::chrono::steady_clock::now() - found->began).count());
+  told.memory_bytes = figures.memory_bytes;
+  told.process_count = figures.processes;
+  told.refusals = found->refusals;
+  copy_text(found->made_of, told.made_of);
+  return give(memory, address, YETT_PROGRAM_SIZE_1, told);
+}
+
+int DaemonClient::list(CallMemory& memory, std::uint64_t address) const {
+  yett_list given{};
+  if (const int error = take(memory, address, YETT_LIST_SIZE_1, given); error != 0) return error;
+  const auto numbers =
+      roster_.numbers(rights_.uid, given.after, std::min<std::size_t>(given.room, kMostListed));
+  if (const int error = memory.write(given.numbers, std::as_bytes(std::span(numbers))); error != 0)
+    return error;
+  given.count = static_cast<std::uint32_t>(numbers.size());
+  return give(memory, address, YETT_LIST_SIZE_1, given);
+}
+
+void DaemonClient::tell_end(std::uint32_t sequence, int program, int status) {
+  std::erase_if(begun_, [program](const auto& each) { return each.second == program; });
+  frames_.queue({.head = {.magic = YETT_FRAME_MAGIC,
+                          .version = YETT_FRAME_VERSION,
+                          .command = YETT_ENDED,
+                          .sequence = sequence,
+                          .argument = static_cast<std::uint64_t>(program),
+                          .size = 0,
+                          .result = status},
+                 .memory = {}});
+}
+
+// SECURITY(daemon-owner): events tell of nobody else's program.
+void DaemonClient::tell_event(int program, const yett_event_data& event) {
+  if (!wants_events_ || (rights_.uid != 0 && rights_.uid != event.owner)) return;
+  if (frames_.waiting() >= kMostWaiting) {
+    ++lost_events_;
+    return metrics_.count_lost_events(1);
+  }
+  const auto queue = [this, program](const yett_event_data& data) {
+    const auto bytes = std::as_bytes(std::span(&data, 1));
+    frames_.queue({.head = {.magic = YETT_FRAME_MAGIC,
+                            .version = YETT_FRAME_VERSION,
+                            .command = YETT_EVENT,
+                            .sequence = 0,
+                            .argument = static_cast<std::uint64_t>(program),
+                            .size = sizeof data,
+                            .result = 0},
+                   .memory = {bytes.begin(), bytes.end()}});
+  };
+  if (lost_events_ != 0) {
+    yett_event_data lost{};
+    lost.size = sizeof lost;
+    lost.kind = YETT_EVENT_LOST;
+    lost.count = std::exchange(lost_events_, 0);
+    queue(lost);
+  }
+  queue(event);
+}
+
+}  // namespace yett

@@ -1,0 +1,69 @@
+#include "supervisor/daemon/program_starter.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace yett {
+
+// SECURITY(template-users): a template that is not the caller's is none.
+int ProgramStarter::check(const std::string& template_name, uid_t caller) const {
+  const auto found = config_.templates.find(template_name);
+  if (found == config_.templates.end()) return -ENOENT;
+  const auto& users = found->second.users;
+  return caller == 0 || std::ranges::find(users, caller) != users.end() ? 0 : -ENOENT;
+}
+
+bool ProgramStarter::has_room(uid_t caller) const {
+  if (roster_.count() >= config_.most_sandboxes) return false;
+  return caller == 0 || roster_.count_of(caller) < config_.most_per_user;
+}
+
+int ProgramStarter::enlist(Result<StartedSupervisor> started, const std::string& made_of, bool warm,
+                           const ProgramCaller& caller) {
+  Result<int> number = started ? roster_.add(*std::move(started),
+                                             {.caller = caller, .made_of = made_of, .warm = warm})
+                               : fail(std::move(started).error());
+  if (number) return *number;
+  metrics_.count_failed_start();
+  log_.error("a program could not be begun",
+             {{"of", made_of}, {"error", number.error().message()}});
+  return number.error().sys_errno == EMFILE || number.error().sys_errno == EAGAIN ? -EAGAIN : -EIO;
+}
+
+int ProgramStarter::begin(const Recipe& recipe, ProgramWanted wanted, const ProgramCaller& caller) {
+  if (!has_room(caller.uid)) return -EAGAIN;
+  if (recipe.template_name.empty()) {
+    // SECURITY(create-swapped): a path is what is handed on.
+    if (!is_still_there(recipe.directory.path, recipe.directory.opened.borrow())) return -ENOENT;
+    return begin_cold({.options = {recipe.directory.path}}, recipe.directory.path,
+                      std::move(wanted), caller);
+  }
+  // Again: the configuration may be another one since.
+  if (const int error = check(recipe.template_name, caller.uid); error != 0) return error;
+  if (auto warm = pool_.take(recipe.template_name)) {
+    if (send_program(warm->news.borrow(), wanted))
+      return enlist(*std::move(warm), recipe.template_name, true, caller);
+    log_.error("a sandbox of the pool does not listen", {{"template", recipe.template_name}});
+  }
+  return begin_cold(config_.templates.at(recipe.template_name), recipe.template_name,
+                    std::move(wanted), caller);
+}
+
+int ProgramStarter::begin_cold(const SandboxTemplate& made_of, const std::string& name,
+                               ProgramWanted wanted, const ProgramCaller& caller) {
+  SupervisorWanted supervisor{.words = words_of(made_of, wanted.arguments, wanted.environment),
+                              .environment = own_environment(),
+                              .rights = {},
+                              .when = WhenStarted::now,
+                              .descriptors = {}};
+  std::ranges::move(wanted.descriptors, supervisor.descriptors.begin());
+  return enlist(starter_.start(supervisor), name, false, caller);
+}
+
+int ProgramStarter::run(SupervisorWanted wanted, const ProgramCaller& caller) {
+  if (!has_room(caller.uid)) return -EAGAIN;
+  return enlist(starter_.start(wanted), "run", false, caller);
+}
+
+}  // namespace yett

@@ -1,0 +1,53 @@
+// Begins programs for clients: from the pool where it can be, else by a supervisor made for it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "supervisor/control/host_directory.hpp"
+#include "supervisor/daemon/daemon_config.hpp"
+#include "supervisor/daemon/roster.hpp"
+#include "supervisor/daemon/warm_pool.hpp"
+
+namespace yett {
+
+// What YETT_CREATE was given.
+struct Recipe {
+  std::string template_name;  // or:
+  HostDirectory directory;
+};
+
+class ProgramStarter {
+ public:
+  ProgramStarter(const DaemonConfig& config, const Starter& starter, WarmPool& pool, Roster& roster,
+                 Metrics& metrics, const DaemonLog& log)
+      : config_(config),
+        starter_(starter),
+        pool_(pool),
+        roster_(roster),
+        metrics_(metrics),
+        log_(log) {}
+
+  // -errno, or 0: `caller` may use it.
+  [[nodiscard]] int check(const std::string& template_name, uid_t caller) const;
+  // Its number, or -errno.
+  [[nodiscard]] int begin(const Recipe& recipe, ProgramWanted wanted, const ProgramCaller& caller);
+  // `yett run` with these words; the fourth descriptor is its directory.
+  [[nodiscard]] int run(SupervisorWanted wanted, const ProgramCaller& caller);
+
+ private:
+  [[nodiscard]] bool has_room(uid_t caller) const;
+  [[nodiscard]] int begin_cold(const SandboxTemplate& made_of, const std::string& name,
+                               ProgramWanted wanted, const ProgramCaller& caller);
+  [[nodiscard]] int enlist(Result<StartedSupervisor> started, const std::string& made_of, bool warm,
+                           const ProgramCaller& caller);
+
+  const DaemonConfig& config_;
+  const Starter& starter_;
+  WarmPool& pool_;
+  Roster& roster_;
+  Metrics& metrics_;
+  const DaemonLog& log_;
+};
+
+}  // namespace yett

@@ -1,0 +1,95 @@
+// The programs that run under yettd, one sandbox each: whose they are, and what is known of them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "ioctl_uapi/include/yett/uapi.h"
+#include "supervisor/daemon/metrics.hpp"
+#include "supervisor/daemon/poller.hpp"
+#include "supervisor/daemon/starter.hpp"
+
+namespace yett {
+
+// Who began a program, and who is told of its end.
+struct ProgramCaller {
+  uid_t uid = 0;
+  std::uint64_t client = 0;
+  std::uint32_t sequence = 0;
+};
+
+struct RosterEntry {
+  int number = 0;
+  ProgramCaller caller;
+  std::string made_of;
+  bool warm = false;
+  int guard_pid = 0;
+  int app_pid = 0;
+  std::uint64_t refusals = 0;
+  std::vector<std::string> cgroups;
+  std::chrono::steady_clock::time_point began;
+};
+
+class Roster {
+ public:
+  struct Hooks {
+    // Once for each program, with its exit status.
+    std::function<void(const RosterEntry& program, int status)> ended;
+    std::function<void(const RosterEntry& program, const yett_event_data& event)> event;
+  };
+
+  Roster(Poller& poller, Metrics& metrics, Hooks hooks)
+      : poller_(poller), metrics_(metrics), hooks_(std::move(hooks)) {}
+
+  // Its number, from 1.
+  [[nodiscard]] Result<int> add(StartedSupervisor started, RosterEntry facts);
+  // SECURITY(daemon-owner): the only way to a program by its number. Null: there is none that
+  // `asker` may know of.
+  [[nodiscard]] const RosterEntry* find(int number, uid_t asker) const;
+  // Above `after`, `room` at most.
+  [[nodiscard]] std::vector<int> numbers(uid_t asker, int after, std::size_t room) const;
+  // errno, 0: sent.
+  [[nodiscard]] int send(int number, uid_t asker, int signal_number) const;
+  [[nodiscard]] std::size_t count() const { return programs_.size(); }
+  [[nodiscard]] std::size_t count_of(uid_t owner) const;
+  // What the connection has begun is killed, or all.
+  void end_of_client(std::uint64_t client);
+  void kill_all();
+
+ private:
+  struct Program {
+    RosterEntry facts;
+    StartedSupervisor supervisor;
+    Poller::Key news = 0;
+    Poller::Key end = 0;
+    bool told = false;  // its end
+  };
+  void on_news(int number);
+  void on_end(int number);
+  void take_news(Program& program, const News& news);
+  void tell_end(Program& program, int status, const std::string& reason);
+  void tell(const Program& program, yett_event_data event) const;
+
+  Poller& poller_;
+  Metrics& metrics_;
+  Hooks hooks_;
+  int last_ = 0;
+  std::map<int, Program> programs_;
+};
+
+// What the sandbox's cgroups count; 0: nothing does.
+struct CgroupFigures {
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t processes = 0;
+};
+[[nodiscard]] CgroupFigures read_figures(const std::vector<std::string>& cgroups);
+
+}  // namespace yett

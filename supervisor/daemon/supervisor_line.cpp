@@ -1,0 +1,86 @@
+#include "supervisor/daemon/supervisor_line.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <span>
+
+#include "ioctl_uapi/include/yett/uapi.h"
+#include "ioctl_uapi/receive_fds.hpp"
+#include "supervisor/control/call_memory.hpp"
+
+namespace yett {
+namespace {
+
+// Of a program: how many strings of which kind follow, and which descriptors came with them.
+struct ProgramHead {
+  std::uint32_t argument_count = 0;
+  std::uint32_t environment_count = 0;
+  std::uint32_t given = 0;  // bit i: descriptor i
+};
+
+Result<ProgramWanted> parse_program(std::span<const char> message, std::span<int> numbers) {
+  ProgramWanted wanted;
+  ProgramHead head;
+  std::string_view rest(message.data(), message.size());
+  std::vector<UniqueFd> passed;
+  for (const int number : numbers)
+    if (number >= 0) passed.emplace_back(number);
+  if (rest.size() < sizeof head) return fail(errno_error(EPROTO, "receive", "program"));
+  std::memcpy(&head, rest.data(), sizeof head);
+  rest.remove_prefix(sizeof head);
+  if (!take_strings(rest, head.argument_count, wanted.arguments) ||
+      !take_strings(rest, head.environment_count, wanted.environment) || wanted.arguments.empty())
+    return fail(errno_error(EPROTO, "receive", "program"));
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < wanted.descriptors.size(); ++i)
+    if ((head.given >> i & 1) != 0 && next < passed.size())
+      wanted.descriptors[i] = std::move(passed[next++]);
+  return wanted;
+}
+
+}  // namespace
+
+void SupervisorLine::tell(const News& news) const {
+  if (!socket_.valid()) return;
+  static_cast<void>(::send(socket_.get(), &news, sizeof news, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+Result<ProgramWanted> SupervisorLine::await_program() const {
+  std::vector<char> message(sizeof(ProgramHead) + YETT_FRAME_MAX);
+  std::array<int, kMostFdsOfMessage> numbers{};
+  const ReceivedBytes received = receive_with_fds(socket_.get(), message, numbers);
+  if (received.error == EPIPE)
+    return fail(Error{.kind = ErrorKind::target_gone,
+                      .operation = "wait for a program",
+                      .detail = "yettd has no use for it any more"});
+  if (received.error != kDone) return fail(errno_error(received.error, "wait for a program"));
+  return parse_program(std::span(message).first(received.size), numbers);
+}
+
+std::optional<News> read_news(BorrowedFd socket) {
+  News news;
+  if (receive_frame(socket.get(), &news, sizeof news, {}, MSG_DONTWAIT) != kDone)
+    return std::nullopt;
+  news.plane.back() = news.call.back() = news.text.back() = '\0';
+  return news;
+}
+
+Status send_program(BorrowedFd socket, const ProgramWanted& wanted) {
+  ProgramHead head{.argument_count = static_cast<std::uint32_t>(wanted.arguments.size()),
+                   .environment_count = static_cast<std::uint32_t>(wanted.environment.size())};
+  std::vector<int> numbers;
+  for (std::size_t i = 0; i < wanted.descriptors.size(); ++i) {
+    if (!wanted.descriptors[i].valid()) continue;
+    head.given |= 1U << i;
+    numbers.push_back(wanted.descriptors[i].get());
+  }
+  std::string message(reinterpret_cast<const char*>(&head), sizeof head);
+  message += join_strings(wanted.arguments) + join_strings(wanted.environment);
+  const ChildResult sent = send_with_fds(socket.get(), message.data(), message.size(), numbers);
+  if (sent != kDone) return fail(errno_error(sent, "send", "program"));
+  return {};
+}
+
+}  // namespace yett

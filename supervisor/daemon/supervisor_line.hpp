@@ -1,0 +1,60 @@
+// What yettd and the supervisor of one sandbox say to each other, over a SOCK_SEQPACKET pair that
+// nobody else holds: news one way, and one program the other, for a supervisor that waits in the
+// pool.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+namespace yett {
+
+enum class NewsKind : std::uint32_t {
+  waiting,  // the sandbox is ready for a program
+  started,  // `pid`: PID 1, `value`: the program; `text`: its cgroups, a line each
+  verdict,  // one that was recorded: `plane`, `call`, `text` the object
+  ended,    // `value`: the exit status; `text` the reason
+};
+
+struct News {
+  NewsKind kind = NewsKind::waiting;
+  std::int32_t pid = 0;
+  std::int32_t value = 0;     // of a verdict: the errno
+  std::uint32_t verdict = 0;  // VerdictKind
+  std::uint64_t count = 0;
+  std::array<char, 24> plane{};
+  std::array<char, 32> call{};
+  std::array<char, 400> text{};  // ends with NUL
+};
+
+struct ProgramWanted {
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;
+  std::array<UniqueFd, 3> descriptors;  // invalid: the null device
+};
+
+// The supervisor's end. Invalid: nobody listens.
+class SupervisorLine {
+ public:
+  SupervisorLine() = default;
+  explicit SupervisorLine(UniqueFd socket) : socket_(std::move(socket)) {}
+  [[nodiscard]] bool valid() const { return socket_.valid(); }
+  // Never waits: a daemon that does not read loses news, but not the end, which it sees.
+  void tell(const News& news) const;
+  // Waits for it. target_gone: the daemon has no use for this sandbox any more.
+  [[nodiscard]] Result<ProgramWanted> await_program() const;
+
+ private:
+  UniqueFd socket_;
+};
+
+// The daemon's end.
+[[nodiscard]] std::optional<News> read_news(BorrowedFd socket);
+[[nodiscard]] Status send_program(BorrowedFd socket, const ProgramWanted& wanted);
+
+}  // namespace yett

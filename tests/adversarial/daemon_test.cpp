@@ -1,0 +1,333 @@
+// yettd: what it does for its clients, and what it does for nobody else.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "tests/adversarial/host_unchanged.hpp"
+#include "tests/support/daemon_client.hpp"
+#include "tests/support/ordinary_user.hpp"
+#include "tests/support/require.hpp"
+
+namespace yett::test {
+namespace {
+
+constexpr uid_t kAlice = 61'301;
+constexpr uid_t kBob = 61'302;
+constexpr uid_t kStranger = 61'303;
+
+constexpr const char* kConfig = R"(
+users = [61301, 61302]
+[template.warm]
+options = ["-m", "64M"]
+users = [61301]
+pool = 2
+[template.cold]
+options = ["-m", "64M"]
+users = [61301, 61302]
+)";
+
+class Yettd : public HostUnchanged {
+ protected:
+  void SetUp() override {
+    HostUnchanged::SetUp();
+    YETT_REQUIRE(::getuid() == 0, "needs root");
+    daemon_.emplace(work(), kConfig);
+    ASSERT_TRUE(daemon_->ready());
+  }
+  void TearDown() override {
+    const bool runs = daemon_ && daemon_->running();
+    const RunResult stopped = runs ? daemon_->stop() : RunResult{};
+    if (runs) {
+      EXPECT_EQ(stopped.exit_status, 0) << stopped.text();
+    }
+    daemon_.reset();
+    EXPECT_TRUE(sandboxes_gone_within(20'000)) << living_sandbox_processes();
+    for (const char* name : {"notify", "yettd.toml"}) std::filesystem::remove(work() + "/" + name);
+    HostUnchanged::TearDown();
+  }
+  [[nodiscard]] bool pool_is_full() const {
+    return daemon_->wait_for_metric("yettd_pool_ready{template=\"warm\"}", 2);
+  }
+
+  std::optional<RunningDaemon> daemon_;
+};
+
+// The same program, in sandboxes of the pool and in such as are made for it.
+TEST_F(Yettd, StartsProgramsWarmAndCold) {
+  ASSERT_TRUE(pool_is_full());
+  DaemonClient client(daemon_->socket());
+  for (const char* name : {"warm", "cold"}) {
+    const int sandbox = client.make_sandbox(name);
+    ASSERT_GT(sandbox, 0);
+    OutputPipe out;
+    const int program =
+        client.start(sandbox, {"/bin/sh", "-c", "echo to you; echo $0; exit 7", "and you"},
+                     {0, out.writer(), 2});
+    ASSERT_GT(program, 0);
+    EXPECT_EQ(client.wait_for(program), 7) << name;
+    EXPECT_EQ(out.read_all(), "to you\nand you\n") << name;
+    EXPECT_EQ(client.wait_for(client.start(sandbox, {"/bin/none"})), 127) << name;
+    EXPECT_EQ(client.wait_for(client.start(sandbox, {"sh", "-c", "kill -9 $$"})), 137) << name;
+  }
+  EXPECT_GE(daemon_->metric("yettd_starts_total{from=\"pool\"}"), 1);
+  EXPECT_GE(daemon_->metric("yettd_starts_total{from=\"cold\"}"), 3);
+}
+
+TEST_F(Yettd, RunsWhatYettRunWould) {
+  DaemonClient client(daemon_->socket());
+  OutputPipe out;
+  const int program = client.run({"-e", "NAME", "--", "sh", "-c", "echo $NAME; exit 3"},
+                                 {0, out.writer(), 2}, {"NAME=told", "PATH=/usr/bin:/bin"});
+  EXPECT_EQ(client.wait_for(program), 3);
+  EXPECT_EQ(out.read_all(), "told\n");
+  OutputPipe wrong;
+  EXPECT_NE(client.wait_for(client.run({"--no-such"}, {0, 1, wrong.writer()})), 0);
+  EXPECT_NE(wrong.read_all().find("no such option"), std::string::npos);
+}
+
+// The command line's own client: streams, directory, environment, exit status and signals are the
+// caller's, and YETT_HOST means what -H does.
+TEST_F(Yettd, YettRunByTheDaemon) {
+  const RunResult plain = run_yett({"-H", daemon_->socket(), "run", "-e", "NAME", "--", "sh", "-c",
+                                    "cat; echo $NAME; echo error >&2; exit 6"},
+                                   {.environment = {"NAME=told"}, .input = "given\n"});
+  EXPECT_EQ(plain.exit_status, 6) << plain.text();
+  EXPECT_EQ(plain.out, "given\ntold\n");
+  EXPECT_EQ(plain.err, "error\n");
+  const RunResult by_variable = run_yett({"run", "--", "sh", "-c", "kill -9 $$"},
+                                         {.environment = {"YETT_HOST=" + daemon_->socket()}});
+  EXPECT_EQ(by_variable.exit_status, 137) << by_variable.text();
+  RunningProgram waits(
+      yett_command({"-H", daemon_->socket(), "run", "--", "sh", "-c",
+                    "trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done"}),
+      RunOptions{});
+  ASSERT_TRUE(waits.wait_for_output("ready\n", std::chrono::seconds(30)));
+  const RunResult listed = run_yett({"-H", daemon_->socket(), "ps", "--format", "json"});
+  EXPECT_NE(listed.out.find("\"number\":3"), std::string::npos) << listed.text();
+  waits.kill(SIGTERM);
+  EXPECT_EQ(waits.wait().exit_status, 5);
+  const RunResult nobody = run_yett({"-H", work() + "/none", "run", "--", "true"});
+  EXPECT_EQ(nobody.exit_status, 125);
+  EXPECT_NE(nobody.err.find("start yettd"), std::string::npos) << nobody.text();
+}
+
+// A signal reaches the program itself; SIGKILL ends the sandbox.
+TEST_F(Yettd, PassesSignalsOn) {
+  DaemonClient client(daemon_->socket());
+  const int sandbox = client.make_sandbox("cold");
+  OutputPipe out;
+  const int program = client.start(
+      sandbox, {"sh", "-c", "trap 'exit 5' USR1; echo ready; while :; do sleep 0.1; done"},
+      {0, out.writer(), 2});
+  EXPECT_EQ(out.read_some(), "ready\n");
+  EXPECT_EQ(client.signal(program, SIGSTOP), -EINVAL);
+  EXPECT_EQ(client.signal(program + 1, SIGUSR1), -ENOENT);
+  EXPECT_EQ(client.signal(program, SIGUSR1), 0);
+  EXPECT_EQ(client.wait_for(program), 5);
+  EXPECT_EQ(client.signal(program, SIGUSR1), -ENOENT);
+  const int other = client.start(sandbox, {"sleep", "100"});
+  EXPECT_EQ(client.signal(other, SIGKILL), 0);
+  EXPECT_EQ(client.wait_for(other), 128 + SIGKILL);
+}
+
+TEST_F(Yettd, TellsWhatHappens) {
+  DaemonClient client(daemon_->socket());
+  EXPECT_EQ(client.ask(YETT_EVENTS, 1), 0);
+  const int sandbox = client.make_sandbox("cold");
+  OutputPipe out;
+  const int program =
+      client.start(sandbox, {"sh", "-c", "unshare -U true; echo done; read wait; exit 0"},
+                   {out.writer(), out.writer(), 2});
+  const auto started = client.event(program, YETT_EVENT_STARTED);
+  ASSERT_TRUE(started.has_value());
+  const auto refused = client.event(program, YETT_EVENT_REFUSED);
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_STREQ(static_cast<const char*>(refused->call), "unshare");
+  EXPECT_GE(refused->count, 1U);
+  yett_program_info info{};
+  ASSERT_EQ(client.program_info(program, info), 0);
+  EXPECT_EQ(info.guard_pid, started->value);
+  EXPECT_EQ(info.owner, 0U);
+  EXPECT_GE(info.refusals, 1U);
+  EXPECT_GT(info.memory_bytes, 0U);
+  EXPECT_STREQ(static_cast<const char*>(info.made_of), "cold");
+  EXPECT_EQ(client.list(), std::vector{program});
+  EXPECT_EQ(client.ask(YETT_REMOVE, static_cast<std::uint64_t>(sandbox)), 0);
+  EXPECT_TRUE(client.event(program, YETT_EVENT_ENDED).has_value());
+  EXPECT_NE(client.wait_for(program), 0);
+  EXPECT_TRUE(client.list().empty());
+  EXPECT_GE(daemon_->metric("yettd_verdicts_total{plane=\"supervisor\",verdict=\"deny\"}"), 1)
+      << daemon_->read_metrics();
+}
+
+// What a client has begun ends with it, also in the pool's sandboxes, and nothing else does.
+TEST_F(Yettd, ProgramsEndWithTheirConnection) {
+  ASSERT_TRUE(pool_is_full());
+  DaemonClient stays(daemon_->socket());
+  const int kept = stays.start(stays.make_sandbox("cold"), {"sleep", "100"});
+  {
+    DaemonClient leaves(daemon_->socket());
+    EXPECT_GT(leaves.start(leaves.make_sandbox("warm"), {"sleep", "100"}), 0);
+    EXPECT_GT(leaves.start(leaves.make_sandbox("cold"), {"sleep", "100"}), 0);
+    EXPECT_EQ(stays.list().size(), 3U);
+  }
+  EXPECT_TRUE(daemon_->wait_for_metric("yettd_sandboxes", 1));
+  EXPECT_EQ(stays.list(), std::vector{kept});
+}
+
+// SECURITY(daemon-owner), template-users, daemon-directory: what is another user's is not there.
+TEST_F(Yettd, AnotherUserNeitherSeesNorTouches) {
+  ASSERT_TRUE(pool_is_full());
+  const std::string path = daemon_->socket();
+  std::array<int, 2> go{};
+  std::array<int, 2> done{};
+  ASSERT_EQ(::pipe2(go.data(), O_CLOEXEC), 0);
+  ASSERT_EQ(::pipe2(done.data(), O_CLOEXEC), 0);
+  const pid_t alice = ::fork();
+  if (alice == 0) {
+    ::close(go[1]);
+    as_user(kAlice, [&]() -> std::vector<int> {
+      DaemonClient client(path);
+      const int program = client.start(client.make_sandbox("warm"), {"sleep", "100"});
+      if (::write(done[1], &program, sizeof program) < 0) return {};
+      char byte = 0;
+      return {static_cast<int>(::read(go[0], &byte, 1))};
+    });
+    ::_exit(0);
+  }
+  int program = 0;
+  ASSERT_EQ(::read(done[0], &program, sizeof program), static_cast<ssize_t>(sizeof program));
+  ASSERT_GT(program, 0);
+  const auto look = [&]() -> std::vector<int> {
+    DaemonClient client(path);
+    yett_program_info info{};
+    return {client.make_sandbox("warm"), client.make_sandbox("/usr"),
+            static_cast<int>(client.list().size()), client.program_info(program, info),
+            client.signal(program, SIGKILL)};
+  };
+  EXPECT_EQ(as_user(kBob, look), (std::vector{-ENOENT, -EPERM, 0, -ENOENT, -ENOENT}));
+  // The owner, on another connection: all but a directory of the host's.
+  EXPECT_EQ(as_user(kAlice, look), (std::vector{1, -EPERM, 1, 0, 0}));
+  EXPECT_TRUE(daemon_->wait_for_metric("yettd_sandboxes", 0));
+  ::close(go[1]);
+  ::waitpid(alice, nullptr, 0);
+  for (const int fd : {go[0], done[0], done[1]}) ::close(fd);
+}
+
+// SECURITY(daemon-owner): and of what happens to another's, nobody but root is told.
+TEST_F(Yettd, EventsAreTheOwners) {
+  const std::string path = daemon_->socket();
+  DaemonClient root(path);
+  ASSERT_EQ(root.ask(YETT_EVENTS, 1), 0);
+  // Bob listens, lets Alice's program run, and then begins one of his own.
+  const auto told = as_user(kBob, [&]() -> std::vector<int> {
+    DaemonClient bob(path);
+    if (bob.ask(YETT_EVENTS, 1) != 0) return {};
+    std::array<int, 2> line{};
+    if (::pipe2(line.data(), O_CLOEXEC) != 0) return {};
+    const int own = bob.start(bob.make_sandbox("cold"), {"true"});
+    const auto first = bob.next(YETT_EVENT);
+    return {own, first ? static_cast<int>(first->head.argument) : -1, bob.wait_for(own)};
+  });
+  ASSERT_EQ(told.size(), 3U);
+  EXPECT_EQ(told[0], told[1]);
+  EXPECT_TRUE(root.event(told[0], YETT_EVENT_ENDED).has_value());
+  const auto alices = as_user(kAlice, [&]() -> std::vector<int> {
+    DaemonClient alice(path);
+    const int own = alice.start(alice.make_sandbox("cold"), {"true"});
+    return {own, alice.wait_for(own)};
+  });
+  ASSERT_EQ(alices.size(), 2U);
+  EXPECT_TRUE(root.event(alices[0], YETT_EVENT_ENDED).has_value());
+}
+
+// SECURITY(control-peer): the socket is within everybody's reach, for there are users; who is none
+// of them is sent away.
+TEST_F(Yettd, StrangersAreSentAway) {
+  const std::string path = daemon_->socket();
+  const auto connect = [&]() -> std::vector<int> {
+    DaemonClient client(path);
+    return {client.connected() ? 1 : 0, client.ask(YETT_EVENTS, 0)};
+  };
+  const auto stranger = as_user(kStranger, connect);
+  ASSERT_EQ(stranger.size(), 2U);
+  EXPECT_EQ(stranger[1], -ENOLINK);
+  EXPECT_EQ(as_user(kBob, connect), (std::vector{1, 0}));
+  EXPECT_EQ(daemon_->metric("yettd_refused_clients_total"), 1);
+}
+
+// SECURITY(whole-rights): what a user has run is the user's, not root's.
+TEST_F(Yettd, RunsForAUserWithThatUsersRights) {
+  const std::string secret = work() + "/roots-alone";
+  write_file(secret, "a secret\n", 0600);
+  const std::string open = work() + "/everybodys";
+  write_file(open, "no secret\n", 0644);
+  const std::string home = work() + "/bobs";
+  std::filesystem::create_directory(home);
+  ASSERT_EQ(::chown(home.c_str(), kBob, kBob), 0);
+  const auto read = [&](const std::string& file, const std::string& copy) {
+    return as_user(kBob, [&]() -> std::vector<int> {
+      DaemonClient bob(daemon_->socket());
+      const UniqueFd out(::open(copy.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+      const int program =
+          bob.run({"-v", file + ":/data/file:ro", "--", "sh", "-c", "cat /data/file && id -u"},
+                  {0, out.get(), 2}, {"HOME=" + home, "XDG_RUNTIME_DIR=" + home});
+      return {bob.wait_for(program)};
+    });
+  };
+  EXPECT_EQ(read(open, home + "/one"), std::vector{0});
+  EXPECT_NE(read_file(home + "/one").find("no secret"), std::string::npos);
+  EXPECT_NE(read(secret, home + "/two"), std::vector{0});
+  EXPECT_EQ(read_file(home + "/two").find("a secret"), std::string::npos);
+}
+
+TEST_F(Yettd, ReadsItsConfigurationAgain) {
+  DaemonClient client(daemon_->socket());
+  EXPECT_EQ(client.make_sandbox("later"), -ENOENT);
+  daemon_->configure("[template.later]\noptions = [\"-m\", \"64M\"]\npool = 1\n");
+  ASSERT_TRUE(daemon_->reload());
+  EXPECT_GT(client.make_sandbox("later"), 0);
+  EXPECT_EQ(client.make_sandbox("cold"), -ENOENT);
+  EXPECT_TRUE(daemon_->wait_for_metric("yettd_pool_ready{template=\"later\"}", 1));
+  daemon_->configure("templates = 3\n");
+  ASSERT_TRUE(daemon_->reload());
+  EXPECT_GT(client.make_sandbox("later"), 0) << "what was good stays";
+}
+
+TEST_F(Yettd, StopsCleanly) {
+  DaemonClient client(daemon_->socket());
+  const int sandbox = client.make_sandbox("cold");
+  OutputPipe out;
+  const int asked = client.start(
+      sandbox, {"sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done"},
+      {0, out.writer(), 2});
+  EXPECT_EQ(out.read_some(), "ready\n");
+  const RunResult stopped = daemon_->stop();
+  EXPECT_EQ(stopped.exit_status, 0) << stopped.text();
+  EXPECT_EQ(client.wait_for(asked), 9);
+  EXPECT_FALSE(std::filesystem::exists(daemon_->socket()));
+}
+
+// SECURITY(death): nothing outlives it, and the next one takes the place of what it left.
+TEST_F(Yettd, ItsDeathEndsAll) {
+  ASSERT_TRUE(pool_is_full());
+  DaemonClient client(daemon_->socket());
+  EXPECT_GT(client.start(client.make_sandbox("warm"), {"sleep", "100"}), 0);
+  EXPECT_GT(client.start(client.make_sandbox("cold"), {"sleep", "100"}), 0);
+  daemon_->kill(SIGKILL);
+  EXPECT_EQ(client.wait_for(1), -ENOLINK);
+  EXPECT_TRUE(sandboxes_gone_within(20'000)) << living_sandbox_processes();
+  daemon_.reset();
+  std::filesystem::remove(work() + "/notify");
+  daemon_.emplace(work(), kConfig);
+  EXPECT_TRUE(daemon_->ready());
+  DaemonClient again(daemon_->socket());
+  EXPECT_EQ(again.wait_for(again.start(again.make_sandbox("cold"), {"true"})), 0);
+}
+
+}  // namespace
+}  // namespace yett::test

@@ -1,0 +1,93 @@
+// yettd's configuration: what it says, and what is said of its mistakes.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "supervisor/daemon/daemon_config.hpp"
+#include "supervisor/daemon/metrics.hpp"
+
+namespace yett {
+namespace {
+
+std::optional<std::string> check(const std::vector<std::string>& options) {
+  if (options == std::vector<std::string>{"--wrong"}) return "--wrong: no such option";
+  return std::nullopt;
+}
+
+std::string problem_of(const std::string& text) {
+  const auto read = parse_daemon_config(text, "d.toml", check);
+  return read ? "good" : read.error().message();
+}
+
+TEST(DaemonConfig, SaysWhatItSays) {
+  const auto read = parse_daemon_config(
+      "socket = \"/run/s\"\nmetrics = \"/run/m\"\nlog = \"json\"\nusers = [7, 8]\n"
+      "[limits]\nsandboxes = 5\nper_user = 2\n"
+      "[template.a-1]\noptions = [\"-m\", \"64M\"]\nusers = [7]\npool = 3\n",
+      "d.toml", check);
+  ASSERT_TRUE(read.has_value()) << read.error().message();
+  EXPECT_EQ(read->socket, "/run/s");
+  EXPECT_EQ(read->metrics, "/run/m");
+  EXPECT_EQ(read->log, LogFormat::json);
+  EXPECT_EQ(read->users, (std::vector<uid_t>{7, 8}));
+  EXPECT_EQ(read->most_sandboxes, 5U);
+  EXPECT_EQ(read->most_per_user, 2U);
+  const SandboxTemplate wanted{.options = {"-m", "64M"}, .users = {7}, .pool = 3};
+  EXPECT_EQ(read->templates.at("a-1"), wanted);
+}
+
+TEST(DaemonConfig, NothingIsWrittenIsGood) {
+  const auto read = parse_daemon_config("", "d.toml", check);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->socket, "/run/yett/yettd.sock");
+  EXPECT_TRUE(read->users.empty());
+}
+
+TEST(DaemonConfig, MistakesHavePlacesAndMends) {
+  EXPECT_EQ(problem_of("sokcet = \"/run/s\"\n"),
+            "d.toml:1:1: unknown key 'sokcet' (did you mean 'socket'?)");
+  EXPECT_EQ(problem_of("\nlog = \"xml\"\n"),
+            "d.toml:2:7: 'log' cannot be 'xml' (valid: text, json)");
+  EXPECT_NE(problem_of("socket = \"here\"\n").find("d.toml:1:10: 'socket' must be the path"),
+            std::string::npos);
+  EXPECT_NE(
+      problem_of("users = [\"me\"]\nsocket = \"/run/s\"\n").find("d.toml:1:10: 'users' holds"),
+      std::string::npos);
+  EXPECT_NE(problem_of("users = [-1]\nsocket = \"/run/s\"\n").find("d.toml:1:10:"),
+            std::string::npos);
+  EXPECT_NE(problem_of("[limits]\nsandboxes = 0\n").find("d.toml:2:13: 'sandboxes' must be"),
+            std::string::npos);
+  EXPECT_NE(problem_of("[template.A]\noptions = []\n").find("'A' is no name of a template"),
+            std::string::npos);
+  EXPECT_EQ(problem_of("[template.a]\noptions = [\"--wrong\"]\n"),
+            "d.toml:2:11: --wrong: no such option");
+  EXPECT_EQ(problem_of("[template.a]\npool = 1000\nsize = 3\n"),
+            "d.toml:2:8: 'pool' must be a whole number from 0 to 256\n"
+            "d.toml:3:1: unknown key 'size' in [template.a] (valid: options, users, pool)");
+}
+
+// Whom a directory keeps out, no list lets in.
+TEST(DaemonConfig, UsersMustBeAbleToReachTheSocket) {
+  EXPECT_NE(problem_of("users = [7]\n").find("d.toml:1:9: 'users' cannot reach /run/yett/"),
+            std::string::npos);
+  EXPECT_EQ(problem_of("users = [7]\nsocket = \"/run/yettd.sock\"\n"), "good");
+}
+
+TEST(DaemonMetrics, AreOnePerLineAndEscaped) {
+  Metrics metrics;
+  metrics.count_start(true);
+  metrics.count_end("exited");
+  metrics.count_verdicts("fil\"ter", "deny", 3);
+  const std::string text = metrics.text({.running = 2, .clients = 1, .pools = {{"a", {1, 4}}}});
+  for (const char* line :
+       {"\nyettd_sandboxes 2\n", "\nyettd_starts_total{from=\"pool\"} 1\n",
+        "\nyettd_ends_total{reason=\"exited\"} 1\n",
+        "\nyettd_verdicts_total{plane=\"fil\\\"ter\",verdict=\"deny\"} 3\n",
+        "\nyettd_pool_ready{template=\"a\"} 1\n", "\nyettd_pool_wanted{template=\"a\"} 4\n",
+        "# TYPE yettd_sandboxes gauge\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  EXPECT_EQ(text.back(), '\n');
+}
+
+}  // namespace
+}  // namespace yett
