@@ -51,6 +51,7 @@ class Results:
         self.sections = {}  # section -> its workloads, in the order of the file
         self.missing = {}   # (workload, runtime) -> reason
         self.surface = []   # records of processes, as surface.py makes them
+        self.functions = {} # runtime -> how many kernel functions its processes reached, as functions.py tells
         self.noise = []     # one share of time taken by others per round
 
     def take(self, record):
@@ -73,6 +74,9 @@ class Results:
 
     def take_surface(self, record):
         self.surface.append(record)
+
+    def take_functions(self, record):
+        self.functions[record["runtime"]] = record
 
     def take_noise(self, record):
         self.noise.append(record["taken"])

@@ -33,6 +33,10 @@ class Held:
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
 
+    def kill(self):
+        """For a program that would not end by itself in time; runtime.end() then sees to what is inside."""
+        self.process.kill()
+
     def await_end(self):
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=5)

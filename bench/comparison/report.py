@@ -159,6 +159,8 @@ def write(results, directory):
         lines += section_lines(results, directory, title, list(results.sections[title]))
     if results.surface:
         lines += surface_report.lines(results.surface, results.machine["calls"], functools.partial(keep_plot, directory))
+    if results.functions:
+        lines += surface_report.function_lines(results.functions, functools.partial(keep_plot, directory))
     lines += ["## Goals", "", "| what | ratio | at most | measured | |", "|---|---|---|---|---|", *judged(results),
               *judged_memory(results)]
     if results.missing:

@@ -1,10 +1,7 @@
-"""The report's section on the attack surface: a table of processes and a plot of the calls they can make."""
-from . import plot
+"""The report's sections on the attack surface: processes with the calls they can make, and kernel functions reached."""
+from . import stacked
 
-PATTERN = ('<defs><pattern id="sometimes" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-           '<rect width="6" height="6" fill="#fff"/><rect width="2.5" height="6" fill="#000"/></pattern></defs>')
-KINDS = (("always", "#555", "always pass"), ("sometimes", "url(#sometimes)", "pass with some arguments"),
-         ("asked", "#fff", "another process is asked"))
+KINDS = {"always": "always pass", "sometimes": "pass with some arguments", "asked": "another process is asked"}
 
 
 def plural(count, name):
@@ -16,7 +13,7 @@ def short_name(record):
 
 
 def cells(record):
-    counts = [str(len(record[kind])) for kind, *_ in KINDS] if "always" in record else [record["reason"], "", ""]
+    counts = [str(len(record[kind])) for kind in KINDS] if "always" in record else [record["reason"], "", ""]
     of_32 = {True: "yes", False: "no", None: ""}[record.get("of_32_bits")]
     users = "own" if record["own_users"] else "the host's"
     return [plural(record["count"], record["process"]), "program" if record["sandboxed"] else "helper", *counts, of_32,
@@ -28,37 +25,6 @@ def table(records):
     yield "|---|---|---|---|---|---|---|---|---|"
     for record in records:
         yield "| " + " | ".join([record["runtime"], *cells(record)]) + " |"
-
-
-def legend(y):
-    x = plot.LEFT
-    for _, fill, words in KINDS:
-        yield f'<rect x="{x}" y="{y - 10}" width="22" height="12" fill="{fill}" stroke="#000"/>'
-        yield plot.text(x + 28, y, words)
-        x += 60 + 7 * len(words)
-
-
-def bar(axis, y, record):
-    end = 0
-    for kind, fill, _ in KINDS:
-        begin, end = end, end + len(record[kind])
-        yield (f'<rect x="{axis.place(begin):.1f}" y="{y + 3}" width="{axis.place(end) - axis.place(begin):.1f}" '
-               f'height="{plot.ROW - 6}" fill="{fill}" stroke="#000"/>')
-    yield plot.text(axis.place(end) + 6, y + plot.ROW / 2 + 4, " + ".join(str(len(record[kind])) for kind, *_ in KINDS if record[kind]))
-
-
-def draw(title, records, of_all):
-    """An SVG: a bar for each of the records, over the number of all calls."""
-    axis = plot.Axis([of_all * 0.9, of_all], origin=0)  # linear, from 0
-    bottom = plot.TOP + 16 + plot.ROW * len(records)
-    parts = [PATTERN, plot.text(12, 24, title, more='font-size="16" font-weight="bold"'), *legend(46),
-             *plot.grid(axis, bottom), plot.text((plot.LEFT + plot.WIDTH - plot.RIGHT) / 2, bottom + 36,
-                                                 f"system calls of {of_all}, linear scale from 0", "middle")]
-    for number, record in enumerate(records):
-        y = plot.TOP + 10 + plot.ROW * number
-        parts += bar(axis, y, record)
-        parts.append(plot.text(plot.LEFT - 8, y + plot.ROW / 2 + 4, f"{record['runtime']}: {short_name(record)}", "end"))
-    return plot.page(bottom + plot.FOOT, parts)
 
 
 def plotted(records):
@@ -77,7 +43,29 @@ def lines(records, of_all, write_plot):
     yield ""
     yield from table(records)
     if drawn := plotted(records):
-        write_plot("surface", draw("System calls that can be made", drawn, of_all))
+        rows = [(f"{each['runtime']}: {short_name(each)}", [len(each[kind]) for kind in KINDS]) for each in drawn]
+        write_plot("surface", stacked.draw("System calls that can be made", KINDS.values(), f"system calls of {of_all}", rows))
         yield ""
         yield "![Attack surface](surface.svg)"
+    yield ""
+
+
+def function_lines(by_runtime, write_plot):
+    """Of the records of functions.py."""
+    kernels = sorted({record["kernel"] for record in by_runtime.values()})
+    yield "## Kernel functions reached"
+    yield ""
+    yield (f"Distinct functions of the kernel (Linux {', '.join(kernels)}) that were entered while the same work was done: files "
+           "made, renamed, removed, directories listed, Python with a socket pair, a thread and a mapping. Making and ending "
+           "the sandbox are left out. Helpers are all processes of the runtime but the program's own.")
+    yield ""
+    yield "| runtime | by the program | by helpers | together |"
+    yield "|---|---|---|---|"
+    for name, record in by_runtime.items():
+        yield f"| {name} | {record['program']:,} | {record['helpers']:,} | {record['together']:,} |"
+    rows = [(name, (record["program"], record["together"] - record["program"])) for name, record in by_runtime.items()]
+    write_plot("functions", stacked.draw("Kernel functions reached by the same work", ("by the program", "by helpers alone"),
+                                         "distinct kernel functions", rows))
+    yield ""
+    yield "![Kernel functions](functions.svg)"
     yield ""

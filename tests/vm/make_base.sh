@@ -1,7 +1,8 @@
 #!/bin/sh
 # make_base.sh CACHE: makes CACHE/base-KEY.sqfs, the userland of the guest, from the files of the
 # packages in packages.txt as they are installed on this host, and prints its path. The key is made
-# of the packages' versions: an upgrade or a change of the list makes a new one.
+# of the packages' versions: an upgrade or a change of the list makes a new one. More packages may be
+# named in YETT_VM_MORE_PACKAGES.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/vm/lib.sh
@@ -10,7 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=$1
 
 wanted() {
-  sed 's/#.*//; s/ //g; /^$/d' "$here/packages.txt"
+  # shellcheck disable=SC2086  # a list of words
+  { cat "$here/packages.txt"; printf '%s\n' ${YETT_VM_MORE_PACKAGES:-}; } | sed 's/#.*//; s/ //g; /^$/d'
 }
 
 # "name version" of each wanted package that is installed and of all that it depends on. Where a

@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 BENCH = pathlib.Path(__file__).resolve().parents[3] / "bench"
 RECORDED = pathlib.Path(__file__).parent / "recorded.jsonl"
 sys.path.insert(0, str(BENCH))
-from comparison import (bpf, engines, figures, growth, held, plot, processes, programs, report, rounds, rows,  # noqa
+from comparison import (bpf, engines, figures, functions, growth, held, plot, processes, programs, report, rounds, rows,  # noqa
                         runtimes, surface, workloads)  # noqa: E402
 
 
@@ -194,6 +194,15 @@ def equal(value, true, false):
     return instruction(0x15, value, true, false)
 
 
+class Tracing(unittest.TestCase):
+    def test_lines_of_the_tracer(self):
+        line = "  python3-4711    [001] ...1.   12.345678: do_sys_open <-__x64_sys_openat\n"
+        self.assertEqual(functions.parse_line(line), (4711, "do_sys_open"))
+        self.assertEqual(functions.parse_line(" runsc-sandbox-9 [000] d..2. 1.0: schedule <-x\n"), (9, "schedule"))
+        self.assertIsNone(functions.parse_line("#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION <-x\n"))
+        self.assertIsNone(functions.parse_line("CPU:0 [LOST 17 EVENTS]\n"))
+
+
 class Filters(unittest.TestCase):
     only_39 = bpf.parse(LOAD_NUMBER + equal(39, 0, 1) + ALLOWED + REFUSED)
     one_if_argument = bpf.parse(LOAD_NUMBER + equal(1, 0, 2) + LOAD_ARGUMENT + equal(2, 1, 0) + NOTIFIED + ALLOWED)
@@ -290,7 +299,10 @@ class Report(unittest.TestCase):
         found.take({"record": "surface", **common, "process": "p", "always": ["read"] * 197, "sometimes": ["open"] * 20,
                     "asked": [], "of_32_bits": False})
         found.take({"record": "surface", **common, "process": "stub", "reason": "its filters cannot be read"})
+        found.take({"record": "functions", "kernel": "6.12", "runtime": "yett", "program": 1844, "helpers": 534, "together": 1890})
         text, drawn = self.written(found)
+        self.assertIn("| yett | 1,844 | 534 | 1,890 |", text)
+        self.assertIn("1844 + 46", "".join(xml.etree.ElementTree.fromstring(drawn["functions.svg"]).itertext()))
         self.assertIn("| yett | 2 x p | program | 197 | 20 | 0 | no | 0 | own |", text)
         self.assertIn("its filters cannot be read", text)
         words = "".join(xml.etree.ElementTree.fromstring(drawn["surface.svg"]).itertext())
