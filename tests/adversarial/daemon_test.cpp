@@ -139,9 +139,8 @@ TEST_F(Yettd, TellsWhatHappens) {
   EXPECT_EQ(client.ask(YETT_EVENTS, 1), 0);
   const int sandbox = client.make_sandbox("cold");
   OutputPipe out;
-  const int program =
-      client.start(sandbox, {"sh", "-c", "unshare -U true; echo done; read wait; exit 0"},
-                   {out.writer(), out.writer(), 2});
+  const int program = client.start(sandbox, {"sh", "-c", "unshare -U true; exec sleep 100"},
+                                   {out.writer(), out.writer(), 2});
   const auto started = client.event(program, YETT_EVENT_STARTED);
   ASSERT_TRUE(started.has_value());
   const auto refused = client.event(program, YETT_EVENT_REFUSED);
