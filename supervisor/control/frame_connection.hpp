@@ -36,6 +36,8 @@ class FrameConnection {
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   // As much as it takes. False: it is over.
   [[nodiscard]] bool send_waiting();
+  // Over: for who closes it, which drops what it has sent and nobody read.
+  [[nodiscard]] UniqueFd take_socket() { return std::move(socket_); }
 
  private:
   [[nodiscard]] bool receive_call(Clock::time_point now, const OnCall& on_call);

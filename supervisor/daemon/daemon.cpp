@@ -27,6 +27,8 @@ namespace {
 using Clock = FrameConnection::Clock;
 
 constexpr std::size_t kMostClients = 512;
+constexpr std::size_t kPlacesOfRoot = 32;
+constexpr std::ptrdiff_t kMostOfUser = 64;
 constexpr std::chrono::seconds kStopTime{5};  // for programs to end by themselves
 constexpr std::array kSignals{SIGTERM, SIGINT, SIGHUP};
 
@@ -57,6 +59,10 @@ class Daemon {
   void on_signals();
   void reload();
   void take_connection();
+  [[nodiscard]] bool has_place(uid_t uid) const;
+  void pause_listening();
+  // In ms; -1: it listens.
+  int listen_when_due();
   void on_client(std::uint64_t number, std::uint32_t events);
   void on_ended(const RosterEntry& program, int status);
   void on_event(const RosterEntry& program, const yett_event_data& event);
@@ -78,7 +84,8 @@ class Daemon {
       {.ended = [this](const auto& program, int status) { on_ended(program, status); },
        .event = [this](const auto& program, const auto& event) { on_event(program, event); }}};
   WarmPool pool_{poller_, starter_, log_};
-  ProgramStarter programs_{config_, starter_, pool_, roster_, metrics_, log_};
+  Closer closer_;
+  ProgramStarter programs_{config_, starter_, pool_, roster_, metrics_, log_, closer_};
   UniqueFd socket_;
   bool owns_path_ = false;
   Poller::Key listening_ = 0;
@@ -87,6 +94,7 @@ class Daemon {
   std::uint64_t last_client_ = 0;
   std::map<std::uint64_t, Connection> clients_;
   std::optional<Clock::time_point> stop_at_;
+  std::optional<Clock::time_point> listen_again_;
   bool starter_lost_ = false;
 };
 
@@ -113,12 +121,12 @@ Status Daemon::prepare() {
 
 Status Daemon::listen() {
   YETT_TRY(socket_, take_passed_socket());
-  owns_path_ = !socket_.valid();
-  if (owns_path_) {
+  if (!socket_.valid()) {
     // Who may connect is decided by who it is: see may_connect().
     YETT_TRY(socket_, listen_at({.path = config_.socket,
                                  .mode = config_.users.empty() ? 0600U : 0666U,
                                  .asked_by = "socket " + config_.socket}));
+    owns_path_ = true;  // not before: what is there may be another yettd's
   }
   YETT_TRY(listening_,
            poller_.watch(socket_.borrow(), EPOLLIN, [this](std::uint32_t) { take_connection(); }));
@@ -172,6 +180,8 @@ void Daemon::reload() {
     config_ = *std::move(read);
     log_.set_format(config_.log);
     pool_.set_templates(config_.templates);
+    for (auto& [number, connection] : clients_)
+      if (!may_connect(connection.client.uid())) connection.over = true;
     metrics_.count_reload();
     log_.info("configuration read again",
               {{"templates", std::to_string(config_.templates.size())}});
@@ -185,18 +195,37 @@ bool Daemon::may_connect(uid_t uid) const {
   return uid == 0 || std::ranges::find(config_.users, uid) != config_.users.end();
 }
 
+// SECURITY(daemon-places): no user takes all connections, and root finds one.
+bool Daemon::has_place(uid_t uid) const {
+  if (uid == 0) return clients_.size() < kMostClients;
+  const auto own = std::ranges::count_if(
+      clients_, [uid](const auto& each) { return each.second.client.uid() == uid; });
+  return own < kMostOfUser && clients_.size() < kMostClients - kPlacesOfRoot;
+}
+
+void Daemon::pause_listening() {
+  constexpr std::chrono::milliseconds kPause{100};
+  poller_.change(listening_, 0);
+  listen_again_ = Clock::now() + kPause;
+}
+
 void Daemon::take_connection() {
   UniqueFd connection(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!connection.valid()) return;
+  // Nothing to be had for a while: who waits is not asked for again and again.
+  if (!connection.valid()) return errno == EAGAIN ? void() : pause_listening();
   auto rights = read_rights(connection.borrow());
   // SECURITY(control-peer): whoever could reach the socket.
   if (!rights || !may_connect(rights->uid)) {
     metrics_.count_refused_client();
     log_.error("a connection was refused",
                {{"uid", rights ? std::to_string(rights->uid) : "unknown"}});
-    return refuse_connection(connection.borrow(), EACCES);
+    refuse_connection(connection.borrow(), EACCES);
+    return closer_.close(std::move(connection));
   }
-  if (clients_.size() >= kMostClients) return refuse_connection(connection.borrow(), EAGAIN);
+  if (!has_place(rights->uid)) {
+    refuse_connection(connection.borrow(), EAGAIN);
+    return closer_.close(std::move(connection));
+  }
   const std::uint64_t number = ++last_client_;
   const auto key =
       poller_.watch(connection.borrow(), EPOLLIN,
@@ -204,7 +233,7 @@ void Daemon::take_connection() {
   if (!key) return;
   clients_.emplace(
       number, Connection{.client = DaemonClient(number, std::move(connection), *std::move(rights),
-                                                programs_, roster_, metrics_),
+                                                programs_, roster_, metrics_, closer_),
                          .key = *key});
 }
 
@@ -233,6 +262,7 @@ int Daemon::tend_clients() {
     }
     poller_.forget(connection.key);
     roster_.end_of_client(number);
+    closer_.close(frames.take_socket());
     at = clients_.erase(at);
   }
   if (first == Clock::time_point::max()) return -1;
@@ -267,12 +297,22 @@ int sooner(int one, int other) {
   return other < 0 ? one : std::min(one, other);
 }
 
+int Daemon::listen_when_due() {
+  if (!listen_again_ || stop_at_) return -1;
+  const auto left = *listen_again_ - Clock::now();
+  if (left > left.zero())
+    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+  listen_again_.reset();
+  poller_.change(listening_, EPOLLIN);
+  return -1;
+}
+
 Status Daemon::serve() {
   log_.info("ready", {{"socket", owns_path_ ? config_.socket : "from the service manager"},
                       {"templates", std::to_string(config_.templates.size())}});
   tell_service_manager("READY=1");
   while (!stop_at_ || (roster_.count() != 0 && Clock::now() < *stop_at_)) {
-    int timeout = tend_clients();
+    int timeout = sooner(tend_clients(), listen_when_due());
     if (stop_at_)
       timeout = sooner(timeout, 100);
     else if (const auto due = pool_.refill())

@@ -64,10 +64,11 @@ ProgramCaller DaemonClient::caller(const yett_frame& head) const {
 }
 
 void DaemonClient::answer(ControlFrame& frame, std::vector<UniqueFd> passed) {
-  frame.head.result = carry_out(frame, std::move(passed));
+  frame.head.result = carry_out(frame, passed);
+  closer_.close(passed);
 }
 
-int DaemonClient::carry_out(ControlFrame& frame, std::vector<UniqueFd> passed) {
+int DaemonClient::carry_out(ControlFrame& frame, std::vector<UniqueFd>& passed) {
   FrameMemory memory(frame.memory);
   const std::uint64_t argument = frame.head.argument;
   switch (frame.head.command) {
@@ -78,9 +79,9 @@ int DaemonClient::carry_out(ControlFrame& frame, std::vector<UniqueFd> passed) {
     case YETT_REMOVE:
       return remove(static_cast<int>(argument));
     case YETT_SPAWN:
-      return spawn(memory, frame.head, std::move(passed));
+      return spawn(memory, frame.head, passed);
     case YETT_RUN:
-      return run(memory, frame.head, std::move(passed));
+      return run(memory, frame.head, passed);
     case YETT_SIGNAL:
       return -signal(memory, argument);
     case YETT_PROGRAM:
@@ -134,7 +135,7 @@ int DaemonClient::remove(int number) {
   return 0;
 }
 
-int DaemonClient::spawn(CallMemory& memory, const yett_frame& head, std::vector<UniqueFd> passed) {
+int DaemonClient::spawn(CallMemory& memory, const yett_frame& head, std::vector<UniqueFd>& passed) {
   yett_spawn given{};
   if (const int error = take(memory, head.argument, YETT_SPAWN_SIZE_1, given); error != 0)
     return -error;
@@ -152,7 +153,7 @@ int DaemonClient::spawn(CallMemory& memory, const yett_frame& head, std::vector<
   return number;
 }
 
-int DaemonClient::run(CallMemory& memory, const yett_frame& head, std::vector<UniqueFd> passed) {
+int DaemonClient::run(CallMemory& memory, const yett_frame& head, std::vector<UniqueFd>& passed) {
   yett_run given{};
   if (const int error = take(memory, head.argument, YETT_RUN_SIZE_1, given); error != 0)
     return -error;

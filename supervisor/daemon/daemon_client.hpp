@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "supervisor/control/frame_connection.hpp"
+#include "supervisor/daemon/closer.hpp"
 #include "supervisor/daemon/program_starter.hpp"
 
 namespace yett {
@@ -22,13 +23,14 @@ class DaemonClient {
   static constexpr std::size_t kMostWaiting = 1024;
 
   DaemonClient(std::uint64_t number, UniqueFd socket, Rights rights, ProgramStarter& programs,
-               Roster& roster, Metrics& metrics)
+               Roster& roster, Metrics& metrics, const Closer& closer)
       : number_(number),
         frames_(std::move(socket)),
         rights_(std::move(rights)),
         programs_(programs),
         roster_(roster),
-        metrics_(metrics) {}
+        metrics_(metrics),
+        closer_(closer) {}
 
   [[nodiscard]] FrameConnection& frames() { return frames_; }
   [[nodiscard]] uid_t uid() const { return rights_.uid; }
@@ -37,12 +39,13 @@ class DaemonClient {
   void tell_event(int program, const yett_event_data& event);
 
  private:
-  [[nodiscard]] int carry_out(ControlFrame& frame, std::vector<UniqueFd> passed);
+  [[nodiscard]] int carry_out(ControlFrame& frame, std::vector<UniqueFd>& passed);
   [[nodiscard]] int info(CallMemory& memory, std::uint64_t address) const;
   [[nodiscard]] int create(CallMemory& memory, std::uint64_t address);
   [[nodiscard]] int remove(int number);
-  [[nodiscard]] int spawn(CallMemory& memory, const yett_frame& head, std::vector<UniqueFd> passed);
-  [[nodiscard]] int run(CallMemory& memory, const yett_frame& head, std::vector<UniqueFd> passed);
+  [[nodiscard]] int spawn(CallMemory& memory, const yett_frame& head,
+                          std::vector<UniqueFd>& passed);
+  [[nodiscard]] int run(CallMemory& memory, const yett_frame& head, std::vector<UniqueFd>& passed);
   [[nodiscard]] int signal(CallMemory& memory, std::uint64_t address) const;
   [[nodiscard]] int program(CallMemory& memory, std::uint64_t address) const;
   [[nodiscard]] int list(CallMemory& memory, std::uint64_t address) const;
@@ -54,6 +57,7 @@ class DaemonClient {
   ProgramStarter& programs_;
   Roster& roster_;
   Metrics& metrics_;
+  const Closer& closer_;
   int last_recipe_ = 0;
   std::map<int, Recipe> recipes_;
   std::multimap<int, int> begun_;  // recipe -> program

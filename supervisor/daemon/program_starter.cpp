@@ -42,8 +42,9 @@ int ProgramStarter::begin(const Recipe& recipe, ProgramWanted wanted, const Prog
   // Again: the configuration may be another one since.
   if (const int error = check(recipe.template_name, caller.uid); error != 0) return error;
   if (auto warm = pool_.take(recipe.template_name)) {
-    if (send_program(warm->news.borrow(), wanted))
-      return enlist(*std::move(warm), recipe.template_name, true, caller);
+    const bool sent = send_program(warm->news.borrow(), wanted).has_value();
+    if (sent) closer_.close(wanted.descriptors);
+    if (sent) return enlist(*std::move(warm), recipe.template_name, true, caller);
     log_.error("a sandbox of the pool does not listen", {{"template", recipe.template_name}});
   }
   return begin_cold(config_.templates.at(recipe.template_name), recipe.template_name,
@@ -58,12 +59,16 @@ int ProgramStarter::begin_cold(const SandboxTemplate& made_of, const std::string
                               .when = WhenStarted::now,
                               .descriptors = {}};
   std::ranges::move(wanted.descriptors, supervisor.descriptors.begin());
-  return enlist(starter_.start(supervisor), name, false, caller);
+  auto started = starter_.start(supervisor);
+  closer_.close(supervisor.descriptors);
+  return enlist(std::move(started), name, false, caller);
 }
 
 int ProgramStarter::run(SupervisorWanted wanted, const ProgramCaller& caller) {
   if (!has_room(caller.uid)) return -EAGAIN;
-  return enlist(starter_.start(wanted), "run", false, caller);
+  auto started = starter_.start(wanted);
+  closer_.close(wanted.descriptors);
+  return enlist(std::move(started), "run", false, caller);
 }
 
 }  // namespace yett

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "supervisor/control/host_directory.hpp"
+#include "supervisor/daemon/closer.hpp"
 #include "supervisor/daemon/daemon_config.hpp"
 #include "supervisor/daemon/roster.hpp"
 #include "supervisor/daemon/warm_pool.hpp"
@@ -19,14 +20,15 @@ struct Recipe {
 
 class ProgramStarter {
  public:
-  ProgramStarter(const DaemonConfig& config, const Starter& starter, WarmPool& pool, Roster& roster,
-                 Metrics& metrics, const DaemonLog& log)
+  ProgramStarter(const DaemonConfig& config, Starter& starter, WarmPool& pool, Roster& roster,
+                 Metrics& metrics, const DaemonLog& log, const Closer& closer)
       : config_(config),
         starter_(starter),
         pool_(pool),
         roster_(roster),
         metrics_(metrics),
-        log_(log) {}
+        log_(log),
+        closer_(closer) {}
 
   // -errno, or 0: `caller` may use it.
   [[nodiscard]] int check(const std::string& template_name, uid_t caller) const;
@@ -43,11 +45,12 @@ class ProgramStarter {
                            const ProgramCaller& caller);
 
   const DaemonConfig& config_;
-  const Starter& starter_;
+  Starter& starter_;
   WarmPool& pool_;
   Roster& roster_;
   Metrics& metrics_;
   const DaemonLog& log_;
+  const Closer& closer_;
 };
 
 }  // namespace yett

@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/keyctl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -13,9 +16,11 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -30,9 +35,11 @@ namespace {
 
 constexpr std::size_t kMostGroups = 65'536;
 constexpr int kLine = 3;  // the supervisor's only descriptor beside its standard ones
+constexpr std::array kDaemonSignals{SIGTERM, SIGINT, SIGHUP};
 constexpr timeval kPatience{.tv_sec = 20, .tv_usec = 0};
 
 struct StartHead {
+  std::uint64_t number = 0;
   uid_t uid = 0;
   gid_t gid = 0;
   std::uint32_t group_count = 0;
@@ -43,12 +50,15 @@ struct StartHead {
 };
 
 struct StartAnswer {
+  std::uint64_t number = 0;  // the request's
   std::int32_t pid = 0;
   std::int32_t error = 0;
 };
 
-std::string message_of(const SupervisorWanted& wanted, std::vector<int>& numbers) {
-  StartHead head{.uid = wanted.rights.uid,
+std::string message_of(const SupervisorWanted& wanted, std::uint64_t number,
+                       std::vector<int>& numbers) {
+  StartHead head{.number = number,
+                 .uid = wanted.rights.uid,
                  .gid = wanted.rights.gid,
                  .group_count = static_cast<std::uint32_t>(wanted.rights.groups.size()),
                  .word_count = static_cast<std::uint32_t>(wanted.words.size()),
@@ -88,13 +98,19 @@ bool parse_start(std::string_view message, Passed& passed, SupervisorWanted& wan
   return true;
 }
 
-// A new process whose parent is the caller's: the daemon reaps it.
-Result<ForkedChild> fork_sibling() {
-  int pidfd = -1;
-  const long pid =
-      ::syscall(SYS_clone, CLONE_PARENT | CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, nullptr);
-  if (pid < 0) return fail(errno_error("clone", "supervisor"));
-  return ForkedChild{.pid = static_cast<int>(pid), .pidfd = UniqueFd(pid == 0 ? -1 : pidfd)};
+// A new process whose parent is the caller's: the daemon reaps it. clone(2)
+long fork_sibling() {
+  return ::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+}
+
+// Securebits that the daemon was begun with may leave capabilities to who is not root any more.
+bool holds_nothing() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, 2> sets{};
+  return ::syscall(SYS_capget, &header, sets.data()) == 0 &&
+         std::ranges::all_of(sets, [](const auto& each) {
+           return each.effective == 0 && each.permitted == 0 && each.inheritable == 0;
+         });
 }
 
 // SECURITY(whole-rights): a user's groups, too, and in this order: who is not root any more can
@@ -103,7 +119,9 @@ bool take_rights(const Rights& rights) {
   if (rights.uid == 0) return true;
   return ::setgroups(rights.groups.size(), rights.groups.data()) == 0 &&
          ::setresgid(rights.gid, rights.gid, rights.gid) == 0 &&
-         ::setresuid(rights.uid, rights.uid, rights.uid) == 0;
+         ::setresuid(rights.uid, rights.uid, rights.uid) == 0 && holds_nothing() &&
+         ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >=
+             0;  // root's keys are possessed by who shares it
 }
 
 // 0, 1, 2 and the line, and nothing else. SECURITY(no-closed-stdio)
@@ -113,7 +131,9 @@ bool arrange_descriptors(const SupervisorWanted& wanted, BorrowedFd line) {
   for (std::size_t i = 0; i < moved.size(); ++i) {
     const int given = wanted.descriptors[i].get();
     moved[i] = given < 0 ? nothing : ::fcntl(given, F_DUPFD_CLOEXEC, 10);
-    if (i == STDERR_FILENO && given < 0) moved[i] = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+    // Until its program has come, who waits in the pool says here what goes wrong.
+    if (i == STDERR_FILENO && given < 0 && wanted.when == WhenStarted::when_told)
+      moved[i] = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
   }
   if (wanted.descriptors[3].valid() ? ::fchdir(wanted.descriptors[3].get()) != 0
                                     : ::chdir("/") != 0)
@@ -148,11 +168,12 @@ void take_environment(const std::vector<std::string>& environment) {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::umask(022);
+  for (const int number : kDaemonSignals) ::signal(number, SIG_DFL);
   take_environment(wanted.environment);
-  if (!arrange_descriptors(wanted, line)) ::_exit(kCannotRun);
+  ::unsetenv("YETT_HOST");  // it would ask this daemon again
+  // SECURITY(whole-rights): what cannot be taken on is not run; the directory is entered with them.
+  if (!take_rights(wanted.rights) || !arrange_descriptors(wanted, line)) ::_exit(kCannotRun);
   for (UniqueFd& each : wanted.descriptors) static_cast<void>(each.release());  // closed above
-  // SECURITY(whole-rights): what cannot be taken on is not run.
-  if (!take_rights(wanted.rights)) ::_exit(kCannotRun);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // after the ids, whose change would undo it
   if (::getppid() != daemon) ::_exit(kCannotRun);
   if (wanted.rights.uid != 0) execute(wanted.words);
@@ -172,46 +193,86 @@ struct Service {
   int daemon = 0;
 };
 
-// In the supervisor: what was asked for is read here alone.
-[[noreturn]] void begin_supervisor(const Service& service, std::string_view message, Passed& passed,
-                                   BorrowedFd line) {
-  SupervisorWanted wanted;
-  if (!parse_start(message, passed, wanted)) ::_exit(kCannotRun);
-  become_supervisor(std::move(wanted), line, *service.run, service.daemon);
+// The request that comes next: its number.
+std::uint64_t peek_number(const Service& service) {
+  StartHead head;
+  const ssize_t size = ::recv(service.socket.get(), &head, sizeof head, MSG_PEEK);
+  return size == static_cast<ssize_t>(sizeof head) ? head.number : 0;
 }
 
-// One request. errno, 0: answered, or refused.
-int serve_start(const Service& service, std::span<char> room) {
+int send_answer(const Service& service, const StartAnswer& answer, BorrowedFd line) {
+  if (answer.pid == 0) return send_with_fds(service.socket.get(), &answer, sizeof answer, {});
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, answer.pid, 0)));
+  const std::array<int, 2> told{pidfd.get(), line.get()};
+  return send_with_fds(service.socket.get(), &answer, sizeof answer,
+                       std::span(told).first(answer.error == 0 ? 2 : 1));
+}
+
+// In a copy of the starter, which becomes the supervisor.
+// SECURITY(read-in-the-copy): what a client gave is in no other supervisor's memory, and the
+// starter has no file of its to close, which may take as long as whoever serves it likes.
+[[noreturn]] void begin_supervisor(const Service& service, UniqueFd taken) {
+  constexpr std::size_t kRoom = sizeof(StartHead) + kMostGroups * sizeof(gid_t) + YETT_FRAME_MAX;
+  const auto room = std::make_unique_for_overwrite<char[]>(kRoom);
   std::array<int, kMostFdsOfMessage> numbers{};
-  const ReceivedBytes received = receive_with_fds(service.socket.get(), room, numbers);
-  if (received.error == EPIPE) return EPIPE;
+  StartAnswer answer{.number = peek_number(service), .pid = ::getpid(), .error = 0};
+  const ReceivedBytes received =
+      receive_with_fds(service.socket.get(), {room.get(), kRoom}, numbers);
+  if (::write(taken.get(), "", 1) != 1) ::_exit(kCannotRun);
+  taken.reset();
   Passed passed;
   for (std::size_t i = 0; i < passed.size(); ++i) passed[i].reset(numbers[i]);
-  StartAnswer answer{.error = received.error};
+  SupervisorWanted wanted;
   std::array<int, 2> ends{-1, -1};
-  if (answer.error == 0 &&
-      ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+  if (received.error != 0 || !parse_start({room.get(), received.size}, passed, wanted))
+    answer.error = EPROTO;
+  else if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
     answer.error = errno;
-  const UniqueFd daemons(ends[0]);
   const UniqueFd supervisors(ends[1]);
-  UniqueFd pidfd;
-  if (answer.error == 0) {
-    auto child = fork_sibling();
-    if (child && child->pid == 0)
-      begin_supervisor(service, {room.data(), received.size}, passed, supervisors.borrow());
-    answer.error = child ? 0 : child.error().sys_errno;
-    answer.pid = child ? child->pid : 0;
-    if (child) pidfd = std::move(child->pidfd);
+  {
+    const UniqueFd daemons(ends[0]);
+    if (send_answer(service, answer, daemons.borrow()) != kDone || answer.error != 0)
+      ::_exit(kCannotRun);
   }
-  ::explicit_bzero(room.data(), received.size);  // the next supervisor is nobody's of this one's
-  const std::array<int, 2> told{daemons.get(), pidfd.get()};
-  return send_with_fds(service.socket.get(), &answer, sizeof answer,
-                       std::span(told).first(answer.error == 0 ? 2 : 0));
+  become_supervisor(std::move(wanted), supervisors.borrow(), *service.run, service.daemon);
+}
+
+// Nobody could read it, or lived to.
+int drop_request(const Service& service, int error) {
+  char byte = 0;
+  const StartAnswer answer{.number = peek_number(service), .pid = 0, .error = error};
+  if (::recv(service.socket.get(), &byte, 1, MSG_DONTWAIT) <= 0) return EPIPE;
+  return send_answer(service, answer, BorrowedFd());
+}
+
+// One request. errno, 0: a copy has it, or it was refused.
+int serve_start(const Service& service) {
+  pollfd asked{.fd = service.socket.get(), .events = POLLIN, .revents = 0};
+  if (::poll(&asked, 1, -1) != 1 || (asked.revents & POLLIN) == 0) return EPIPE;
+  std::array<int, 2> pipe{-1, -1};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return drop_request(service, errno);
+  const UniqueFd is_taken(pipe[0]);
+  UniqueFd taken(pipe[1]);
+  const long pid = fork_sibling();
+  if (pid == 0) begin_supervisor(service, std::move(taken));
+  if (pid < 0) return drop_request(service, errno);
+  taken.reset();
+  char byte = 0;
+  return ::read(is_taken.get(), &byte, 1) == 1 ? 0 : drop_request(service, EIO);
+}
+
+// Signals are the daemon's: whom a person or a reload means by its name.
+void become_starter(int daemon) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (::getppid() != daemon) ::_exit(0);
+  ::setsid();
+  ::prctl(PR_SET_NAME, "yettd-starter", 0, 0, 0);
+  for (const int number : kDaemonSignals) ::signal(number, SIG_IGN);
 }
 
 }  // namespace
 
-Result<Starter> Starter::make(RunWords run) {
+Result<Starter> Starter::make(const RunWords& run) {
   std::array<int, 2> ends{-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
     return fail(errno_error("socketpair", "starter"));
@@ -221,11 +282,9 @@ Result<Starter> Starter::make(RunWords run) {
   YETT_TRY(ForkedChild child, fork_with_namespaces(0));
   if (child.pid == 0) {
     here.reset();
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if (::getppid() != daemon) ::_exit(0);
-    std::vector<char> room(sizeof(StartHead) + kMostGroups * sizeof(gid_t) + YETT_FRAME_MAX);
+    become_starter(daemon);
     const Service service{.socket = there.borrow(), .run = &run, .daemon = daemon};
-    while (serve_start(service, room) == 0) continue;
+    while (serve_start(service) == 0) continue;
     ::_exit(0);
   }
   ::setsockopt(here.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
@@ -233,21 +292,26 @@ Result<Starter> Starter::make(RunWords run) {
   return Starter(ChildProcess(child.pid, std::move(child.pidfd)), std::move(here));
 }
 
-Result<StartedSupervisor> Starter::start(const SupervisorWanted& wanted) const {
+// SECURITY(start-answers): one that came too late for who asked is nobody's, and is ended.
+Result<StartedSupervisor> Starter::start(const SupervisorWanted& wanted) {
   std::vector<int> numbers;
-  const std::string message = message_of(wanted, numbers);
+  const std::string message = message_of(wanted, ++last_, numbers);
   if (const int sent = send_with_fds(socket_.get(), message.data(), message.size(), numbers);
       sent != kDone)
     return fail(errno_error(sent, "begin a supervisor", "starter"));
-  StartAnswer answer;
-  std::array<int, 2> fds{-1, -1};
-  const int received = receive_frame(socket_.get(), &answer, sizeof answer, fds);
-  UniqueFd news(fds[0]);
-  UniqueFd pidfd(fds[1]);
-  if (const int error = received != kDone ? received : answer.error; error != 0)
-    return fail(errno_error(error, "begin a supervisor"));
-  return StartedSupervisor{.process = ChildProcess(answer.pid, std::move(pidfd)),
-                           .news = std::move(news)};
+  for (;;) {
+    StartAnswer answer;
+    std::array<int, 2> fds{-1, -1};
+    const int received = receive_frame(socket_.get(), &answer, sizeof answer, fds);
+    UniqueFd pidfd(fds[0]);
+    UniqueFd news(fds[1]);
+    if (received != kDone) return fail(errno_error(received, "begin a supervisor"));
+    // Its owner kills and reaps it.
+    ChildProcess process(answer.pid, std::move(pidfd));
+    if (answer.number != last_) continue;
+    if (answer.error != 0) return fail(errno_error(answer.error, "begin a supervisor"));
+    return StartedSupervisor{.process = std::move(process), .news = std::move(news)};
+  }
 }
 
 }  // namespace yett

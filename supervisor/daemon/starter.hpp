@@ -30,8 +30,8 @@ struct SupervisorWanted {
   std::vector<std::string> environment;  // of the supervisor
   Rights rights;
   WhenStarted when = WhenStarted::now;
-  // Standard input, output and error, and the working directory. Invalid: the null device (error:
-  // the daemon's own); the root directory.
+  // Standard input, output and error, and the working directory. Invalid: the null device (error,
+  // until it is told of its program: the daemon's own); the root directory.
   std::array<UniqueFd, 4> descriptors;
 };
 
@@ -48,9 +48,9 @@ class Starter {
  public:
   // Forks it. Preconditions: one thread, and nothing of a client's in memory. It ends with the
   // calling process.
-  [[nodiscard]] static Result<Starter> make(RunWords run);
+  [[nodiscard]] static Result<Starter> make(const RunWords& run);
 
-  [[nodiscard]] Result<StartedSupervisor> start(const SupervisorWanted& wanted) const;
+  [[nodiscard]] Result<StartedSupervisor> start(const SupervisorWanted& wanted);
   [[nodiscard]] BorrowedFd pidfd() const { return process_.pidfd(); }
 
  private:
@@ -58,6 +58,7 @@ class Starter {
       : process_(std::move(process)), socket_(std::move(socket)) {}
   ChildProcess process_;
   UniqueFd socket_;
+  std::uint64_t last_ = 0;
 };
 
 }  // namespace yett

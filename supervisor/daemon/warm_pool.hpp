@@ -32,7 +32,7 @@ class WarmPool {
   // After a sandbox that could not be made.
   static constexpr std::chrono::milliseconds kPause{1000};
 
-  WarmPool(Poller& poller, const Starter& starter, const DaemonLog& log)
+  WarmPool(Poller& poller, Starter& starter, const DaemonLog& log)
       : poller_(poller), starter_(starter), log_(log) {}
 
   // Those of other templates, or of the same name with other options, are thrown away.
@@ -61,7 +61,7 @@ class WarmPool {
   void forget(const Waiting& waiting);
 
   Poller& poller_;
-  const Starter& starter_;
+  Starter& starter_;
   const DaemonLog& log_;
   std::uint64_t last_ = 0;
   Clock::time_point not_before_{};

@@ -1,5 +1,6 @@
 // yettd: what it does for its clients, and what it does for nobody else.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +30,49 @@ pool = 2
 options = ["-m", "64M"]
 users = [61301, 61302]
 )";
+
+// A connection whose last close waits, for nobody takes what was sent.
+class LingeringSocket {
+ public:
+  static constexpr int kSeconds = 60;
+  LingeringSocket() {
+    const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{
+        .sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(listener.get(), generic, size) != 0 || ::listen(listener.get(), 1) != 0 ||
+        ::getsockname(listener.get(), generic, &size) != 0 || ::connect(fd(), generic, size) != 0)
+      std::abort();
+    peer_.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    const std::string much(1 << 20, 'x');
+    while (::send(fd(), much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) continue;
+    const linger slow{.l_onoff = 1, .l_linger = kSeconds};
+    ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &slow, sizeof slow);
+  }
+  [[nodiscard]] int fd() const { return socket_.get(); }
+  void let_go() { socket_.reset(); }
+
+ private:
+  UniqueFd socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  UniqueFd peer_;
+};
+
+// -1: there is none.
+int child_named(int parent, const std::string& name) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const int pid = std::atoi(entry.path().filename().c_str());
+    std::ifstream file(entry.path() / "stat");
+    std::string number;
+    std::string comm;
+    std::string state;
+    int found = 0;
+    if (pid > 0 && file >> number >> comm >> state >> found && found == parent &&
+        comm == "(" + name + ")")
+      return pid;
+  }
+  return -1;
+}
 
 class Yettd : public HostUnchanged {
  protected:
@@ -113,6 +157,107 @@ TEST_F(Yettd, YettRunByTheDaemon) {
   const RunResult nobody = run_yett({"-H", work() + "/none", "run", "--", "true"});
   EXPECT_EQ(nobody.exit_status, 125);
   EXPECT_NE(nobody.err.find("start yettd"), std::string::npos) << nobody.text();
+}
+
+// SECURITY(daemon-places)
+TEST_F(Yettd, NoUserTakesAllConnections) {
+  const std::vector<int> results = as_user(kAlice, [&]() -> std::vector<int> {
+    std::list<DaemonClient> clients;
+    int served = 0;
+    while (served < 100 && clients.emplace_back(daemon_->socket()).make_sandbox("cold") > 0)
+      ++served;
+    return {served, DaemonClient(daemon_->socket()).make_sandbox("cold")};
+  });
+  EXPECT_EQ(results, (std::vector{64, -ENOLINK}));
+  EXPECT_GT(DaemonClient(daemon_->socket()).make_sandbox("cold"), 0);
+  EXPECT_EQ(
+      as_user(kAlice,
+              [&] { return std::vector{DaemonClient(daemon_->socket()).make_sandbox("cold")}; }),
+      std::vector{1});
+}
+
+// SECURITY(start-answers): what is begun when nobody waits for it any more is not the next one's.
+TEST_F(Yettd, AnAnswerThatComesLateIsNobodys) {
+  DaemonClient first(daemon_->socket());
+  const int sandbox = first.make_sandbox("cold");
+  DaemonClient second(daemon_->socket());
+  const int other = second.make_sandbox("cold");
+  const int starter = child_named(daemon_->pid(), "yettd-starter");
+  ASSERT_GT(starter, 0);
+  ASSERT_EQ(::kill(starter, SIGSTOP), 0);
+  EXPECT_EQ(first.start(sandbox, {"sh", "-c", "exit 9"}), -EAGAIN);
+  ASSERT_EQ(::kill(starter, SIGCONT), 0);
+  EXPECT_EQ(second.wait_for(second.start(other, {"sh", "-c", "exit 3"})), 3);
+  EXPECT_EQ(first.wait_for(first.start(sandbox, {"sh", "-c", "exit 4"})), 4);
+  EXPECT_TRUE(first.list().empty());
+}
+
+// SECURITY(slow-close), SECURITY(read-in-the-copy): who passes a socket that lingers, and lets go
+// of it first, makes its last close whose it reaches.
+TEST_F(Yettd, FilesThatAreSlowToCloseHoldNobodyUp) {
+  std::array<LingeringSocket, 3> given;
+  DaemonClient client(daemon_->socket());
+  const int sandbox = client.make_sandbox("cold");
+  daemon_->kill(SIGSTOP);
+  for (const uid_t user : {kAlice, kStranger})
+    EXPECT_EQ(as_user(user,
+                      [&]() -> std::vector<int> {
+                        const FrameClient other(daemon_->socket());
+                        return {other.send(FrameClient::make(YETT_INFO, 0, ""),
+                                           {given[user == kAlice ? 0 : 1].fd()})};
+                      }),
+              std::vector{1});
+  const int third = given[2].fd();
+  EXPECT_TRUE(
+      client.send(FrameClient::make(YETT_SPAWN, 0, FrameClient::spawn_memory(sandbox, {"true"})),
+                  {third, third, third}));
+  for (LingeringSocket& each : given) each.let_go();
+  daemon_->kill(SIGCONT);
+  const auto before = std::chrono::steady_clock::now();
+  DaemonClient late(daemon_->socket());
+  EXPECT_EQ(late.wait_for(late.start(late.make_sandbox("cold"), {"true"})), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - before,
+            std::chrono::seconds(LingeringSocket::kSeconds / 2));
+}
+
+// A user's own environment may name the daemon, as `yett run` by it finds it.
+TEST_F(Yettd, ARunOfAUsersIsNotHandedOnAgain) {
+  const std::string host = "YETT_HOST=" + daemon_->socket();
+  const std::string home = work() + "/run";
+  std::filesystem::create_directory(home);
+  ASSERT_EQ(::chown(home.c_str(), kBob, kBob), 0);
+  EXPECT_EQ(as_user(kBob,
+                    [&]() -> std::vector<int> {
+                      DaemonClient client(daemon_->socket());
+                      const std::vector<std::string> environment{
+                          host, "PATH=/usr/bin:/bin", "HOME=" + home, "XDG_RUNTIME_DIR=" + home};
+                      return {client.wait_for(
+                          client.run({"--", "sh", "-c", "exit 4"}, {0, 1, 2}, environment))};
+                    }),
+            std::vector{4});
+  std::filesystem::remove_all(home);
+}
+
+// What is at the path may be another yettd's, or no socket at all.
+TEST_F(Yettd, ASecondOneTakesNothingAway) {
+  const std::string yettd = YETT_BUILD_DIR "/bin/yettd";
+  const RunResult second = run_program({yettd, "--socket", daemon_->socket()});
+  EXPECT_NE(second.exit_status, 0) << second.text();
+  std::ofstream(work() + "/file") << "kept";
+  EXPECT_NE(run_program({yettd, "--socket", work() + "/file"}).exit_status, 0);
+  EXPECT_TRUE(std::filesystem::remove(work() + "/file"));
+  EXPECT_EQ(DaemonClient(daemon_->socket()).list(), std::vector<int>{});
+}
+
+// A program that was given no descriptors has none of the daemon's.
+TEST_F(Yettd, ItsOwnErrorsAreNotForProgramsToWrite) {
+  DaemonClient client(daemon_->socket());
+  for (const char* name : {"cold", "warm"})
+    EXPECT_EQ(client.wait_for(
+                  client.start(client.make_sandbox(name),
+                               {"sh", "-c", "test $(stat -L -c %t:%T /proc/self/fd/2) = 1:3"})),
+              0)
+        << name;
 }
 
 // A signal reaches the program itself; SIGKILL ends the sandbox.
