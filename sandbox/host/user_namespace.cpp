@@ -1,8 +1,10 @@
 #include "sandbox/host/user_namespace.hpp"
 
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -36,7 +38,30 @@ std::string mend_of_refusal() {
   if (is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
     return "sysctl kernel.unprivileged_userns_clone=1";
   if (is("/proc/sys/user/max_user_namespaces", "0")) return "sysctl user.max_user_namespaces=10000";
-  return "run yett as root; in a container, allow unshare(2) there";
+  return "run yett as root; in a container, allow unshare(2), mount(2) and sethostname(2) there";
+}
+
+// ---- what a filter around us refuses ------------------------------------------------------------
+
+bool is_filtered() { return ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == SECCOMP_MODE_FILTER; }
+
+// As PID 1 of a sandbox's namespaces.
+Attempt try_names_and_mounts() {
+  constexpr char kName[] = "yett";
+  if (::sethostname(kName, sizeof kName - 1) != 0) return {errno, "sethostname in a namespace"};
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return {errno, "mount in a namespace"};
+  constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  if (::mount("proc", "/proc", "proc", kFlags, nullptr) != 0)
+    return {errno, "mount of /proc in a namespace"};
+  return {};
+}
+
+Attempt try_namespaces() {
+  if (const Attempt entered = enter_user_namespace(); entered.error != 0) return entered;
+  if (::unshare(CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC) != 0)
+    return {errno, "unshare of further namespaces"};
+  return attempt_in_child(try_names_and_mounts);
 }
 
 }  // namespace
@@ -58,6 +83,11 @@ Attempt enter_user_namespace() {
 
 Status become_namespace_root() {
   if (::geteuid() == 0) return {};
+  // Containers let namespaces be made and refuse what is done in them. Whoever is in one finds out
+  // too late for another mode.
+  if (const Attempt tried = is_filtered() ? attempt_in_child(try_namespaces) : Attempt{};
+      tried.error != 0)
+    return fail(host_error("mode rootless", feature_of(tried).detail, mend_of_refusal()));
   note_user_namespace_around();
   const Attempt entered = enter_user_namespace();
   if (entered.error != 0)

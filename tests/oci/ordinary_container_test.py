@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Yett inside an ordinary container: Podman's own runtime and default seccomp profile, an ordinary user.
+
+ordinary_container_test.py BUILD_DIR --unified [CHECK...]    crun takes no hybrid of cgroup hierarchies
+"""
+import os
+import pathlib
+
+import engine
+from engine import expect, run
+
+engine.enter_own_namespaces()
+engine.need("podman", "crun", "conmon", "python3", "gcc", "make", "git", "sqlite3")
+place = engine.Place("container")
+USER = 1000
+PROJECT = "/home/user/project"
+environment = {**os.environ, "CONTAINERS_STORAGE_CONF": str(place / "storage.conf"),
+               "CONTAINERS_CONF": str(place / "containers.conf"), "HOME": str(place.path)}
+YETT = "/yett/bin/yett"
+
+
+def configure():
+    (place / "storage.conf").write_text(f"""[storage]
+driver = "vfs"
+runroot = "{place / 'run'}"
+graphroot = "{place / 'graph'}"
+""")
+    (place / "containers.conf").write_text(f"""[engine]
+runtime = "crun"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+tmp_dir = "{place / 'tmp'}"
+lock_type = "file"
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+pids_limit = 0
+""")
+
+
+def make_root():
+    """The host's programs below /usr, the rest the container's own."""
+    root = place / "root"
+    for directory in f"etc tmp dev proc sys run usr yett {PROJECT[1:]}".split():
+        (root / directory).mkdir(parents=True)
+    (root / "tmp").chmod(0o1777)
+    for name in "bin sbin lib lib64".split():
+        if os.path.islink(f"/{name}"):
+            (root / name).symlink_to(os.readlink(f"/{name}"))
+    (root / "etc/passwd").write_text(f"root:x:0:0::/root:/bin/sh\nuser:x:{USER}:{USER}::/home/user:/bin/sh\n")
+    (root / "etc/group").write_text(f"root:x:0:\nuser:x:{USER}:\n")
+    (root / "etc/secret").write_text("secret\n")
+    run("cp", "-a", "/etc/ld.so.cache", "/etc/alternatives", root / "etc")
+    (root / PROJECT[1:] / "a.c").write_text('#include <stdio.h>\nint main(void) { puts("built"); }\n')
+    (root / PROJECT[1:] / "Makefile").write_text("a: a.o\n\tgcc a.o -o a\n")
+    run("chown", "-R", f"{USER}:{USER}", root / "home/user")
+
+
+def contained(*words, status=0):
+    """In a container with every default that Podman has but for networks and cgroups, which this host may not have."""
+    programs = pathlib.Path(place.yett).resolve().parent
+    return run("podman", "run", "--rm", "--network", "none", "--cgroups", "disabled", "--user", f"{USER}:{USER}",
+               "--env", "HOME=/home/user", "--workdir", PROJECT, "--volume", "/usr:/usr:ro",
+               "--volume", f"{programs}:/yett/bin:ro", "--rootfs", place / "root", *words,
+               status=status, env=environment)
+
+
+def sandboxed(*words, status=0):
+    return contained(YETT, "run", "--mode", "fallback", *words, status=status)
+
+
+def check_container():
+    """It is one as everybody has it: filtered, without a capability."""
+    told = contained("cat", "/proc/self/status")
+    expect("a filter around it", True, "Seccomp:\t2" in told)
+    expect("no capability", True, "CapEff:\t0000000000000000" in told)
+
+
+def check_modes():
+    done = contained(YETT, "run", "--", "true", status=None)
+    expect("run", 0, done.returncode)
+    expect("it says which mode", True, "yett: mode fallback, without namespaces: mode rootless: " in done.stderr)
+    rootless = contained(YETT, "run", "--mode", "rootless", "--", "true", status=None)
+    expect("no mode silently", 125, rootless.returncode)
+    doctor = contained(YETT, "doctor")
+    expect("doctor", True, "  + fallback" in doctor and "  - rootless" in doctor)
+
+
+def check_programs():
+    expect("python3", "42", sandboxed("--", "python3", "-c", "import json, sqlite3, threading; print(6 * 7)"))
+    expect("sqlite3", "7", sandboxed("--", "sqlite3", "d", "create table t(a); insert into t values(7); select a from t"))
+    expect("git", "x", sandboxed("--", "sh", "-c", "git init -q a && cd a && echo x > f && git add f && "
+                                 "git -c user.name=a -c user.email=b commit -qm c && git clone -q . ../b && cat ../b/f"))
+    forks = "import os, time\nn = 0\ntry:\n  while os.fork(): n += 1\n  time.sleep(60)\nexcept OSError: print(n + 1)"
+    expect("processes", "20", sandboxed("--pids", "20", "--", "python3", "-c", forks))
+
+
+def check_bounds():
+    for name, script in {"files": "cat /etc/secret", "writing": f"echo x > {PROJECT}/new",
+                         "sockets": "python3 -c 'import socket; socket.socket()'"}.items():
+        expect(name, True, sandboxed("--", "sh", "-c", script, status=None).returncode != 0)
+        expect(f"{name}, without a sandbox", 0, contained("sh", "-c", script, status=None).returncode)
+
+
+def check_redirected():
+    script = (f"mkdir /tmp/changes && {YETT} run --mode fallback --here=ro --overlay /tmp/changes -- sh -c 'make > log && ls' && "
+              f"echo then && ls && {YETT} diff /tmp/changes && {YETT} commit /tmp/changes > /dev/null && ./a && "
+              f"{YETT} discard /tmp/changes")
+    found = contained("sh", "-c", f"rm -f new; {script}").split("\n")
+    expect("built in a project that is only read",
+           ["Makefile", "a", "a.c", "a.o", "log", "then", "Makefile", "a.c", f"A {PROJECT}/a", f"A {PROJECT}/a.o",
+            f"A {PROJECT}/log", "built"], found)
+
+
+CHECKS = ["container", "modes", "programs", "bounds", "redirected"]
+
+configure()
+make_root()
+for check in engine.chosen_checks(CHECKS):
+    globals()[f"check_{check}"]()
