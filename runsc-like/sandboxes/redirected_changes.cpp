@@ -58,13 +58,10 @@ class Listing {
 
   // `path`: "/a", of a directory of the tree; empty: its root.
   Status look_below(const std::string& path, bool transparent) {
-    const UniqueFd directory =
-        open_beneath(tree_, path.empty() ? path : path.substr(1), kDirectory);
-    if (!directory.valid()) return fail(errno_error("open", path));
-    const std::vector<std::string> names = names_in(directory.borrow());
-    for (const std::string& name : names)
-      YETT_CHECK(compare(directory.borrow(), name, path + "/" + name));
-    return transparent ? Status() : look_for_removed(path, directory.borrow(), names);
+    std::vector<Below> deeper;
+    YETT_CHECK(look_at_names(path, transparent, deeper));
+    for (const Below& each : deeper) YETT_CHECK(look_below(each.path, each.transparent));
+    return {};
   }
   std::vector<TreeChange> take() {
     std::ranges::sort(changes_, {}, &TreeChange::path);
@@ -72,7 +69,24 @@ class Listing {
   }
 
  private:
-  Status compare(BorrowedFd directory, const std::string& name, const std::string& path) {
+  struct Below {
+    std::string path;
+    bool transparent = false;
+  };
+
+  // Closed again before anything deeper is opened: a tree may be deeper than there are descriptors.
+  Status look_at_names(const std::string& path, bool transparent, std::vector<Below>& deeper) {
+    const UniqueFd directory =
+        open_beneath(tree_, path.empty() ? path : path.substr(1), kDirectory);
+    if (!directory.valid()) return fail(errno_error("open", path));
+    const std::vector<std::string> names = names_in(directory.borrow());
+    for (const std::string& name : names)
+      YETT_CHECK(compare(directory.borrow(), name, path + "/" + name, deeper));
+    return transparent ? Status() : look_for_removed(path, directory.borrow(), names);
+  }
+
+  Status compare(BorrowedFd directory, const std::string& name, const std::string& path,
+                 std::vector<Below>& deeper) {
     const auto ours = look(directory.get(), name);
     if (!ours || change_marks::is_placeholder(*ours)) return {};
     const auto hosts = look(AT_FDCWD, path);
@@ -83,7 +97,8 @@ class Listing {
          (S_ISREG(ours->st_mode) && is_same_file(*ours, *hosts)) ||
          (S_ISLNK(ours->st_mode) && link_text(directory.get(), name) == link_text(AT_FDCWD, path)));
     if (!is_same) YETT_CHECK(note(hosts ? ChangeKind::changed : ChangeKind::added, path));
-    return is_directory ? look_below(path, change_marks::is_transparent(*ours)) : Status();
+    if (is_directory) deeper.push_back({path, change_marks::is_transparent(*ours)});
+    return {};
   }
 
   // What has changed on the host since is not what the sandbox has seen, and removed.

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -66,8 +67,18 @@ Status ChangeTree::open_directories(const RedirectPlan& plan) {
   return {};
 }
 
+// A tree may be deeper than there are descriptors, and than a path can say: nobody comes there
+// then.
 Status ChangeTree::load(const std::string& directory) {
+  std::vector<std::string> found;
+  YETT_CHECK(load_one(directory, found));
+  for (const std::string& path : found) YETT_CHECK(load(path));
+  return {};
+}
+
+Status ChangeTree::load_one(const std::string& directory, std::vector<std::string>& found) {
   const int opened = ::openat(root_.get(), below(directory).c_str(), kDirectory);
+  if (opened < 0 && errno == ENAMETOOLONG) return {};
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(opened), ::closedir);
   if (!entries) return fail(errno_error("read", place_ + directory));
   while (const dirent* entry = ::readdir(entries.get())) {
@@ -80,7 +91,7 @@ Status ChangeTree::load(const std::string& directory) {
     if (!S_ISDIR(status.st_mode) || change_marks::is_placeholder(status)) continue;
     const std::string path = join(directory, name);
     directories_[path] = change_marks::is_transparent(status) ? Kind::transparent : Kind::listed;
-    YETT_CHECK(load(path));
+    found.push_back(path);
   }
   return {};
 }
@@ -118,6 +129,10 @@ bool ChangeTree::has_plain_on_host(const std::string& path) const {
   return UniqueFd(sys_open_plain_in_root(host_.get(), path.c_str())).valid();
 }
 
+bool ChangeTree::is_directory_of_ours(const std::string& path) const {
+  return directories_.contains(path);
+}
+
 bool ChangeTree::shines_through(const std::string& directory) const {
   const auto found = directories_.find(directory);
   return found == directories_.end() || found->second == Kind::transparent;
@@ -134,12 +149,17 @@ int ChangeTree::open_to_give(const std::string& path, int flags) const {
 }
 
 int ChangeTree::open_ours(const std::string& path, int flags, mode_t mode) const {
-  constexpr int kAlways = O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
-  const UniqueFd directory = parent(path);
-  if (!directory.valid()) return -EIO;
-  const std::string name = path == "/" ? "." : name_of(path);
-  const int opened = ::openat(directory.get(), name.c_str(), flags | kAlways, mode);
-  return opened >= 0 ? opened : -errno;
+  // openat2 refuses what open ignores.
+  constexpr int kOfPath = O_PATH | O_DIRECTORY;
+  constexpr int kMeant = O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC |
+                         O_SYNC | O_DIRECTORY;
+  const int meant = (flags & O_PATH) != 0 ? flags & kOfPath : (flags & kMeant) | O_NOCTTY;
+  struct open_how how{};
+  how.flags = static_cast<std::uint64_t>(meant | O_NOFOLLOW | O_CLOEXEC);
+  if ((flags & O_CREAT) != 0) how.mode = mode;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+  const long opened = ::syscall(SYS_openat2, root_.get(), below(path).c_str(), &how, sizeof how);
+  return opened >= 0 ? static_cast<int>(opened) : -errno;
 }
 
 int ChangeTree::open_host(const std::string& path, int flags) const {
@@ -166,6 +186,7 @@ int ChangeTree::open_new(const std::string& path, int flags, mode_t mode) {
 }
 
 int ChangeTree::make_directory(const std::string& path, mode_t mode) {
+  if (directories_.size() >= kMostDirectories) return ENOSPC;
   const UniqueFd directory = parent(path);
   if (::mkdirat(directory.get(), name_of(path).c_str(), 0700) != 0) return errno;
   is_empty_ = false;

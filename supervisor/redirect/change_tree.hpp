@@ -13,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -38,6 +39,9 @@ struct Look {
 // in a directory that was opened below the tree's root, through no link and no mount.
 class ChangeTree {
  public:
+  // They are kept in the supervisor's memory, which no limit of the sandbox counts.
+  static constexpr std::size_t kMostDirectories = 100'000;
+
   // Below plan.directory, made where there is none, and locked. Errors:
   // another sandbox has it.
   [[nodiscard]] static Result<ChangeTree> open(const RedirectPlan& plan, std::uint64_t file_size);
@@ -48,6 +52,8 @@ class ChangeTree {
   [[nodiscard]] bool is_empty() const { return is_empty_; }
 
   [[nodiscard]] Look look(const std::string& path) const;
+  // Known without a look.
+  [[nodiscard]] bool is_directory_of_ours(const std::string& path) const;
   [[nodiscard]] std::string link_text(const std::string& path) const;
   // The host's, of a name that nothing of ours stands before. Nothing: there is none.
   [[nodiscard]] static std::optional<struct stat> look_at_host(const std::string& path);
@@ -89,6 +95,7 @@ class ChangeTree {
       : places_(plan), file_size_(file_size) {}
   [[nodiscard]] Status open_directories(const RedirectPlan& plan);
   [[nodiscard]] Status load(const std::string& directory);
+  [[nodiscard]] Status load_one(const std::string& directory, std::vector<std::string>& found);
   [[nodiscard]] UniqueFd parent(const std::string& path) const;
   [[nodiscard]] int make_entered(const std::string& path, const struct stat& host);
   [[nodiscard]] int list(const std::string& path) const;

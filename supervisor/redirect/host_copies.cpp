@@ -57,6 +57,7 @@ int ChangeTree::enter(const std::string& directory) {
 
 // Until it is whole it is a placeholder.
 int ChangeTree::make_entered(const std::string& path, const struct stat& host) {
+  if (directories_.size() >= kMostDirectories) return ENOSPC;
   const UniqueFd above = parent(path);
   const std::string name = name_of(path);
   const auto set = [&](mode_t mode) { return ::fchmodat(above.get(), name.c_str(), mode, 0); };

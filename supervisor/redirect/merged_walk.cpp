@@ -128,6 +128,10 @@ MergedWalk::Step MergedWalk::take_next(FollowLast follow) {
 
 MergedWalk::Step MergedWalk::take_name(const std::string& candidate, FollowLast follow) {
   const bool last = names_.empty();
+  if (!last && tree_->is_directory_of_ours(candidate)) {
+    at_ = candidate;
+    return Step::on;
+  }
   found_.look = {};
   if (!tree_->places().is_written(candidate)) found_.look = tree_->look(candidate);
   if (found_.look.standing == Standing::untouched) return take_host(candidate, follow);

@@ -102,9 +102,23 @@ RedirectAnswer Redirector::answer(const PendingNotification& pending, const Sand
   return told ? std::move(answer) : RedirectAnswer::failed(errno_for_target(told));
 }
 
+// What the sandbox has made or written already, by a plain name in a directory that the tree knows:
+// there is no link on the way, and of a placeholder there is nothing to open.
+int Redirector::open_known(const Copied& copied) const {
+  constexpr int kSlow = O_CREAT | O_PATH | kUnnamed;
+  const std::string& path = copied.path;
+  if (copied.call.act != PathAct::open || (copied.call.flags & kSlow) != 0) return -1;
+  if (!path.starts_with('/') || path.ends_with('/') || !tree_.is_directory_of_ours(parent_of(path)))
+    return -1;
+  const std::string name = name_of(path);
+  if (name == "." || name == ".." || tree_.places().is_written(path)) return -1;
+  return tree_.open_ours(path, copied.call.flags);
+}
+
 RedirectAnswer Redirector::answer_copied(const PendingNotification& pending, const Copied& copied,
                                          const SandboxPlan& plan) {
   const std::scoped_lock held(lock_);
+  if (const int opened = open_known(copied); opened >= 0) return give(opened, copied.call.flags);
   MergedWalk walk(tree_, pending);
   const auto find = [&walk](const NamedByTarget& name, const std::string& path,
                             FollowLast follow) -> std::optional<Found> {

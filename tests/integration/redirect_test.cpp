@@ -160,6 +160,19 @@ TEST_F(Redirect, CommitWritesThemToTheHost) {
   EXPECT_EQ(redirected("cat one l/f; ls").out, "p/one\nx\ny\nd\nl\nlink\none\nsub\n");
 }
 
+TEST_F(Redirect, ATreeMayBeDeeperThanThereAreDescriptors) {
+  const std::string deep =
+      "import os\n"
+      "p = 'x'\n"
+      "for i in range(1500): os.mkdir(p); p += '/x'\n"
+      "open(p, 'w').close(); print(len(p))\n";
+  const std::string once = redirected("python3 -c \"" + deep + "\"").out;
+  EXPECT_EQ(once, "3001\n");
+  EXPECT_EQ(redirected("ls").out, "link\none\nsub\ntwo\nx\n");
+  EXPECT_EQ(std::ranges::count(yett("diff").out, '\n'), 1501);
+  EXPECT_EQ(yett("discard").exit_status, 0);
+}
+
 TEST_F(Redirect, DiscardForgetsThem) {
   EXPECT_EQ(redirected("rm -r sub; mkdir -p d/e; echo x > d/e/f").exit_status, 0);
   EXPECT_EQ(yett("discard").exit_status, 0);
