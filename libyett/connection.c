@@ -67,6 +67,7 @@ void yett_close_in_child(struct yett_host* host) {
   close_open(host->has_ends);
   close_open(host->socket);
   free(host->programs);
+  free(host->events_noted);
   free(host);
 }
 
@@ -106,11 +107,8 @@ struct program* note_program(struct yett_host* host, int number) {
 }
 
 void forget_program(struct yett_host* host, struct program* told) {
-  uint64_t one;
   *told = host->programs[--host->count];
-  for (size_t i = 0; i < host->count; ++i)
-    if (host->programs[i].ended != 0) return;
-  (void)!read(host->has_ends, &one, sizeof one);
+  settle(host);
 }
 
 /* ---- frames -------------------------------------------------------------------------------------
@@ -141,16 +139,6 @@ static int end_connection(struct yett_host* host, int reason) {
   return reason;
 }
 
-static int note_end(struct yett_host* host) {
-  const uint64_t one = 1;
-  struct program* ended = note_program(host, (int)host->message.head.argument);
-  if (ended == NULL) return end_connection(host, -ENOMEM);
-  ended->status = host->message.head.result;
-  ended->ended = ++host->ends;
-  (void)!write(host->has_ends, &one, sizeof one);
-  return 0;
-}
-
 int receive_frame(struct yett_host* host, int64_t deadline) {
   if (host->broken != 0) return host->broken;
   const int ready = await(host->socket, POLLIN, deadline);
@@ -162,7 +150,10 @@ int receive_frame(struct yett_host* host, int64_t deadline) {
   if ((size_t)got < sizeof *head || head->magic != YETT_FRAME_MAGIC ||
       head->version != YETT_FRAME_VERSION || (size_t)got != sizeof *head + head->size)
     return end_connection(host, -EPROTO);
-  return head->command == YETT_ENDED ? note_end(host) : 1;
+  const int noted = head->command == YETT_ENDED   ? note_end(host)
+                    : head->command == YETT_EVENT ? note_event(host)
+                                                  : 1;
+  return noted < 0 ? end_connection(host, noted) : noted;
 }
 
 static int send_frame(struct yett_host* host, const int* descriptors, int64_t deadline) {

@@ -14,17 +14,28 @@ struct message {
 struct program {
   int number;
   int status;
-  uint64_t ended; /* which end it was, from 1; 0: it runs */
+  uint64_t ended; /* which event its end was, from 1; 0: it runs */
+  char reason[168];
 };
+
+/* Another event than an end, to be told. */
+struct noted_event {
+  struct yett_event event;
+  uint64_t order;
+};
+enum { kMostEvents = 1024 };
 
 struct yett_host {
   int socket;
-  int has_ends; /* an eventfd: readable while there are ends to tell */
+  int has_ends; /* an eventfd: readable while there are events to tell */
   int events;   /* an epoll of both */
   int broken;   /* -errno of what ended the connection; 0: it has not */
   int patience_ms;
   uint32_t sequence;
-  uint64_t ends; /* so many have come */
+  uint64_t order;                   /* so many events have come */
+  struct noted_event* events_noted; /* a ring of kMostEvents, from the first that is watched */
+  size_t first_event, event_count;
+  unsigned long long events_lost;
   struct program* programs;
   size_t count, room;
   struct message message;
@@ -33,7 +44,7 @@ struct yett_host {
 /* CLOCK_MONOTONIC in milliseconds, `timeout_ms` from now; -1: never. */
 int64_t deadline_after(int timeout_ms);
 
-/* Takes in one frame: 1 it is an answer, in host->message; 0 a program's end was noted; or -errno:
+/* Takes in one frame: 1 it is an answer, in host->message; 0 an event was noted; or -errno:
  * -ETIMEDOUT, and what has ended the connection. */
 int receive_frame(struct yett_host* host, int64_t deadline);
 
@@ -47,3 +58,9 @@ struct program* find_program(struct yett_host* host, int number);
 /* That program, noted now where it was not. NULL: no memory. */
 struct program* note_program(struct yett_host* host, int number);
 void forget_program(struct yett_host* host, struct program* told);
+
+/* events.c: the frame in host->message is an event; 0, or -errno that ends the connection. */
+int note_end(struct yett_host* host);
+int note_event(struct yett_host* host);
+void ring(struct yett_host* host);
+void settle(struct yett_host* host); /* the bell is silent when nothing is left to tell */

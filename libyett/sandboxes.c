@@ -1,6 +1,9 @@
 /* The calls of yett/yett.h that ask the other end. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "libyett/connection.h"
 
@@ -37,7 +40,7 @@ int yett_remove(struct yett_host* host, int sandbox) {
 }
 
 int yett_start(struct yett_host* host, const struct yett_program* program) {
-  struct yett_spawn wanted = {
+  struct yett_spawn_call wanted = {
       .size = sizeof wanted, .sandbox = program->sandbox, .strings = sizeof wanted};
   if (program->size != sizeof *program || program->arguments == NULL) return -EINVAL;
   size_t end = put_all(host, sizeof wanted, program->arguments, &wanted.argument_count);
@@ -51,41 +54,61 @@ int yett_start(struct yett_host* host, const struct yett_program* program) {
   return number;
 }
 
-/* ---- ends ---------------------------------------------------------------------------------------
- */
-
-static struct program* first_ended(struct yett_host* host) {
-  struct program* first = NULL;
-  for (size_t i = 0; i < host->count; ++i) {
-    struct program* each = &host->programs[i];
-    if (each->ended != 0 && (first == NULL || each->ended < first->ended)) first = each;
-  }
-  return first;
+static int open_socket_pair(int theirs[3], int ours[3], int error) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return -errno;
+  theirs[0] = theirs[1] = pair[1];
+  theirs[2] = error;
+  ours[0] = pair[0];
+  return 0;
 }
 
-int yett_next_event(struct yett_host* host, int timeout_ms, struct yett_event* event) {
-  const int64_t deadline = deadline_after(timeout_ms);
-  struct program* ended;
-  while ((ended = first_ended(host)) == NULL) {
-    const int got = receive_frame(host, deadline);
-    if (got < 0) return got == -ETIMEDOUT ? 0 : got;
+static int open_pipes(int theirs[3], int ours[3]) {
+  for (int i = 0; i < 3; ++i) {
+    int pair[2];
+    if (pipe2(pair, O_CLOEXEC) != 0) return -errno;
+    theirs[i] = pair[i == 0 ? 0 : 1];
+    ours[i] = pair[i == 0 ? 1 : 0];
   }
-  *event = (struct yett_event){.program = ended->number, .status = ended->status};
-  forget_program(host, ended);
-  return 1;
+  return 0;
 }
 
-int yett_wait(struct yett_host* host, int program, int timeout_ms, int* status) {
-  const int64_t deadline = deadline_after(timeout_ms);
-  for (;;) {
-    struct program* waited = find_program(host, program);
-    if (waited == NULL) return -ENOENT;
-    if (waited->ended != 0) {
-      if (status != NULL) *status = waited->status;
-      forget_program(host, waited);
-      return 0;
-    }
-    const int got = receive_frame(host, deadline);
-    if (got < 0) return got;
-  }
+static void close_all(const int* descriptors, int count) {
+  for (int i = 0; i < count; ++i)
+    if (descriptors[i] >= 0) close(descriptors[i]);
 }
+
+int yett_spawn(struct yett_host* host, const struct yett_program* program, enum yett_stdio how,
+               int ends[3]) {
+  int theirs[3] = {-1, -1, -1};
+  int ours[3] = {-1, -1, -1};
+  if (program->size != sizeof *program || (how != YETT_STDIO_SOCKET && how != YETT_STDIO_PIPES))
+    return -EINVAL;
+  int result = how == YETT_STDIO_SOCKET ? open_socket_pair(theirs, ours, program->descriptors[2])
+                                        : open_pipes(theirs, ours);
+  struct yett_program wanted = *program;
+  memcpy(wanted.descriptors, theirs, sizeof theirs);
+  if (result == 0) result = yett_start(host, &wanted);
+  close_all(theirs, how == YETT_STDIO_SOCKET ? 1 : 3); /* a socket's is one descriptor twice */
+  if (result < 0)
+    close_all(ours, 3);
+  else
+    memcpy(ends, ours, sizeof ours);
+  return result;
+}
+
+int yett_kill(struct yett_host* host, int program, int signal) {
+  const struct yett_signal wanted = {.size = sizeof wanted, .program = program, .signal = signal};
+  memcpy(host->message.memory, &wanted, sizeof wanted);
+  return call(host, YETT_SIGNAL, 0, sizeof wanted, NULL);
+}
+
+int yett_stats(struct yett_host* host, int program, struct yett_program_info* told) {
+  const struct yett_program_info wanted = {.size = sizeof wanted, .program = program};
+  memcpy(host->message.memory, &wanted, sizeof wanted);
+  const int result = call(host, YETT_PROGRAM, 0, sizeof wanted, NULL);
+  if (result >= 0) memcpy(told, host->message.memory, sizeof *told);
+  return result;
+}
+
+int yett_watch(struct yett_host* host) { return call(host, YETT_EVENTS, 1, 0, NULL); }

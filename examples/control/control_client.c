@@ -108,7 +108,7 @@ static size_t put(size_t at, const char* text) {
 static int run(char** words) {
   const int sandbox = (int)call(YETT_CREATE, 0, put(0, words[0]));
   if (sandbox < 0) die(words[0]);
-  struct yett_spawn wanted = {
+  struct yett_spawn_call wanted = {
       .size = sizeof wanted, .sandbox = sandbox, .environment_count = 1, .strings = sizeof wanted};
   size_t end = sizeof wanted;
   for (char** word = words + 1; *word != NULL; ++word, ++wanted.argument_count)

@@ -4,8 +4,8 @@
  *     yett uapi-shell -m 64M --pids 8 --socket /run/manager.sock &
  *     plugin_host /run/manager.sock 1000 /srv/plugins /bin/upper /bin/crash
  *
- * An answer may take 1000 ms, and /srv/plugins is the root that the plugins see. Needs yett/yett.h
- * and -lyett. */
+ * An answer may take 1000 ms, and /srv/plugins is the root that the plugins see. With yettd it may
+ * be a template's name, and there is more to hear of them. Needs yett/yett.h and -lyett. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -35,18 +35,17 @@ static void die(const char* what, int error) {
 
 static void start(struct yett_host* host, const char* directory, char* path) {
   struct plugin* plugin = &plugins[count++];
-  int ends[2];
+  int ends[3];
   char* words[] = {path, NULL};
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) die("socketpair", -errno);
   const int sandbox = yett_create(host, directory);
   if (sandbox < 0) die(directory, sandbox);
-  const int program =
-      yett_start(host, &(struct yett_program){.size = sizeof(struct yett_program),
-                                              .sandbox = sandbox,
-                                              .arguments = words,
-                                              .descriptors = {ends[1], ends[1], STDERR_FILENO}});
+  const int program = yett_spawn(host,
+                                 &(struct yett_program){.size = sizeof(struct yett_program),
+                                                        .sandbox = sandbox,
+                                                        .arguments = words,
+                                                        .descriptors = {-1, -1, STDERR_FILENO}},
+                                 YETT_STDIO_SOCKET, ends);
   if (program < 0) die(path, program);
-  close(ends[1]);
   *plugin =
       (struct plugin){.path = path, .sandbox = sandbox, .program = program, .socket = ends[0]};
   if (send(plugin->socket, "hello\n", 6, MSG_NOSIGNAL) != 6) perror(path);
@@ -68,11 +67,16 @@ static void hear(struct plugin* plugin) {
   finish(plugin, line);
 }
 
-static void note_end(const struct yett_event* event) {
-  char how[64];
+/* Of yettd there is more to be heard than ends: what was refused them, and why they ended. */
+static void note(const struct yett_event* event) {
+  char how[256];
   for (int i = 0; i < count; ++i) {
-    if (plugins[i].program != event->program || plugins[i].socket < 0) continue;
-    snprintf(how, sizeof how, "ended without an answer, status %d", event->status);
+    if (plugins[i].program != event->program) continue;
+    if (event->kind == YETT_EVENT_REFUSED)
+      printf("%s: was refused %s\n", plugins[i].path, event->call);
+    if (event->kind != YETT_EVENT_ENDED || plugins[i].socket < 0) continue;
+    snprintf(how, sizeof how, "ended without an answer, status %d%s%s", event->status,
+             event->text[0] != '\0' ? ", " : "", event->text);
     finish(&plugins[i], how);
   }
 }
@@ -101,7 +105,7 @@ static void serve_until(struct yett_host* host, long deadline) {
     for (int i = 0; i < count; ++i)
       if ((ready[i + 1].revents & POLLIN) != 0) hear(&plugins[i]);
     int told = ready[0].revents != 0;
-    while (told && (told = yett_next_event(host, 0, &event)) == 1) note_end(&event);
+    while (told && (told = yett_next_event(host, 0, &event)) == 1) note(&event);
     if (told < 0) die("the supervisor", told);
   }
 }
@@ -114,6 +118,8 @@ int main(int argc, char** argv) {
   }
   const int connected = yett_connect(argv[1], &host);
   if (connected != 0) die(argv[1], connected);
+  const int watched = yett_watch(host);
+  if (watched < 0 && watched != -ENOTTY) die("events", watched);
   for (int i = 4; i < argc; ++i) start(host, argv[3], argv[i]);
   serve_until(host, now_ms() + atoi(argv[2]));
   for (int i = 0; i < count; ++i) {

@@ -24,7 +24,7 @@ static_assert(sizeof(yett_stat) == YETT_STAT_SIZE_1);
 static_assert(sizeof(yett_log) == YETT_LOG_SIZE_1);
 static_assert(sizeof(yett_restrict) == YETT_RESTRICT_SIZE_1);
 static_assert(sizeof(yett_grant) == YETT_GRANT_SIZE_1);
-static_assert(sizeof(yett_spawn) == YETT_SPAWN_SIZE_1);
+static_assert(sizeof(yett_spawn_call) == YETT_SPAWN_SIZE_1);
 
 constexpr std::int64_t kUsageAgeNs = 10'000'000;
 
@@ -64,7 +64,7 @@ bool may_install_filters(const SandboxPlan& plan) {
 }
 
 // errno, 0: `wanted` has the program, its arguments and its environment.
-int read_program(ControlCaller& caller, const yett_spawn& given, InsteadOf& wanted) {
+int read_program(ControlCaller& caller, const yett_spawn_call& given, InsteadOf& wanted) {
   const CallStrings strings{.address = given.strings,
                             .size = given.strings_size,
                             .argument_count = given.argument_count,
@@ -193,7 +193,7 @@ CallAnswer ControlCalls::create(ControlCaller& caller, std::uint64_t address) co
 
 CallAnswer ControlCalls::spawn(ControlCaller& caller, std::uint64_t address) const {
   if (carrier_ != ControlCarrier::socket) return {.error = EOPNOTSUPP};
-  yett_spawn given{};
+  yett_spawn_call given{};
   if (const int error = read_struct(caller, address, YETT_SPAWN_SIZE_1, bytes_into(given));
       error != 0)
     return {.error = error};

@@ -136,7 +136,7 @@ int DaemonClient::remove(int number) {
 }
 
 int DaemonClient::spawn(CallMemory& memory, const yett_frame& head, std::vector<UniqueFd>& passed) {
-  yett_spawn given{};
+  yett_spawn_call given{};
   if (const int error = take(memory, head.argument, YETT_SPAWN_SIZE_1, given); error != 0)
     return -error;
   if (given.reserved != 0 || (!passed.empty() && passed.size() != kStdio)) return -EINVAL;

@@ -106,7 +106,7 @@ class FrameClient {
   static std::string spawn_memory(int sandbox, const std::vector<std::string>& words) {
     std::string strings;
     for (const std::string& word : words) strings += word + '\0';
-    yett_spawn wanted{};
+    yett_spawn_call wanted{};
     wanted.size = sizeof wanted;
     wanted.sandbox = sandbox;
     wanted.argument_count = static_cast<std::uint32_t>(words.size());

@@ -186,7 +186,7 @@ struct yett_frame {
  * /dev/yett. When it has ended there comes a frame with the command YETT_ENDED, SPAWN's sequence,
  * the program's number as its argument, and as the result its exit status (128 + n: signal n ended
  * it; 126: it could not be run). */
-struct yett_spawn {
+struct yett_spawn_call {
   __u32 size;
   __s32 sandbox;
   __u32 argument_count;    /* 1 at least: the path of the program inside, then what it is given */
@@ -196,7 +196,7 @@ struct yett_spawn {
   __u32 reserved;          /* 0 */
 };
 #define YETT_SPAWN_SIZE_1 32
-#define YETT_SPAWN _IO(YETT_UAPI_MAGIC, 19) /* const struct yett_spawn * */
+#define YETT_SPAWN _IO(YETT_UAPI_MAGIC, 19) /* const struct yett_spawn_call * */
 #define YETT_ENDED _IO(YETT_UAPI_MAGIC, 20) /* in frames of the supervisor's alone */
 
 /* ---- what yettd answers besides
@@ -220,7 +220,7 @@ struct yett_run {
   __u32 argument_count;
   __u32 environment_count; /* of `yett run` itself: what -e NAME takes its value from */
   __u32 strings_size;
-  __u64 strings; /* as yett_spawn's */
+  __u64 strings; /* as yett_spawn_call's */
 };
 #define YETT_RUN_SIZE_1 24
 #define YETT_RUN _IO(YETT_UAPI_MAGIC, 21) /* const struct yett_run * */

@@ -13,8 +13,9 @@
  *     int status;
  *     if (yett_wait(host, plugin, 1000, &status) == -ETIMEDOUT) yett_remove(host, sandbox);
  *
- * The other end is `yett uapi-shell --socket PATH`, whose options are the policy and limits of all
- * that is started (yett/uapi.h has the protocol). Root alone may connect, and who started it.
+ * The other end is yettd, which root may connect to and the users of its configuration; or
+ * `yett uapi-shell --socket PATH`, whose options are the policy and limits of all that is started,
+ * for root alone and who started it (yett/uapi.h has the protocol of both).
  *
  * C11 and libc, nothing else. No thread, no signal handler, no lock, no global state: a connection
  * belongs to one thread at a time. Every descriptor is close-on-exec; after fork(2) the child may
@@ -61,9 +62,10 @@ YETT_API int yett_event_fd(const struct yett_host* host);
 YETT_API int yett_read_info(struct yett_host* host, struct yett_info* info);
 
 /* A new sandbox over a directory of the host, which is its read-only root below a writable layer
- * that each program has for itself. Gives its number, from 1. -EINVAL: not absolute, or with . or
- * ..; -ELOOP: a link on the way; -ENOENT, -ENOTDIR; -EAGAIN: too many. */
-YETT_API int yett_create(struct yett_host* host, const char* directory);
+ * that each program has for itself; or of a template of yettd's configuration, by its name. Gives
+ * its number, from 1. -EINVAL: not absolute, or with . or ..; -ELOOP: a link on the way; -ENOENT,
+ * -ENOTDIR; -EPERM: directories are root's to give; -EAGAIN: too many. */
+YETT_API int yett_create(struct yett_host* host, const char* directory_or_template);
 
 /* What to begin. Nothing of it is kept. */
 struct yett_program {
@@ -74,22 +76,67 @@ struct yett_program {
   int descriptors[3];       /* its standard input, output and error; they stay the caller's */
 };
 
+enum yett_stdio {
+  YETT_STDIO_SOCKET, /* input and output: one end of a stream socket pair; error: as given */
+  YETT_STDIO_PIPES,  /* three pipes; no descriptor is read from the struct */
+};
+
 /* Begins it and gives its number, from 1. -EINVAL: `size`, or no argument; -EBADF: a descriptor;
  * -E2BIG: more than 64 KiB of strings; -ENOENT: no such sandbox, or no such file in it; -EAGAIN:
  * too many programs. That it cannot be executed is told as its end, with status 126. */
 YETT_API int yett_start(struct yett_host* host, const struct yett_program* program);
 
+/* The same with descriptors made for it. Into `ends` go the application's, close-on-exec, its own
+ * to close; -1: there is none. SOCKET: {the other end, -1, -1}; PIPES: {what it reads is written
+ * here, its output, its errors}. Errors: besides yett_start()'s those of socketpair(2) and pipe(2);
+ * `ends` is then left as it was. */
+YETT_API int yett_spawn(struct yett_host* host, const struct yett_program* program,
+                        enum yett_stdio how, int ends[3]);
+
+/* A signal for a program, of those that yett/uapi.h names at YETT_SIGNAL; SIGKILL ends its sandbox.
+ * Of yettd's alone (else -ENOTTY), and also of the same user's programs on other connections.
+ * -EINVAL: another signal; -ENOENT: no such program, or it has ended. */
+YETT_API int yett_kill(struct yett_host* host, int program, int signal);
+
+/* What is known of a program and of what its sandbox uses; `told` is filled. Of yettd's alone (else
+ * -ENOTTY). -ENOENT: as above. */
+YETT_API int yett_stats(struct yett_host* host, int program, struct yett_program_info* told);
+
+/* A name for the process `pid` that no other process will ever have while the host runs, for
+ * yett_kill_guard(): a guard's (guard_pid of yett_stats(), PID 1 of a sandbox), whose number may be
+ * somebody else's by the time it is to be killed. No connection is needed; usable after fork(2).
+ * Into `name` goes a string of at most `size` bytes, YETT_GUARD_NAME_MAX is enough. -ESRCH: there
+ * is no such process; -ENOSPC. */
+YETT_API int yett_guard_name(int pid, char* name, size_t size);
+#define YETT_GUARD_NAME_MAX 48
+
+/* Kills the process of that name, and so, of a guard, everything in its sandbox. -ESRCH: it has
+ * gone, whoever may have its number now; -EPERM: not this user's to kill; -EINVAL: no such name. */
+YETT_API int yett_kill_guard(const char* name);
+
 /* Kills what runs in the sandbox and forgets it. The ends of its programs are told as events.
  * -ENOENT: no such sandbox. */
 YETT_API int yett_remove(struct yett_host* host, int sandbox);
 
+/* From here on there are events of every kind; without it, ends alone. Of yettd's alone (else
+ * -ENOTTY). */
+YETT_API int yett_watch(struct yett_host* host);
+
 struct yett_event {
-  int program; /* of yett_start(): it has ended */
-  int status;  /* its exit status; 128 + n: signal n ended it; 126: it could not be run */
+  int program; /* of yett_start() */
+  int status;  /* ENDED: its exit status; 128 + n: signal n ended it; 126, 127: it could not be run
+                * STARTED: its guard's pid; REFUSED: the errno */
+  int kind;    /* YETT_EVENT_* of yett/uapi.h; LOST: `program` is 0 */
+  unsigned long long count; /* REFUSED, LOST: so many */
+  char plane[24];           /* REFUSED: which plane has refused it */
+  char call[32];            /* REFUSED: the system call, or hook */
+  char text[168]; /* REFUSED: the object, as the program chose it; ENDED, when watched: "exited",
+                   * "signaled", "wall_time", "out_of_memory", "killed_by_policy", ... */
 };
 
-/* The next end of a program, each told once, in their order: 1, and *event is filled; 0: none
- * within `timeout_ms` (0: without waiting; -1: as long as it takes). */
+/* The next event of this connection's programs, each told once, in their order: 1, and *event is
+ * filled; 0: none within `timeout_ms` (0: without waiting; -1: as long as it takes). What is not
+ * asked for is kept: 1,024 events, and then it is counted; ends are always kept. */
 YETT_API int yett_next_event(struct yett_host* host, int timeout_ms, struct yett_event* event);
 
 /* Waits for the end of one program, and leaves the others' to be told later: 0, and *status is

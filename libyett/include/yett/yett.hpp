@@ -74,6 +74,16 @@ class Host {
     client::checked(told, "yett_wait");
     return status;
   }
+  // Events of every kind from here on; of yettd alone.
+  void watch() const { client::checked(yett_watch(host_.get()), "yett_watch"); }
+  void kill(int program, int signal) const {
+    client::checked(yett_kill(host_.get(), program, signal), "yett_kill");
+  }
+  [[nodiscard]] yett_program_info stats(int program) const {
+    yett_program_info told{};
+    client::checked(yett_stats(host_.get(), program, &told), "yett_stats");
+    return told;
+  }
   [[nodiscard]] yett_host* get() const noexcept { return host_.get(); }
 
  private:

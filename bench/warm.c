@@ -1,0 +1,99 @@
+/* Starts of /bin/true through yettd's pool beside plain fork, exec and wait of it, one of each in
+ * turn: warm SOCKET TEMPLATE ROUNDS. A pause before each pair lets the pool be refilled; both
+ * halves of a pair begin after the same one. Prints medians and quartiles in microseconds, as JSON.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <yett/yett.h>
+
+enum { kMostRounds = 10000, kPauseMs = 40 };
+
+static double now_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static void rest(void) {
+  const struct timespec pause = {.tv_nsec = kPauseMs * 1000000L};
+  nanosleep(&pause, NULL);
+}
+
+static void die(const char* what, int error) {
+  fprintf(stderr, "warm: %s: %s\n", what, strerror(-error));
+  exit(1);
+}
+
+static double plain(void) {
+  char* words[] = {"/bin/true", NULL};
+  const double began = now_us();
+  const pid_t child = fork();
+  if (child == 0) {
+    execv(words[0], words);
+    _exit(127);
+  }
+  int status;
+  if (waitpid(child, &status, 0) != child || status != 0) die("/bin/true", -errno);
+  return now_us() - began;
+}
+
+static double warm(struct yett_host* host, int sandbox, int nothing) {
+  char* words[] = {"/bin/true", NULL};
+  int status = -1;
+  const double began = now_us();
+  const int program =
+      yett_start(host, &(struct yett_program){.size = sizeof(struct yett_program),
+                                              .sandbox = sandbox,
+                                              .arguments = words,
+                                              .descriptors = {nothing, nothing, STDERR_FILENO}});
+  if (program < 0) die("start", program);
+  const int waited = yett_wait(host, program, 10000, &status);
+  if (waited != 0 || status != 0) die("wait", waited);
+  return now_us() - began;
+}
+
+static int by_size(const void* one, const void* other) {
+  const double a = *(const double*)one;
+  const double b = *(const double*)other;
+  return (a > b) - (a < b);
+}
+
+static void tell(const char* name, double* times, int count) {
+  qsort(times, (size_t)count, sizeof *times, by_size);
+  printf("\"%s\": {\"p25\": %.0f, \"p50\": %.0f, \"p75\": %.0f}, ", name, times[count / 4],
+         times[count / 2], times[count * 3 / 4]);
+}
+
+int main(int argc, char** argv) {
+  static double plain_times[kMostRounds];
+  static double warm_times[kMostRounds];
+  struct yett_host* host;
+  const int rounds = argc == 4 ? atoi(argv[3]) : 0;
+  if (rounds < 1 || rounds > kMostRounds) {
+    fputs("usage: warm SOCKET TEMPLATE ROUNDS\n", stderr);
+    return 2;
+  }
+  const int connected = yett_connect(argv[1], &host);
+  if (connected != 0) die(argv[1], connected);
+  const int sandbox = yett_create(host, argv[2]);
+  if (sandbox < 0) die(argv[2], sandbox);
+  const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int i = 0; i < rounds; ++i) {
+    rest();
+    plain_times[i] = plain();
+    rest();
+    warm_times[i] = warm(host, sandbox, nothing);
+  }
+  printf("{");
+  tell("plain", plain_times, rounds);
+  tell("warm", warm_times, rounds);
+  printf("\"ratio\": %.2f}\n", warm_times[rounds / 2] / plain_times[rounds / 2]);
+  yett_disconnect(host);
+  return 0;
+}
