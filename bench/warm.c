@@ -1,7 +1,7 @@
 /* Starts of /bin/true through yettd's pool beside plain fork, exec and wait of it, one of each in
- * turn: warm SOCKET TEMPLATE ROUNDS. A pause before each pair lets the pool be refilled; both
- * halves of a pair begin after the same one. Prints medians and quartiles in microseconds, as JSON.
- */
+ * turn: warm SOCKET TEMPLATE ROUNDS. A pause before each lets the pool be refilled. Prints minima
+ * and quartiles in microseconds, as JSON. Or: warm SOCKET TEMPLATE hold COUNT keeps so many
+ * sandboxes until its input ends, in which a program sleeps. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -66,17 +66,35 @@ static int by_size(const void* one, const void* other) {
 
 static void tell(const char* name, double* times, int count) {
   qsort(times, (size_t)count, sizeof *times, by_size);
-  printf("\"%s\": {\"p25\": %.0f, \"p50\": %.0f, \"p75\": %.0f}, ", name, times[count / 4],
-         times[count / 2], times[count * 3 / 4]);
+  printf("\"%s\": {\"least\": %.0f, \"p25\": %.0f, \"p50\": %.0f, \"p75\": %.0f}, ", name, times[0],
+         times[count / 4], times[count / 2], times[count * 3 / 4]);
+}
+
+static int hold(struct yett_host* host, int sandbox, int nothing, int count) {
+  char* words[] = {"/bin/sleep", "1000", NULL};
+  char byte;
+  for (int i = 0; i < count; ++i) {
+    const int program =
+        yett_start(host, &(struct yett_program){.size = sizeof(struct yett_program),
+                                                .sandbox = sandbox,
+                                                .arguments = words,
+                                                .descriptors = {nothing, nothing, STDERR_FILENO}});
+    if (program < 0) die("start", program);
+    rest();
+  }
+  puts("held");
+  fflush(stdout);
+  return read(STDIN_FILENO, &byte, 1) < 0;
 }
 
 int main(int argc, char** argv) {
   static double plain_times[kMostRounds];
   static double warm_times[kMostRounds];
   struct yett_host* host;
-  const int rounds = argc == 4 ? atoi(argv[3]) : 0;
+  const int holds = argc == 5 && strcmp(argv[3], "hold") == 0;
+  const int rounds = argc == 4 || holds ? atoi(argv[argc - 1]) : 0;
   if (rounds < 1 || rounds > kMostRounds) {
-    fputs("usage: warm SOCKET TEMPLATE ROUNDS\n", stderr);
+    fputs("usage: warm SOCKET TEMPLATE [hold] NUMBER\n", stderr);
     return 2;
   }
   const int connected = yett_connect(argv[1], &host);
@@ -84,6 +102,7 @@ int main(int argc, char** argv) {
   const int sandbox = yett_create(host, argv[2]);
   if (sandbox < 0) die(argv[2], sandbox);
   const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (holds) return hold(host, sandbox, nothing, rounds);
   for (int i = 0; i < rounds; ++i) {
     rest();
     plain_times[i] = plain();

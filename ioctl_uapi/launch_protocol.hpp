@@ -47,6 +47,8 @@ enum class LaunchMessageKind : std::uint32_t {
   failed,   // child -> parent: step and errno
   exited,   // child -> parent: the app's wait status and resource usage
   network,  // parent -> child: the network namespace to join, by SCM_RIGHTS
+  waiting,  // child -> parent: restricted, and without a program yet
+  program,  // parent -> child: it is in the page; its 0, 1 and 2 by SCM_RIGHTS
   signal,   // parent -> child: `detail` is a signal number for the app
 };
 

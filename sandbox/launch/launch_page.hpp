@@ -11,7 +11,8 @@ namespace yett {
 // What a sandbox that was made without one executes. Parent and child have the room at the same
 // address, so that its pointers mean the same to both.
 struct LateProgram {
-  const char* const* candidates = nullptr;  // null: what was known from the beginning
+  bool expected = false;  // false: what was known from the beginning is executed
+  const char* const* candidates = nullptr;
   const char* const* argv = nullptr;
   const char* const* environment = nullptr;
   alignas(8) char room[512 * 1024];  // pointers, then texts; what is not touched costs nothing
@@ -22,7 +23,7 @@ struct LaunchPage {
   unsigned short filter_length =
       0;  // written by the parent before it releases the child; 0: no filter
   sock_filter filter[BPF_MAXINSNS];
-  LateProgram late;  // written by the parent before it releases the child
+  LateProgram late;  // written by the parent while the child waits for it
 };
 
 }  // namespace yett

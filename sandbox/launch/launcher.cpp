@@ -175,6 +175,7 @@ SharedPage::~SharedPage() {
 LaunchResult<StartedSandbox> begin_sandbox(const SandboxPlan& plan, const LaunchInputs& inputs) {
   auto page = SharedPage::make();
   if (!page) return launch_failure(std::move(page).error());
+  page->get()->late.expected = inputs.is_program_late;
   auto id_maps = make_mount_id_maps(plan);
   if (!id_maps) return launch_failure(std::move(id_maps).error(), ChildStep::mounts);
   auto sockets = make_status_sockets();
@@ -246,13 +247,16 @@ LaunchResult<WaitingSandbox> start_sandbox(const SandboxPlan& plan, const Compil
 
 namespace {
 
-LaunchResult<RunningSandbox> release_with(WaitingSandbox waiting, const SandboxPlan& plan,
-                                          std::span<const int> streams) {
-  const LaunchMessage release{.kind = LaunchMessageKind::release};
-  if (const ChildResult sent =
-          send_with_fds(waiting.status_socket.get(), &release, sizeof release, streams);
-      sent != kDone)
-    return launch_failure(errno_error(sent, "release", "status socket"), ChildStep::released);
+LaunchResult<void> tell_child(const WaitingSandbox& waiting, LaunchMessageKind kind,
+                              std::span<const int> fds = {}) {
+  const LaunchMessage message{.kind = kind};
+  const ChildResult sent =
+      send_with_fds(waiting.status_socket.get(), &message, sizeof message, fds);
+  if (sent == kDone) return {};
+  return launch_failure(errno_error(sent, "release", "status socket"), ChildStep::released);
+}
+
+LaunchResult<RunningSandbox> await_started(WaitingSandbox waiting, const SandboxPlan& plan) {
   auto started =
       expect_launch_message(plan, waiting.status_socket.borrow(), LaunchMessageKind::started);
   if (!started) return std::unexpected<LaunchFailure>(std::move(started).error());
@@ -267,7 +271,18 @@ LaunchResult<RunningSandbox> release_with(WaitingSandbox waiting, const SandboxP
 }  // namespace
 
 LaunchResult<RunningSandbox> release_sandbox(WaitingSandbox waiting, const SandboxPlan& plan) {
-  return release_with(std::move(waiting), plan, {});
+  if (auto told = tell_child(waiting, LaunchMessageKind::release); !told)
+    return std::unexpected<LaunchFailure>(std::move(told).error());
+  return await_started(std::move(waiting), plan);
+}
+
+LaunchResult<WaitingSandbox> ready_for_program(WaitingSandbox waiting, const SandboxPlan& plan) {
+  if (auto told = tell_child(waiting, LaunchMessageKind::release); !told)
+    return std::unexpected<LaunchFailure>(std::move(told).error());
+  auto ready =
+      expect_launch_message(plan, waiting.status_socket.borrow(), LaunchMessageKind::waiting);
+  if (!ready) return std::unexpected<LaunchFailure>(std::move(ready).error());
+  return waiting;
 }
 
 LaunchResult<RunningSandbox> release_late(WaitingSandbox waiting, const SandboxPlan& plan,
@@ -277,7 +292,9 @@ LaunchResult<RunningSandbox> release_late(WaitingSandbox waiting, const SandboxP
   if (!give_program(waiting.page.get()->late, strings))
     return launch_failure(errno_error(E2BIG, "give", plan.process.argv.front()), ChildStep::exec);
   const std::array<int, 3> numbers{streams[0].get(), streams[1].get(), streams[2].get()};
-  return release_with(std::move(waiting), plan, numbers);
+  if (auto told = tell_child(waiting, LaunchMessageKind::program, numbers); !told)
+    return std::unexpected<LaunchFailure>(std::move(told).error());
+  return await_started(std::move(waiting), plan);
 }
 
 }  // namespace yett

@@ -44,6 +44,7 @@ struct LaunchInputs {
   std::vector<int> cgroup_task_files;  // v1; empty: stay in the caller's
   BorrowedFd image_mount;              // detached mount of a package; invalid: none
   BorrowedFd truth_mount;              // what the plan's truth entries are of; invalid: it has none
+  bool is_program_late = false;  // the plan's is not executed: release_late() brings another
   FreshNetwork* network =
       nullptr;  // begun earlier, to save time; nullptr: made now when the plan wants one
   std::string staging_directory;  // an existing directory of ours to mount the new root on, in the
@@ -90,8 +91,12 @@ void give_filter(const StartedSandbox& started, const CompiledFilter& filter);
                                                          const SandboxPlan& plan);
 [[nodiscard]] LaunchResult<RunningSandbox> release_sandbox(WaitingSandbox waiting,
                                                            const SandboxPlan& plan);
-// The same of a sandbox that was made before its program was known: the plan's process by now, with
-// these descriptors. E2BIG: more strings than the child has room for.
+// Of a sandbox whose program is late: releases it as far as that, so that nothing but the program
+// is missing.
+[[nodiscard]] LaunchResult<WaitingSandbox> ready_for_program(WaitingSandbox waiting,
+                                                             const SandboxPlan& plan);
+// Then: the program is the plan's process by now, with these descriptors. E2BIG: more strings than
+// the child has room for.
 [[nodiscard]] LaunchResult<RunningSandbox> release_late(WaitingSandbox waiting,
                                                         const SandboxPlan& plan,
                                                         const LateStreams& streams);

@@ -75,14 +75,23 @@ ChildResult user_namespace(ChildContext& context) {
                              LaunchMessage{.kind = LaunchMessageKind::ready});
 }
 
-// A sandbox that has waited for its program gets that one's standard descriptors with the release.
 ChildResult released(ChildContext& context) {
+  LaunchMessage message;
+  YETT_STEP(receive_launch_message_child(context.status_socket, message));
+  return message.kind == LaunchMessageKind::release ? kDone : EPROTO;
+}
+
+// A program that nobody knew of comes with its standard descriptors: the last thing that is not the
+// sandbox's own. Everything that holds PID 1 holds it by now.
+ChildResult late_program(ChildContext& context) {
+  const LateProgram& late = context.page->late;
+  if (!late.expected) return kDone;
+  YETT_STEP(send_launch_message(context.status_socket,
+                                LaunchMessage{.kind = LaunchMessageKind::waiting}));
   LaunchMessage message;
   int streams[3] = {-1, -1, -1};
   YETT_STEP(receive_frame(context.status_socket, &message, sizeof message, streams));
-  if (message.kind != LaunchMessageKind::release) return EPROTO;
-  const LateProgram& late = context.page->late;
-  if (late.candidates == nullptr) return kDone;
+  if (message.kind != LaunchMessageKind::program || late.candidates == nullptr) return EPROTO;
   for (int fd = 0; fd <= 2; ++fd) {
     YETT_STEP(from_libc(::dup2(streams[fd], fd)));
     ::close(streams[fd]);
@@ -117,6 +126,7 @@ bool is_directory(int fd) {
 
 // SECURITY(no-leaked-fds): the app is given 0, 1 and 2 and nothing else.
 ChildResult stdio(ChildContext& context) {
+  YETT_STEP(late_program(context));
   if (context.terminal_slave >= 0)
     for (int fd = 0; fd <= 2; ++fd) YETT_STEP(from_libc(::dup2(context.terminal_slave, fd)));
   for (int fd = 0; fd <= 2; ++fd)

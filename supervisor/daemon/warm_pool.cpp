@@ -1,11 +1,22 @@
 #include "supervisor/daemon/warm_pool.hpp"
 
+#include <poll.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
 #include <utility>
 
 namespace yett {
+
+namespace {
+
+// What has ended since the last round of the loop is not given to anybody.
+bool lives(const StartedSupervisor& supervisor) {
+  pollfd ended{.fd = supervisor.process.pidfd().get(), .events = POLLIN, .revents = 0};
+  return ::poll(&ended, 1, 0) == 0;
+}
+
+}  // namespace
 
 std::vector<std::string> words_of(const SandboxTemplate& made_of,
                                   const std::vector<std::string>& command,
@@ -52,8 +63,8 @@ std::optional<StartedSupervisor> WarmPool::take(const std::string& name) {
   const auto pool = pools_.find(name);
   if (pool == pools_.end()) return std::nullopt;
   auto& waiting = pool->second.waiting;
-  const auto ready =
-      std::ranges::find_if(waiting, [](const auto& each) { return each.second.ready; });
+  const auto ready = std::ranges::find_if(
+      waiting, [](const auto& each) { return each.second.ready && lives(each.second.supervisor); });
   if (ready == waiting.end()) return std::nullopt;
   not_before_ = std::max(not_before_, Clock::now() + kRest);
   forget(ready->second);

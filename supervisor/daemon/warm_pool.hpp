@@ -1,5 +1,5 @@
 // Sandboxes that are ready but for their program: everything is made, and PID 1 waits before it
-// takes on its last restrictions and executes. Each is used once.
+// takes on its last restrictions and executes. Each is used once. docs/decisions/0050-warm-pool.md.
 #pragma once
 
 #include <chrono>

@@ -182,6 +182,9 @@ LaunchResult<WaitingSandbox> prepare(const SandboxPlan& plan, const LaunchInputs
 LaunchResult<RunningSandbox> release(WaitingSandbox waiting, SandboxPlan& plan, Parts& parts,
                                      const AwaitProgram& await, Clock& clock) {
   if (await) {
+    auto ready = ready_for_program(std::move(waiting), plan);
+    if (!ready) return std::unexpected(std::move(ready).error());
+    waiting = *std::move(ready);
     if (Status taken = take_program(await, plan); !taken)
       return std::unexpected(ours(std::move(taken).error()));
     clock.note("program known");
@@ -264,9 +267,15 @@ SessionReport see_through(SessionReport report, RunningSandbox running,
   clock.note("program ended");
   clock.add_child_steps(running.page.timings());
   if (outcome) report.outcome = *outcome;
-  add_usage(report, parts);
   parts.audit.flush();
-  if (outcome && options.on_ended) options.on_ended(report.outcome);
+  const auto tell_end = [&] {
+    if (outcome && options.on_ended) options.on_ended(report.outcome);
+  };
+  // Whether a kill was for its memory, its cgroup knows, which takes a while to read.
+  const bool was_killed = report.outcome.exit_status == 128 + SIGKILL;
+  if (!was_killed) tell_end();
+  add_usage(report, parts);
+  if (was_killed) tell_end();
   destroy(std::move(running), parts);
   parts.tracer = Tracer();
   parts.audit.flush();  // the tracer's
@@ -323,6 +332,7 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   clock.note("image, cgroup, kernel planes");
   LaunchInputs inputs = launch_inputs(parts, *host);
   inputs.network = network ? &*network : nullptr;
+  inputs.is_program_late = static_cast<bool>(options.await_program);
   auto waiting = prepare(report.plan, inputs, parts, options.stack, clock);
   if (!waiting) return launch_failed(std::move(report), std::move(waiting).error(), request);
   auto running = release(std::move(*waiting), report.plan, parts, options.await_program, clock);

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <functional>
 #include <list>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -85,9 +86,12 @@ class DaemonClient : public FrameClient {
   }
   // The exit status; -ENOLINK: the connection is over.
   int wait_for(int program) {
-    while (const auto ended = next(YETT_ENDED))
-      if (static_cast<int>(ended->head.argument) == program) return ended->head.result;
-    return -ENOLINK;
+    for (auto at = ends_.find(program);; at = ends_.find(program)) {
+      if (at != ends_.end()) return ends_.extract(at).mapped();
+      const auto ended = next(YETT_ENDED);
+      if (!ended) return -ENOLINK;
+      ends_[static_cast<int>(ended->head.argument)] = ended->head.result;
+    }
   }
   // The event, of this program and kind.
   std::optional<yett_event_data> event(int program, unsigned kind) {
@@ -133,6 +137,7 @@ class DaemonClient : public FrameClient {
  private:
   std::uint32_t sequence_ = 0;
   std::list<Frame> others_;
+  std::map<int, int> ends_;
 };
 
 // Started, and ready, when the constructor returns. The destructor stops it.

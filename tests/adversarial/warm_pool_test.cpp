@@ -1,0 +1,144 @@
+// Sandboxes of yettd's pool: none differs from one that is made for its program, and none is used
+// twice.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <regex>
+
+#include "tests/adversarial/host_unchanged.hpp"
+#include "tests/support/daemon_client.hpp"
+#include "tests/support/require.hpp"
+
+namespace yett::test {
+namespace {
+
+// The same options thrice, and once with one that makes a difference.
+constexpr const char* kConfig = R"(
+[template.warm]
+options = ["-m", "64M", "--pids", "20", "-e", "SAID=once"]
+pool = 3
+[template.cold]
+options = ["-m", "64M", "--pids", "20", "-e", "SAID=once"]
+[template.other]
+options = ["-m", "64M", "--pids", "20", "-e", "SAID=twice"]
+pool = 1
+)";
+
+// Everything about a program that a sandbox decides and that the program can see.
+constexpr const char* kPosture = R"posture(
+echo "== descriptors"; for fd in /proc/self/fd/*; do echo "${fd##*/} $(readlink $fd)"; done
+echo "== namespaces"; ls /proc/self/ns
+echo "== mounts"; cut -d' ' -f4- /proc/self/mountinfo
+echo "== environment"; env | sort
+echo "== status"; for pid in self 1; do grep -E '^(Umask|State|Uid|Gid|Groups|NoNewPrivs|Seccomp|Cap|Sig|Shd|TracerPid|CoreDumping|THP|Speculation|Cpus|Mems|NStgid)' /proc/$pid/status | grep -v 'State.*self'; done
+echo "== limits"; cat /proc/self/limits /proc/self/oom_score_adj /proc/self/cgroup
+echo "== session"; cut -d')' -f2 /proc/self/stat | cut -d' ' -f3-8,18,19
+echo "== processes"; set -- /proc/[0-9]*; echo $#
+echo "== system"; hostname; pwd; ulimit -a; cat /proc/sys/vm/memfd_noexec /proc/keys 2>&1
+echo "== files"; find / -xdev -newer /proc/1/cmdline ! -path '/proc/*' 2>/dev/null | sort; ls -la /tmp "$HOME"
+echo "== network"; cat /proc/net/dev | wc -l; ls -l /proc/self/exe /proc/self/root /proc/self/cwd | sed 's/.*-> //'
+)posture";
+
+class WarmPool : public HostUnchanged {
+ protected:
+  void SetUp() override {
+    HostUnchanged::SetUp();
+    YETT_REQUIRE(::getuid() == 0, "needs root");
+    daemon_.emplace(work(), kConfig);
+    ASSERT_TRUE(daemon_->ready());
+    client_.emplace(daemon_->socket());
+  }
+  void TearDown() override {
+    client_.reset();
+    daemon_.reset();
+    EXPECT_TRUE(sandboxes_gone_within(20'000)) << living_sandbox_processes();
+    for (const char* name : {"notify", "yettd.toml"}) std::filesystem::remove(work() + "/" + name);
+    HostUnchanged::TearDown();
+  }
+  [[nodiscard]] bool is_full() const {
+    return daemon_->wait_for_metric("yettd_pool_ready{template=\"warm\"}", 3) &&
+           daemon_->wait_for_metric("yettd_pool_ready{template=\"other\"}", 1);
+  }
+  // What the program wrote; its status is told first.
+  std::string run(const std::string& name, const std::string& script) {
+    OutputPipe out;
+    const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const int program = client_->start(client_->make_sandbox(name), {"/bin/sh", "-c", script},
+                                       {nothing.get(), out.writer(), out.writer()});
+    std::string text = out.read_all();
+    return std::to_string(client_->wait_for(program)) + "\n" + text;
+  }
+  // But for numbers that only say which of several alike it is: of pipes, and of the user on the
+  // host, whom every sandbox has for itself.
+  static std::string posture(const std::string& text) {
+    return std::regex_replace(text, std::regex("\\[[0-9]+\\]|[ug]id=[0-9]+"), "N");
+  }
+  [[nodiscard]] double warm_starts() const {
+    return daemon_->metric("yettd_starts_total{from=\"pool\"}");
+  }
+
+  std::optional<RunningDaemon> daemon_;
+  std::optional<DaemonClient> client_;
+};
+
+// The posture: descriptors, namespaces, mounts, environment, credentials, limits,
+// session, files.
+TEST_F(WarmPool, NothingTellsAWarmSandboxFromAColdOne) {
+  ASSERT_TRUE(is_full());
+  const std::string warm = posture(run("warm", kPosture));
+  EXPECT_EQ(warm_starts(), 1);
+  const std::string cold = posture(run("cold", kPosture));
+  EXPECT_EQ(warm_starts(), 1);
+  EXPECT_EQ(warm, cold);
+  EXPECT_NE(cold.find("SAID=once"), std::string::npos) << cold;
+  EXPECT_NE(cold.find("CapEff:\t0"), std::string::npos) << cold;
+  // The twin: a sandbox that differs is told from both.
+  const std::string other = posture(run("other", kPosture));
+  EXPECT_EQ(warm_starts(), 2);
+  EXPECT_NE(other, cold);
+}
+
+// What one program leaves behind, no other finds.
+TEST_F(WarmPool, NobodyComesAfterAnother) {
+  ASSERT_TRUE(is_full());
+  const std::string leave = "echo mine > /tmp/left && echo mine > $HOME/left; sleep 1000 & echo $?";
+  EXPECT_EQ(run("warm", leave + " >&2; exec >&- 2>&-").substr(0, 2), "0\n");
+  const std::string look = "ls /tmp $HOME; set -- /proc/[0-9]*; echo $#";
+  const std::string next = run("warm", look);
+  EXPECT_EQ(next.find("left"), std::string::npos) << next;
+  EXPECT_EQ(next, run("cold", look));
+  EXPECT_EQ(warm_starts(), 2);
+}
+
+// As many at once as one likes: who finds the pool empty is served, too.
+TEST_F(WarmPool, AnEmptyPoolIsNoRefusal) {
+  ASSERT_TRUE(is_full());
+  const int sandbox = client_->make_sandbox("warm");
+  std::vector<int> programs;
+  for (int i = 0; i < 8; ++i) programs.push_back(client_->start(sandbox, {"true"}));
+  for (const int program : programs) EXPECT_EQ(client_->wait_for(program), 0);
+  EXPECT_TRUE(is_full());
+}
+
+// A sandbox of the pool that dies is replaced.
+TEST_F(WarmPool, WhatDiesWhileItWaitsIsReplaced) {
+  ASSERT_TRUE(is_full());
+  // The daemon's children but the first, which is the starter.
+  std::ifstream list("/proc/" + std::to_string(daemon_->pid()) + "/task/" +
+                     std::to_string(daemon_->pid()) + "/children");
+  int starter = 0;
+  list >> starter;
+  std::vector<int> waiting;
+  for (int pid = 0; list >> pid;) waiting.push_back(pid);
+  for (const int pid : waiting) EXPECT_EQ(::kill(pid, SIGKILL), 0);
+  for (const int pid : waiting)  // until the daemon has reaped it
+    while (::kill(pid, 0) == 0) ::usleep(1000);
+  EXPECT_EQ(run("warm", "echo here"), "0\nhere\n");
+  EXPECT_TRUE(is_full());
+  EXPECT_EQ(run("warm", "echo again"), "0\nagain\n");
+}
+
+}  // namespace
+}  // namespace yett::test
