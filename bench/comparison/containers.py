@@ -55,7 +55,7 @@ class Container(Runtime):
         return [*self.base(), *self.options, *network, "run", "--bundle", str(made), f"{self.prefix()}{{}}"]
 
     def version(self):
-        return [self.program, "--version"]
+        return [*self.base(), "--version"]  # with a root of the run's: crun makes it even for this
 
     def end(self):
         """Containers whose runtime was killed are still known to it; of one that was killed at its start, only the

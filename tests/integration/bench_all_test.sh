@@ -21,7 +21,7 @@ mkdir "$made/bin"
 for program in python3 uname bwrap unshare sh; do ln -s "$(PATH=/usr/bin:/bin command -v $program)" "$made/bin/$program"; done
 PATH=$made/bin /usr/bin/python3 "$source/bench/all" --quick --only native,bwrap,firejail,yett --workloads start \
   --rounds 5 --minutes 1 --binaries "$binaries" --output "$made" > "$made/out" 2>&1 || { cat "$made/out"; fail "status $?"; }
-grep -q '^| start | us | [0-9,.]* | [0-9,.]*; [0-9.]* ([0-9.]* to [0-9.]*) |' "$made/report.md" || fail "no ratio of five rounds"
+grep -q '^| .*; [0-9.]* ([0-9.]* to [0-9.]*) |' "$made/report.md" || fail "no ratio of five rounds"
 grep -q '\*\*firejail\*\*: not measured: not installed' "$made/report.md" || fail "the missing runtime is not named"
 grep -q '^| start | yett / bwrap | 0.5 | [0-9.]* (' "$made/report.md" || fail "no goal is judged"
 grep -q 'times native\|median, us' "$made/start.svg" || fail "no plot with an axis"
@@ -29,9 +29,8 @@ grep -q 'times native\|median, us' "$made/start.svg" || fail "no plot with an ax
 # Programs that need inputs, formats, growth: figures of yett's, or the reason in the report.
 "$source/bench/all" --quick --only 'native,yett,yett-erofs' --rounds 1 --minutes 2 --binaries "$binaries" --output "$made/more" \
   --workloads 'git,tar,untar,python work,fio,read,beside 1,10 rules,attack surface' > "$made/out" 2>&1 || { cat "$made/out"; fail "more: status $?"; }
-for figure in 'git clone | ms' 'untar | ms' 'python work | ms' 'fio 4k random read | us' 'read the tree | us' 'start, beside 1 | us' \
-  'connect, 10 rules | ns'; do
-  grep -q "^| $figure | .*[0-9]" "$made/more/report.md" || { cat "$made/more/report.md"; fail "no figure: $figure"; }
+for figure in 'git clone' 'untar' 'python work' 'fio 4k random read' 'read the tree' 'start, beside 1' 'connect, 10 rules'; do
+  grep -q "\"workload\": \"$figure\", \"runtime\": \"yett" "$made/more/figures.jsonl" || { cat "$made/more/report.md"; fail "no figure: $figure"; }
 done
 
 # The filter that is read from the live program lets through what the plan says, but for what the supervisor answers.
@@ -50,7 +49,7 @@ wait $harness || { cat "$made/out"; fail "engines: status $?"; }
 for row in podman-crun containerd-crun yett-landlock; do
   grep -q "^- \*\*$row\*\*: " "$made/engines/report.md" || fail "$row is not told of"
 done
-grep -q '^| start | us | [0-9,.]* |' "$made/engines/report.md" || fail "nothing was measured beside the engines"
+grep -q '"workload": "start", "runtime": "native"' "$made/engines/figures.jsonl" || fail "nothing was measured beside the engines"
 left=$(find /sys/fs/cgroup -maxdepth 3 -name "yett-bench-*-$harness-*"; grep " /run/yett-bench-" /proc/self/mountinfo || true)
 [ -z "$left" ] || fail "left behind: $left"
 
