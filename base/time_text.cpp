@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <array>
+#include <chrono>
 #include <ctime>
 
 #include "base/text.hpp"
@@ -45,6 +46,13 @@ std::optional<std::int64_t> take_fraction(std::string_view& text) {
   return fraction;
 }
 
+// At least `digits` digits of a number that is not negative.
+std::string padded(std::int64_t number, std::size_t digits) {
+  std::string text = std::to_string(number);
+  if (text.size() < digits) text.insert(0, digits - text.size(), '0');
+  return text;
+}
+
 // Seconds east of UTC.
 std::optional<std::int64_t> take_offset(std::string_view& text) {
   if (take(text, 'Z')) return 0;
@@ -66,15 +74,20 @@ std::int64_t real_time_ns() {
   return now.tv_sec * kSecond + now.tv_nsec;
 }
 
+// gmtime_r(3) and strftime(3) read the host's time zone first, which a start would pay for.
 std::string format_time(std::int64_t nanoseconds) {
   const std::int64_t below = (nanoseconds % kSecond + kSecond) % kSecond;  // also before 1970
-  const std::time_t seconds = (nanoseconds - below) / kSecond;
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  std::array<char, 32> text{};
-  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  const std::string fraction = std::to_string(kSecond + below).substr(1);
-  return std::string(text.data(), length) + "." + fraction + "Z";
+  const std::chrono::sys_seconds whole{std::chrono::seconds{(nanoseconds - below) / kSecond}};
+  const std::chrono::sys_days day = std::chrono::floor<std::chrono::days>(whole);
+  const std::chrono::year_month_day date{day};
+  const std::chrono::hh_mm_ss clock{whole - day};
+  std::string text = padded(static_cast<int>(date.year()), 4);
+  text += '-' + padded(static_cast<unsigned>(date.month()), 2);
+  text += '-' + padded(static_cast<unsigned>(date.day()), 2);
+  text += 'T' + padded(clock.hours().count(), 2);
+  text += ':' + padded(clock.minutes().count(), 2);
+  text += ':' + padded(clock.seconds().count(), 2);
+  return text + '.' + padded(below, 9) + 'Z';
 }
 
 std::optional<std::int64_t> parse_time(std::string_view text) {

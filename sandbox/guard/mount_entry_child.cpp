@@ -26,15 +26,29 @@ bool copy_parent(const char* path, char (&parent)[kPathMax]) {
   return true;
 }
 
+bool is_root(const char* parent) { return std::strcmp(parent, ".") == 0; }
+
+int open_directory(int root, const char* path) {
+  return sys_open_in_root(root, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+}
+
 ChildResult make_one_directory(int root, const char* prefix, std::uint32_t mode) {
   char parent[kPathMax];
   if (!copy_parent(prefix, parent)) return ENAMETOOLONG;
-  const int directory = sys_open_in_root(root, parent, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  const int directory = is_root(parent) ? root : open_directory(root, parent);
   if (directory < 0) return from_kernel(directory);
   const ChildResult made = from_libc(::mkdirat(directory, last_component(prefix), mode));
-  ::close(directory);
+  if (directory != root) ::close(directory);
   return made == EEXIST ? kDone : made;
 }
+
+// The directory that neighbours are made in one after the other: a start makes some twenty.
+struct KeptDirectory {
+  int fd = -1;
+  int root = -1;
+  char path[kPathMax];
+};
+KeptDirectory neighbours;
 
 ChildResult make_empty_file(int root, const char* path) {
   const int directory = open_parent(root, path);
@@ -177,6 +191,8 @@ int open_inside(int root, const char* path) {
 }
 
 ChildResult make_directories(int root, const char* path, std::uint32_t mode) {
+  const ChildResult last = make_one_directory(root, path, mode);
+  if (last != ENOENT) return last;
   char prefix[kPathMax];
   const std::size_t length = std::strlen(path);
   if (length >= kPathMax) return ENAMETOOLONG;
@@ -197,11 +213,30 @@ const char* last_component(const char* path) {
 int open_parent(int root, const char* path) {
   char parent[kPathMax];
   if (!copy_parent(path, parent)) return -ENAMETOOLONG;
-  constexpr int kFlags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  const int directory = sys_open_in_root(root, parent, kFlags, 0);
+  const int directory = open_directory(root, parent);
   if (directory != -ENOENT) return directory;
   const ChildResult made = make_directories(root, parent, 0755);
-  return made == kDone ? sys_open_in_root(root, parent, kFlags, 0) : -made;
+  return made == kDone ? open_directory(root, parent) : -made;
+}
+
+int kept_parent(int root, const char* path) {
+  char parent[kPathMax];
+  if (!copy_parent(path, parent)) return -ENAMETOOLONG;
+  if (is_root(parent)) return root;
+  if (neighbours.fd >= 0 && neighbours.root == root && std::strcmp(neighbours.path, parent) == 0)
+    return neighbours.fd;
+  forget_parent();
+  const int opened = open_parent(root, path);
+  if (opened < 0) return opened;
+  neighbours.fd = opened;
+  neighbours.root = root;
+  std::memcpy(neighbours.path, parent, std::strlen(parent) + 1);
+  return opened;
+}
+
+void forget_parent() {
+  if (neighbours.fd >= 0) ::close(neighbours.fd);
+  neighbours.fd = -1;
 }
 
 int open_mount_point(int root, const char* path, MountPoint kind) {

@@ -20,6 +20,10 @@ namespace yett {
 // The directory that holds the last component of `path`, made with its parents when missing. fd or
 // -errno.
 [[nodiscard]] int open_parent(int root, const char* path);
+// The same, lent: it is kept for the next call, and is `root` itself for what lies there. Whatever
+// is mounted may cover it: forget_parent() then, and at the end.
+[[nodiscard]] int kept_parent(int root, const char* path);
+void forget_parent();
 [[nodiscard]] const char* last_component(const char* path);
 // The directory (or, for `file`, the empty regular file) to mount on; made when missing. fd or
 // -errno.

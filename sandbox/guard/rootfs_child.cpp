@@ -129,16 +129,15 @@ ChildResult mount_filesystem(const Work& work, const char* name, const char* opt
 }
 
 ChildResult make_symlink(const Work& work) {
-  const int parent = open_parent(work.state->root, work.target());
+  const int parent = kept_parent(work.state->root, work.target());
   if (parent < 0) return from_kernel(parent);
   const ChildResult made =
       from_libc(::symlinkat(work.source(), parent, last_component(work.target())));
-  ::close(parent);
   return made == EEXIST ? kDone : made;
 }
 
 ChildResult make_directory(const Work& work) {
-  const int parent = open_parent(work.state->root, work.target());
+  const int parent = kept_parent(work.state->root, work.target());
   if (parent < 0) return from_kernel(parent);
   const char* name = last_component(work.target());
   ChildResult result = from_libc(::mkdirat(parent, name, work.entry->file_mode));
@@ -148,7 +147,6 @@ ChildResult make_directory(const Work& work) {
   if (made && work.entry->owned_by_user)
     result = from_libc(::fchownat(parent, name, work.identity().host_uid, work.identity().host_gid,
                                   AT_SYMLINK_NOFOLLOW));
-  ::close(parent);
   return result;
 }
 
@@ -158,12 +156,10 @@ ChildResult make_device(const Work& work) {
   struct stat status{};
   if (::stat(work.source(), &status) != 0) return errno;
   if (!S_ISCHR(status.st_mode)) return ENODEV;
-  const int parent = open_parent(work.state->root, work.target());
+  const int parent = kept_parent(work.state->root, work.target());
   if (parent < 0) return from_kernel(parent);
-  const ChildResult result =
-      from_libc(::mknodat(parent, last_component(work.target()), S_IFCHR | 0666, status.st_rdev));
-  ::close(parent);
-  return result;
+  return from_libc(
+      ::mknodat(parent, last_component(work.target()), S_IFCHR | 0666, status.st_rdev));
 }
 
 ChildResult write_all(int fd, const char* bytes, std::size_t size) {
@@ -362,6 +358,12 @@ int staging_tmpfs(const RootfsInputs& inputs) {
   return moved < 0 ? moved : mount;
 }
 
+// What is mounted nowhere leaves every directory as it is.
+bool mounts_nothing(MountKind kind) {
+  return kind == MountKind::symlink || kind == MountKind::directory || kind == MountKind::device ||
+         kind == MountKind::file;
+}
+
 }  // namespace
 
 ChildResult make_mounts_private() {
@@ -412,10 +414,12 @@ ChildResult mount_entries(const RootfsInputs& inputs, RootfsState& state) {
                     .id_map = inputs.id_maps == nullptr ? -1 : inputs.id_maps[i],
                     .staging = state.staging};
     const ChildResult result = carry_out(work);
+    if (!mounts_nothing(entries[i].kind)) forget_parent();
     if (result == kDone) continue;
     state.failed_entry = static_cast<int>(i);
     return result;
   }
+  forget_parent();
   return kDone;
 }
 

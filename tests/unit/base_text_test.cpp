@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "base/time_text.hpp"
 #include "base/toml_text.hpp"
 
 namespace yett {
@@ -102,6 +103,21 @@ TEST(PositionIn, CountsFromOne) {
   EXPECT_EQ(position_in("ab\ncd", 4).line, 2U);
   EXPECT_EQ(position_in("ab\ncd", 4).column, 2U);
   EXPECT_EQ(position_in("", 0).column, 1U);
+}
+
+TEST(TimeText, IsOfUtcAndReadBackAsItWas) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const std::pair<std::int64_t, const char*> kTimes[] = {
+      {0, "1970-01-01T00:00:00.000000000Z"},
+      {1, "1970-01-01T00:00:00.000000001Z"},
+      {951'782'400 * kSecond, "2000-02-29T00:00:00.000000000Z"},
+      {1'798'761'599 * kSecond + 999'999'999, "2026-12-31T23:59:59.999999999Z"},
+  };
+  for (const auto& [time, text] : kTimes) {
+    EXPECT_EQ(format_time(time), text);
+    EXPECT_EQ(parse_time(text), time);
+  }
+  EXPECT_EQ(format_time(-1), "1969-12-31T23:59:59.999999999Z");
 }
 
 }  // namespace
