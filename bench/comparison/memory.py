@@ -3,6 +3,7 @@ kernel keeps for it."""
 import contextlib
 import os
 import re
+import time
 
 from .held import held
 from .processes import Failed, descendants
@@ -10,6 +11,7 @@ from .runtimes import BENCH, Program
 
 IDLE = Program((f"{BENCH}yett-bench-micro", "idle"))
 KERNELS_OWN = ("SUnreclaim", "KernelStack", "PageTables", "SecPageTables", "Percpu")
+SETTLED_S = 0.4  # from when the last is up: what a start needed alone may be given back
 RESERVE = 0.2  # of the machine's memory, which no workload may take
 
 
@@ -51,6 +53,7 @@ class Memory:
         runtime.around()  # a daemon, where one is needed
         before, kernel_before = set(descendants(os.getpid())), kernel_kib()
         with held(runtime, [IDLE] * self.count, seconds, while_so=enough_left):
+            time.sleep(SETTLED_S)
             kernel = kernel_kib() - kernel_before
             whole = sum(map(pss_kib, set(descendants(os.getpid())) - before | set(runtime.daemons)))
         if whole == 0:

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ioctl_uapi/fd_passing.hpp"
+#include "ioctl_uapi/own_code.hpp"
 #include "sandbox/launch/child_context.hpp"
 
 namespace yett {
@@ -126,6 +127,7 @@ void run_init_child(ChildContext& context) {
                         .signals = signals,
                         .app = app.pid,
                         .children = context.children};
+  forget_own_code();  // as long as madvise(2) may be called
   if (sent != kDone || restrict_init() != kDone) leave(watched, 125);
   close_all_but(watched);
   watch(watched);
