@@ -3,16 +3,14 @@
 Both keep everything in the run's own directories, podman's locks too, and in a mount namespace that ends with them and
 has a /run of its own.
 """
-import contextlib
 import pathlib
 import resource
-import socket
 import subprocess
-import time
 
 from . import bundle
 from .containers import apart, remove_groups
-from .processes import Failed, end_leftovers, last_words, start
+from .daemon import Daemon
+from .processes import end_leftovers
 from .runtimes import Runtime
 
 SECTIONS = ("Start-up", "Memory of idle sandboxes")  # what runs inside is the OCI runtime's own affair
@@ -88,37 +86,12 @@ class Podman(Runtime):
         remove_groups(self.prefix())
 
 
-class Daemon:
-    """containerd, started when it is first needed and after each time that leftovers were ended."""
-
-    def __init__(self, place):
-        self.place, self.state = place, place.state / "containerd"
-        self.process = None
-
-    def await_up(self):
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
-                client.connect(f"{self.state}/socket")
-                return
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.05)
-        raise Failed(f"containerd: {last_words((self.state / 'log').read_text(encoding='utf-8'))}")
-
-    def up(self):
-        """Its process id. What it and ctr make under /run/containerd is on the tmpfs of their namespace."""
-        if self.process and self.process.poll() is None:
-            return self.process.pid
-        self.state.mkdir(exist_ok=True)
-        settings = self.state / "config.toml"
-        settings.write_text(CONTAINERD.format(state=self.state))
-        with contextlib.suppress(FileNotFoundError):
-            (self.state / "socket").unlink()
-        with open(self.state / "log", "w", encoding="utf-8") as log:
-            self.process = start([*apart(fresh_run(self.place)), "containerd", "--config", str(settings)],
-                                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.await_up()
-        return self.process.pid
+def containerd(place):
+    """What it and ctr make under /run/containerd is on the tmpfs of their namespace."""
+    state = place.state / "containerd"
+    made = Daemon(state, lambda: [*apart(fresh_run(place)), "containerd", "--config", made.settings_file],
+                  CONTAINERD.format(state=state))
+    return made
 
 
 class Containerd(Runtime):
@@ -132,14 +105,14 @@ class Containerd(Runtime):
 
     @property
     def daemons(self):
-        return (self.daemon.process.pid,) if self.daemon.process else ()
+        return self.daemon.processes()
 
     def around(self):
         return ["nsenter", f"--mount=/proc/{self.daemon.up()}/ns/mnt", "--"]
 
     def command(self, program):
         made = bundle.make(self.place, program)
-        return ["ctr", "--address", f"{self.daemon.state}/socket", "run", "--rm", "--config", f"{made}/config.json",
+        return ["ctr", "--address", self.daemon.socket, "run", "--rm", "--config", f"{made}/config.json",
                 "--runc-binary", self.oci, f"{self.prefix()}{{}}"]
 
     def version(self):

@@ -7,11 +7,11 @@ import pathlib
 import shutil
 
 from .containers import Container
-from .engines import Containerd, Daemon, Podman
+from .engines import Containerd, Podman, containerd
 from .packages import FORMATS, Packaged
 from .processes import Failed, output
 from .runtimes import NOTHING, Firejail, Runtime, named_once
-from .variants import Variant, VARIANTS
+from .variants import ThroughDaemon, Variant, VARIANTS
 
 PROBE_S = 10
 PLATFORMS = ("ptrace", "systrap", "kvm")
@@ -24,7 +24,7 @@ def sandboxes(place, names, program):
 
 
 def engines(place):
-    daemon, yett = Daemon(place), str(place.binaries / "yett")
+    daemon, yett = containerd(place), str(place.binaries / "yett")
     over = {"crun": "crun", "runc": "runc", "yett": yett}
     return ([Podman(f"podman-{name}", place, oci) for name, oci in over.items()]
             + [Containerd(f"containerd-{name}", place, oci, daemon) for name, oci in over.items()])
@@ -35,7 +35,7 @@ def all_rows(place, newer_runsc=None):
     newer = sandboxes(place, "newer-runsc", newer_runsc) if newer_runsc else []
     return [Runtime("native", place), Runtime("bwrap", place), Firejail("firejail", place), Container("crun", place),
             Container("runc", place), *sandboxes(place, "runsc", "runsc"), *newer, *engines(place),
-            Runtime("yett", place), *(Variant(name, place) for name in VARIANTS),
+            Runtime("yett", place), ThroughDaemon("yett-daemon", place), *(Variant(name, place) for name in VARIANTS),
             *(Packaged(name, place) for name in FORMATS)]
 
 

@@ -4,7 +4,9 @@ What differs from that row is one line of a policy, so a row's distance to it is
 """
 import dataclasses
 import os
+import socket
 
+from .daemon import Daemon
 from .runtimes import Runtime
 
 ORDINARY = 65534
@@ -48,3 +50,29 @@ class Variant(Runtime):
             binaries = self.place.binaries
             words = [self.place.own(word.replace(f"{binaries}:/bench:", f"{binaries}:{binaries}:")) for word in words]
         return [*words[:2], *self.options, "--policy", str(path), *words[2:]]
+
+
+class ThroughDaemon(Runtime):
+    """`yett -H`: yettd carries it out, which has a process ready to become the supervisor."""
+
+    sections = ("Start-up", "Operations", "Memory of idle sandboxes", "Growth")
+    networked = False
+
+    def __init__(self, name, place):
+        super().__init__(name, place)
+        program = str(place.binaries / "yett")
+        self.daemon = Daemon(place.state / "yettd", lambda: [program, "daemon", "--config", self.daemon.settings_file,
+                                                             "--socket", self.daemon.socket],
+                             "[limits]\nsandboxes = 2000\nper_user = 2000\n", socket.SOCK_SEQPACKET)
+
+    @property
+    def daemons(self):
+        return self.daemon.processes()
+
+    def around(self):
+        self.daemon.up()
+        return []
+
+    def command(self, program):
+        words = self.wrapped("yett", program)
+        return [words[0], "-H", self.daemon.socket, *words[1:]]
