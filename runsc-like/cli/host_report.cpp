@@ -182,7 +182,7 @@ HostRow describe_layout(const KernelFeatures& features) {
           .need = Need::one_use,
           .gives = "limits, and killing a sandbox as one",
           .without = features.is_namespace_root
-                         ? "processes are counted by an rlimit, memory by the supervisor"
+                         ? "processes are counted by an rlimit, memory and time by the supervisor"
                          : "no limit but rlimits; a policy with such limits is refused",
           .mend = features.is_namespace_root ? "run yett as root"
                                              : "mount -t cgroup2 cgroup2 /sys/fs/cgroup",
@@ -213,8 +213,8 @@ std::vector<HostRow> describe_host(const KernelFeatures& features) {
   if (limits_by_cgroup) {
     rows.push_back(describe_controller(features, "memory", "-m", "CONFIG_MEMCG"));
     rows.push_back(describe_controller(features, "pids", "--pids", "CONFIG_CGROUP_PIDS"));
+    rows.push_back(describe_controller(features, "cpu", "--cpus", "CONFIG_CFS_BANDWIDTH"));
   }
-  rows.push_back(describe_controller(features, "cpu", "--cpus", "CONFIG_CFS_BANDWIDTH"));
   std::ranges::stable_sort(rows, {}, &HostRow::need);
   return rows;
 }

@@ -115,7 +115,6 @@ std::string limit_text(const LimitPolicy& limits, const char* key) {
 Status plan_fallback_limits(const PlanInputs& inputs, SandboxPlan& plan) {
   const LimitPolicy& limits = inputs.policy.limits;
   YETT_CHECK(first_refusal({
-      {limits.cpus.has_value(), limit_text(limits, "cpu"), "has no cgroup to hold it"},
       {limits.swap_bytes.has_value(), limit_text(limits, "swap"), "has no cgroup to hold it"},
       {limits.disk_bytes.has_value(), limit_text(limits, "disk"), "has no file system of its own"},
   }));

@@ -61,6 +61,8 @@ void add_limit_rows(const PlanInputs& inputs, const SandboxPlan& plan, std::vect
   };
   add("memory", plan.meter.memory_bytes.has_value(), Plane::supervisor,
       "looked at before it can grow by a tenth; beyond it all is killed", "0");
+  add("cpu", plan.meter.cpus.has_value(), Plane::supervisor,
+      "looked at a hundred times a second; beyond its share all stands still", "0");
   add("pids", plan.meter.tasks.has_value(), Plane::supervisor,
       "counted before there is another: fork, vfork and clone wait", "~3 us per fork");
   add("open_files", limits.open_files.has_value(), Plane::rlimit, "counted by the kernel", "0");

@@ -47,14 +47,14 @@ Status check_controller(const PlanInputs& inputs, const std::string& controller,
 }
 
 // Who is root of a namespace alone has no cgroup: processes are counted for the user namespace,
-// which is the sandbox's own (Linux 5.14), memory by the supervisor.
+// which is the sandbox's own (Linux 5.14), memory and time by the supervisor.
 Status plan_rootless_limits(const PlanInputs& inputs, SandboxPlan& plan) {
   const LimitPolicy& limits = inputs.policy.limits;
-  for (const char* key : {"cpu", "swap"})
-    if (key == std::string_view("cpu") ? limits.cpus.has_value()
-                                       : limits.swap_bytes && is_asked_for(limits, key))
-      return fail(host_error(source_text(limits, key), "the rootless mode has no cgroup to hold it",
-                             "leave the limit out, or run yett as root"));
+  if (limits.swap_bytes && is_asked_for(limits, "swap"))
+    return fail(host_error(source_text(limits, "swap"),
+                           "the rootless mode has no cgroup to hold it",
+                           "leave the limit out, or run yett as root"));
+  plan.meter.cpus = limits.cpus;
   plan.meter.memory_bytes = limits.memory_bytes;
   if (limits.memory_bytes)  // System V segments would have room that no process's memory shows
     plan.namespaces.sysctls.push_back(

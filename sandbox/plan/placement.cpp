@@ -143,7 +143,9 @@ void place_limits(Rows& rows, const PlanInputs& inputs, const SandboxPlan& plan)
        plan.meter.memory_bytes ? Plane::supervisor : Plane::cgroup,
        plan.meter.memory_bytes ? kMetered : kCounted},
       {"swap", plan.cgroup.swap_bytes.has_value(), Plane::cgroup, kCounted},
-      {"cpu", limits.cpus.has_value(), Plane::cgroup, kCounted},
+      {"cpu", limits.cpus.has_value(), plan.meter.cpus ? Plane::supervisor : Plane::cgroup,
+       plan.meter.cpus ? "looked at a hundred times a second; beyond its share all stands still"
+                       : kCounted},
       {"pids", limits.pids.has_value(), plan.cgroup.pids ? Plane::cgroup : Plane::rlimit,
        plan.cgroup.pids ? kCounted
                         : "counted per uid and user namespace: one of them is the sandbox's alone"},

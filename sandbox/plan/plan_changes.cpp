@@ -245,7 +245,8 @@ Status compare_limits(const SandboxPlan& started, const SandboxPlan& wanted) {
         cannot_change(name, "a limit comes or goes with the start, only its figure changes"));
   if (!same_rlimits(started.rlimits, wanted.rlimits) ||
       (!started.cgroup.pids && started.emulation.process_limit != wanted.emulation.process_limit) ||
-      started.meter.memory_bytes != wanted.meter.memory_bytes)
+      started.meter.memory_bytes != wanted.meter.memory_bytes ||
+      started.meter.cpus != wanted.meter.cpus)
     return fail(cannot_change(name, "what no cgroup holds is set at the start"));
   if (wanted.cgroup.pids > started.cgroup.pids)
     return fail(cannot_change(name + " pids", "its processes were given room for fewer"));

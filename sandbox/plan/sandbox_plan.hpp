@@ -140,10 +140,12 @@ struct CgroupPlan {
   std::optional<double> cpus;
 };
 
-// What the supervisor counts where no cgroup does: beyond it, the sandbox is killed.
+// What the supervisor counts where no cgroup does: beyond the memory the sandbox is killed, beyond
+// its share of the processors it stands still.
 struct MeterPlan {
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint64_t> tasks;  // fallback: beyond it, none is made
+  std::optional<double> cpus;
 };
 
 // ---- planes -------------------------------------------------------------------------------------

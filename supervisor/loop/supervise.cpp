@@ -283,6 +283,7 @@ void Loop::look_at_meter() {
   if (!handles_.meter) return;
   const MeterLook look = handles_.meter();
   if (look.over) return kill_sandbox(EndReason::out_of_memory);
+  if (look.unheld) return kill_sandbox(EndReason::killed_by_policy);
   if (!meter_timer_) meter_timer_.emplace(io_);
   meter_timer_->expires_after(look.next);
   meter_timer_->async_wait([this](boost::system::error_code error) {

@@ -24,7 +24,8 @@ namespace yett {
 
 // What is counted by looking, where no cgroup counts.
 struct MeterLook {
-  bool over = false;  // the sandbox is killed for it
+  bool over = false;    // the sandbox is killed for it
+  bool unheld = false;  // for what it uses of the processors, though it is stopped
   std::chrono::microseconds next{};
 };
 

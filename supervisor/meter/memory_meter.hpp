@@ -7,8 +7,7 @@
 #include <chrono>
 #include <cstdint>
 
-#include "base/result.hpp"
-#include "base/unique_fd.hpp"
+#include "supervisor/meter/sandbox_processes.hpp"
 
 namespace yett {
 
@@ -23,26 +22,16 @@ class MemoryMeter {
     std::chrono::microseconds next{};
   };
 
-  // `init`: the sandbox's first process, whose root is mounted and which nothing of the app's has
-  // run in yet: its /proc is opened through it. The calling thread, which is to look, is scheduled
-  // in short turns from here on. Error: it may not be looked at.
-  [[nodiscard]] static Result<MemoryMeter> open(int init, std::uint64_t limit_bytes);
-
-  // The same of the processes below `first`, of the caller's own /proc: where the sandbox has no
-  // pid namespace.
-  [[nodiscard]] static Result<MemoryMeter> open_below(int first, std::uint64_t limit_bytes);
+  // The calling thread, which is to look, is scheduled in short turns from here on.
+  MemoryMeter(SandboxProcesses processes, std::uint64_t limit_bytes);
 
   [[nodiscard]] Look look();
 
  private:
-  MemoryMeter(UniqueFd proc, int below, std::uint64_t limit_bytes)
-      : proc_(std::move(proc)), below_(below), limit_bytes_(limit_bytes) {}
-
   [[nodiscard]] std::uint64_t count(std::uint64_t& processes);
   [[nodiscard]] std::uint64_t count_each_once(std::uint64_t cheap, std::uint64_t processes);
 
-  UniqueFd proc_;
-  int below_ = 0;  // 0: all of /proc
+  SandboxProcesses processes_;
   std::uint64_t limit_bytes_;
   std::uint64_t shared_bytes_ = 0;     // that the cheap figure counted too much, when last compared
   std::uint64_t known_processes_ = 0;  // at that time

@@ -56,10 +56,4 @@ void FallbackSession::end(RunningSandbox& running) {
   }
 }
 
-Result<MemoryMeter> open_memory_meter(const SandboxPlan& plan, int first) {
-  const std::uint64_t limit = *plan.meter.memory_bytes;
-  return plan.mode == Mode::fallback ? MemoryMeter::open_below(first, limit)
-                                     : MemoryMeter::open(first, limit);
-}
-
 }  // namespace yett

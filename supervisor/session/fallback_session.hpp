@@ -8,7 +8,6 @@
 
 #include "sandbox/host/own_directory.hpp"
 #include "sandbox/launch/launcher.hpp"
-#include "supervisor/meter/memory_meter.hpp"
 #include "supervisor/meter/task_count.hpp"
 #include "supervisor/redirect/redirector.hpp"
 
@@ -37,9 +36,5 @@ class FallbackSession {
   std::shared_ptr<Redirector> redirector_;
   std::vector<int> children_before_;
 };
-
-// Of the processes below `first`, which has nothing of the app's yet. Precondition: the plan limits
-// memory.
-[[nodiscard]] Result<MemoryMeter> open_memory_meter(const SandboxPlan& plan, int first);
 
 }  // namespace yett

@@ -95,10 +95,7 @@ SessionReport failed_report(SessionReport report, Error error, int exit_status) 
 Status start_meter(const SandboxPlan& plan, const WaitingSandbox& waiting, Parts& parts) {
   const int first = waiting.init.pid();
   if (plan.meter.tasks) parts.fallback.count_tasks_below(first, *plan.meter.tasks);
-  if (!plan.meter.memory_bytes) return {};
-  YETT_TRY(MemoryMeter meter, open_memory_meter(plan, first));
-  parts.meter.emplace(std::move(meter));
-  return {};
+  return start_metering(plan, first, parts.metering);
 }
 
 Status fill_truth(Parts& parts) {

@@ -50,15 +50,6 @@ Status start_names(const SandboxPlan& plan, Parts& parts) {
   return {};
 }
 
-std::function<MeterLook()> meter_of(Parts& parts) {
-  if (!parts.meter) return {};
-  return [&parts] {
-    const MemoryMeter::Look look = parts.meter->look();
-    parts.metered.write({.memory_bytes = look.bytes, .processes = look.processes});
-    return MeterLook{.over = look.over, .next = look.next};
-  };
-}
-
 }  // namespace
 
 Status prepare_parts(const SandboxPlan& plan, const Host& host, const SessionOptions& options,
@@ -115,7 +106,7 @@ Status start_swaps(const Host& host, const SandboxRequest& request, const Policy
 }
 
 std::function<SandboxUsage()> usage_of(const Parts& parts) {
-  if (parts.meter) return [&parts] { return parts.metered.read(); };
+  if (parts.metering.memory) return [&parts] { return parts.metering.usage.read(); };
   if (!parts.cgroup) return {};
   return [&parts] {
     const CgroupLoad load = parts.cgroup->load();
@@ -129,7 +120,7 @@ SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
                          .listener = running.listener.borrow(),
                          .pty_master = running.pty_master.borrow()};
   handles.usage = usage_of(parts);
-  handles.meter = meter_of(parts);
+  handles.meter = look_of(parts.metering);
   if (TaskCount* tasks = parts.fallback.tasks(); tasks != nullptr)
     handles.admit_task = [tasks](int thread) { return tasks->admit(thread); };
   handles.lender = parts.lender;

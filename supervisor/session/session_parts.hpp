@@ -2,7 +2,6 @@
 // run_session (foreground.hpp) puts them in order.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -17,32 +16,16 @@
 #include "supervisor/broker/name_service.hpp"
 #include "supervisor/loop/supervise.hpp"
 #include "supervisor/lsm/kernel_planes.hpp"
-#include "supervisor/meter/memory_meter.hpp"
 #include "supervisor/notify/call_journal.hpp"
 #include "supervisor/session/fallback_session.hpp"
 #include "supervisor/session/foreground.hpp"
+#include "supervisor/session/metering.hpp"
 #include "supervisor/session/plan_on_host.hpp"
 #include "supervisor/session/swap_desk.hpp"
 #include "supervisor/trace/tracer.hpp"
 #include "supervisor/truth/truth_files.hpp"
 
 namespace yett {
-
-// What the loop's thread saw when it last looked, for the threads that answer calls.
-class MeteredUsage {
- public:
-  void write(const SandboxUsage& usage) {
-    memory_bytes_ = usage.memory_bytes;
-    processes_ = usage.processes;
-  }
-  [[nodiscard]] SandboxUsage read() const {
-    return {.memory_bytes = memory_bytes_, .processes = processes_};
-  }
-
- private:
-  std::atomic<std::uint64_t> memory_bytes_ = 0;
-  std::atomic<std::uint64_t> processes_ = 0;
-};
 
 // Everything that lives as long as the sandbox, in the order in which it must go: first made, last
 // destroyed.
@@ -52,8 +35,7 @@ struct Parts {
   std::optional<CgroupDir> cgroup;
   std::optional<KernelPlanes> planes;
   std::optional<TruthFiles> truth;
-  std::optional<MemoryMeter> meter;
-  MeteredUsage metered;
+  Metering metering;
   bool is_attended = false;  // more programs are taken in
   AuditSink audit;
   std::shared_ptr<SocketLender> lender;

@@ -109,7 +109,7 @@ TEST_F(Fallback, WhatItCannotHoldEndsTheLaunchByFileAndLine) {
       {"[files]\nexec = [\"/usr/bin\"]\n", "p.toml:3:9: files.exec"},
       {"[files]\ndeny = [\"/usr/bin/ssh\"]\n", "p.toml:3:9: files.deny /usr/bin/ssh"},
       {"[files]\ntmpfs = { \"/tmp\" = \"8M\" }\n", "files.tmpfs /tmp"},
-      {"[limits]\ncpu = 0.5\n", "p.toml:3:7: limits.cpu"},
+      {"[limits]\nswap = 0\nmemory = \"9M\"\n", "p.toml:3:8: limits.swap"},
       {"[limits]\ndisk = \"8M\"\n", "p.toml:3:8: limits.disk"},
       {"[syscalls]\nallow = [\"shmget\"]\n", "p.toml:3:10: syscalls.shmget"},
       {"[syscalls]\nallow = [\"io_uring_setup\"]\n", "syscalls.io_uring_setup"},

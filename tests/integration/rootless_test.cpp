@@ -227,9 +227,10 @@ TEST_F(Rootless, MemoryBelowTheLimitIsLeftAlone) {
 }
 
 TEST_F(Rootless, WhatNobodyCanCountIsRefused) {
-  const RunResult cpus = run({"--cpus", "0.5", "--", "true"});
-  EXPECT_EQ(cpus.exit_status, 125);
-  EXPECT_NE(cpus.err.find("--cpus"), std::string::npos) << cpus.text();
+  const RunResult swap =
+      run({"--policy", policy("[limits]\nmemory = \"64M\"\nswap = 0\n"), "--", "true"});
+  EXPECT_EQ(swap.exit_status, 125);
+  EXPECT_NE(swap.err.find("limits.swap"), std::string::npos) << swap.text();
   const std::string granted = policy("[syscalls]\nallow = [\"shmget\"]\n");
   const RunResult segments = run({"--policy", granted, "-m", "64M", "--", "python3", "-c",
                                   "import ctypes\nlibc = ctypes.CDLL(None)\n"

@@ -43,7 +43,7 @@ TEST(PlanRootless, LimitsWithoutACgroup) {
   const auto pids = std::ranges::find(plan.rlimits, RLIMIT_NPROC, &RlimitEntry::resource);
   ASSERT_NE(pids, plan.rlimits.end());
   EXPECT_EQ(pids->hard, 9U);
-  EXPECT_TRUE(rootless_case("[limits]\ncpu=1").error().starts_with("p.toml:2:"));
+  EXPECT_EQ(rootless_case("[limits]\ncpu=0.5").made().meter.cpus, 0.5);
   EXPECT_TRUE(rootless_case("[limits]\nmemory='64M'\nswap=0").error().starts_with("p.toml:3:"));
 }
 
