@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "tests/support/fallback_case.hpp"
+#include "tests/support/marked_processes.hpp"
 #include "tests/support/port_attack.hpp"
 
 namespace yett::test {
@@ -24,17 +25,6 @@ const std::string kPrelude =
     "  try: r = f()\n"
     "  except OSError: return\n"
     "  if r is None or not isinstance(r, int) or r >= 0: print(name)\n";
-
-std::vector<int> processes_with(const std::string& words) {
-  std::vector<int> found;
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    const int pid = std::atoi(entry.path().filename().c_str());
-    std::stringstream text;
-    if (pid > 0) text << std::ifstream(entry.path() / "cmdline").rdbuf();
-    if (text.str().find(words) != std::string::npos) found.push_back(pid);
-  }
-  return found;
-}
 
 class FallbackAttack : public FallbackCase {
  protected:
@@ -297,25 +287,9 @@ INSTANTIATE_TEST_SUITE_P(All, FallbackDeath, ::testing::Values("supervisor", "fi
 
 // SECURITY(fallback-forks)
 TEST_F(FallbackAttack, AForkBombIsHeldWithinATenth) {
-  constexpr int kLimit = 60;
   const std::string mark = "61.234006" + std::to_string(::getpid());
-  RunningProgram bomb(
-      yett_command(
-          {"run", "--mode", "fallback", "--pids", std::to_string(kLimit), "--time",
-           is_emulated_guest() ? "12s" : "3s", "--", "python3", "-c",
-           "import os\nwhile True:\n  try: os.fork()  # " + mark + "\n  except OSError: pass\n"}),
-      in_a_container());
-  std::size_t most = 0;
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  std::size_t now = 0;
-  do {
-    now = processes_with(mark).size();  // with the supervisor and the first process
-    most = std::max(most, now);
-  } while ((most < 3 || now > 0) && std::chrono::steady_clock::now() < until);
-  EXPECT_EQ(bomb.wait().exit_status, 137);
-  EXPECT_LE(most, kLimit * 1.1 + 2);
-  EXPECT_GE(most, kLimit * 0.5);
-  EXPECT_TRUE(processes_with(mark).empty());
+  RunningProgram bomb(yett_command(bomb_command("fallback", mark)), in_a_container());
+  expect_bomb_is_held(bomb, mark);
 }
 
 }  // namespace

@@ -1,0 +1,62 @@
+// Processes that a test knows again by words of their command lines, wherever they came to be.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/support/yett_runner.hpp"
+
+namespace yett::test {
+
+inline std::vector<int> processes_with(const std::string& words) {
+  std::vector<int> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const int pid = std::atoi(entry.path().filename().c_str());
+    std::stringstream text;
+    if (pid > 0) text << std::ifstream(entry.path() / "cmdline").rdbuf();
+    if (text.str().find(words) != std::string::npos) found.push_back(pid);
+  }
+  return found;
+}
+
+inline constexpr int kBombLimit = 60;
+
+// Of `yett`: a fork bomb under that limit, for three seconds.
+inline std::vector<std::string> bomb_command(const std::string& mode, const std::string& mark) {
+  return {"run",
+          "--mode",
+          mode,
+          "--pids",
+          std::to_string(kBombLimit),
+          "--time",
+          is_emulated_guest() ? "12s" : "3s",
+          "--",
+          "python3",
+          "-c",
+          "import os\nwhile True:\n  try: os.fork()  # " + mark + "\n  except OSError: pass\n"};
+}
+
+// Counted from outside until its end; the supervisor and the first process are among them.
+inline void expect_bomb_is_held(RunningProgram& bomb, const std::string& mark) {
+  std::size_t most = 0;
+  std::size_t now = 0;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  do {
+    now = processes_with(mark).size();
+    most = std::max(most, now);
+  } while ((most < 3 || now > 0) && std::chrono::steady_clock::now() < until);
+  EXPECT_EQ(bomb.wait().exit_status, 137);
+  EXPECT_LE(most, kBombLimit * 1.1 + 2);
+  EXPECT_GE(most, kBombLimit * 0.5);
+  EXPECT_TRUE(processes_with(mark).empty());
+}
+
+}  // namespace yett::test
