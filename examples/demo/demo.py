@@ -62,12 +62,19 @@ def unpacked_size(package):
 # ---- 2: run, and find out who refused what ---------------------------------------------------------
 
 
-def run_plugin(package, work):
+def what_to_run(package):
+    """The package; where no file system can be mounted, as inside a container, the same program on the host's Python."""
+    mode = json.loads(run(YETT, "run", "--dry-run", "--", "true").stdout)["mode"]
+    app = HERE / "app"
+    return mode, ["-v", f"{app}:{app}:ro", "--", "python3", app / "plugin.py"] if mode == "fallback" else [package]
+
+
+def run_plugin(program, work):
     audit = work / "audit.jsonl"
-    done = run(YETT, "run", *LIMITS, "--audit", audit, "--report", work / "report.json", package)
+    done = run(YETT, "run", *LIMITS, "--audit", audit, "--report", work / "report.json", *program)
     said = [json.loads(line) for line in done.stdout.splitlines()]
     records = [json.loads(line) for line in audit.read_text().splitlines()]
-    plan = json.loads(run(YETT, "run", *LIMITS, "--dry-run", package).stdout)
+    plan = json.loads(run(YETT, "run", *LIMITS, "--dry-run", *program).stdout)
     report = json.loads((work / "report.json").read_text())
     return said, records, plan, report
 
@@ -95,11 +102,21 @@ def explain(attempt, records, plan):
     return from_plan(attempt, plan)
 
 
+def planned(plan, rule):
+    """The plane that the plan has for a rule."""
+    planes = [placed["plane"] for placed in plan.get("rules", []) if placed["rule"] == rule]
+    return PLANES.get(planes[0], planes[0]) if planes else ""
+
+
 def from_plan(attempt, plan):
     if attempt["call"] == "clone":
-        return "cgroup", "limits.pids = 32"
+        return planned(plan, "limits.pids"), "limits.pids = 32"
     if attempt["call"] == "connect":
-        return "namespaces", "network.mode = none"
+        return planned(plan, "network.mode = none"), "network.mode = none"
+    if attempt["object"] == "memfd":
+        return planned(plan, "exec.memfd = false"), "exec.memfd = false"
+    if plan["mode"] == "fallback":
+        return "landlock", "exec.written_files = false" if attempt["call"] == "execve" else "not among what is shown"
     if attempt["call"] == "execve":
         mount = holding_mount(plan, attempt["object"])
         return "mount tree", f"{mount['target'] if mount else '/tmp'} is writable, so noexec"
@@ -133,7 +150,10 @@ def tell(result, screen):
     smaller = 100 - 100 * packed["package_bytes"] / packed["directory_bytes"]
     screen.line(f"{packed['files']:,} files, {mebibytes(packed['directory_bytes'])}  →  plugin.sqfs, "
                 f"{mebibytes(packed['package_bytes'])} ({smaller:.0f} % smaller), in {packed['seconds']:.1f} s")
-    screen.title("2", "Run", f"yett run {' '.join(LIMITS)} plugin.sqfs")
+    on_host = result["mode"] == "fallback"
+    screen.title("2", "Run", f"yett run {' '.join(LIMITS)} {'-v app -- python3 app/plugin.py' if on_host else 'plugin.sqfs'}")
+    if on_host:
+        screen.line("Nothing can be mounted here (mode fallback): the same program, on the host's Python.")
     work = result["work"]
     words = ", ".join(f"{word} {count}" for word, count in work["top"])
     screen.line(f"It does its work: {work['texts']} texts read by {work['texts']} threads, {work['words']} long "
@@ -164,7 +184,8 @@ def main():
         work = pathlib.Path(directory)
         package = work / "plugin.sqfs"
         result = {"pack": pack(package)}
-        said, records, plan, report = run_plugin(package, work)
+        result["mode"], program = what_to_run(package)
+        said, records, plan, report = run_plugin(program, work)
         result["work"] = next(line for line in said if line["kind"] == "work")
         result["attempts"] = judge(said, records, plan)
         result["backends"] = report.get("backends", [])

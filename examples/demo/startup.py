@@ -21,7 +21,8 @@ def oci_bundle(work):
     """A bundle for runc and crun: the host's programs, read-only, /bin/true."""
     bundle = work / "bundle"
     (bundle / "rootfs").mkdir(parents=True)
-    subprocess.run(["runc" if shutil.which("runc") else "crun", "spec"], cwd=bundle, check=True)
+    rootless = [] if os.geteuid() == 0 else ["--rootless"]
+    subprocess.run(["runc" if shutil.which("runc") else "crun", "spec", *rootless], cwd=bundle, check=True)
     path = bundle / "config.json"
     config = json.loads(path.read_text())
     config["process"]["terminal"] = False

@@ -76,6 +76,7 @@ Json meter_json(const MeterPlan& meter) {
   Json json = Json::object();
   add_if(json, "memory_bytes", meter.memory_bytes);
   add_if(json, "tasks", meter.tasks);
+  add_if(json, "cpus", meter.cpus);
   return json;
 }
 

@@ -15,7 +15,7 @@ import sys
 import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
-WORK = pathlib.Path(os.environ.get("DEMO_WORK", "/tmp"))
+WORK = pathlib.Path(os.environ.get("DEMO_WORK") or os.environ.get("TMPDIR", "/tmp"))
 libc = ctypes.CDLL(None, use_errno=True)
 
 
