@@ -44,7 +44,7 @@ struct LaunchInputs {
   std::vector<int> cgroup_task_files;  // v1; empty: stay in the caller's
   BorrowedFd image_mount;              // detached mount of a package; invalid: none
   BorrowedFd truth_mount;              // what the plan's truth entries are of; invalid: it has none
-  bool is_program_late = false;  // the plan's is not executed: release_late() brings another
+  bool is_program_late = false;        // the plan's is not executed: release_late() brings another
   FreshNetwork* network =
       nullptr;  // begun earlier, to save time; nullptr: made now when the plan wants one
   std::string staging_directory;  // an existing directory of ours to mount the new root on, in the

@@ -180,8 +180,11 @@ Status plan_fallback_filter(const PlanInputs& inputs, SandboxPlan& plan) {
        alone ? fallback_calls_without_network() : fallback_calls_of_host_network())
     YETT_CHECK(take(call, plan.filter));
   if (!alone) refuse_fast_open(plan.filter);
+  const auto& listen = inputs.policy.network.listen;
+  if (!alone && !listen.empty() && inputs.context.copies_descriptors)
+    listen_by_supervisor(listen, plan);
   // Without an address of its own a socket listens at any port.
-  if (!alone && inputs.policy.network.listen.empty())
+  if (!alone && listen.empty())
     YETT_CHECK(take({.name = "listen", .when = {}, .refuse_errno = EACCES, .reason = "no port"},
                     plan.filter));
   plan.emulation.attributes = true;
@@ -241,7 +244,7 @@ void say_what_is_lost(const PlanInputs& inputs, SandboxPlan& plan) {
           fmt::format("mode fallback: files.tmpfs {}: its own directory is as "
                       "large as the file system it is on",
                       rule.path));
-  if (!inputs.policy.network.listen.empty())
+  if (!inputs.policy.network.listen.empty() && !plan.broker.listens)
     plan.reduced.emplace_back(
         "mode fallback: a socket that listens without an address of its own gets any port");
   if (plan.emulation.redirect)

@@ -82,6 +82,9 @@ std::vector<PlacedRule> place_fallback_rules(const PlanInputs& inputs, const San
   add_network_rows(inputs.policy.network, policy, rows);
   rows.push_back({"abstract sockets and signals toward others", Plane::landlock,
                   "decided on the peer's domain", "~10 ns per kill", policy});
+  if (plan.broker.listens)
+    rows.push_back({"network: listening elsewhere", Plane::supervisor,
+                    "asked about the very socket that then listens", "~10 us per listen", policy});
   add_limit_rows(inputs, plan, rows);
   if (plan.filter.no_set_ids)
     rows.push_back({"files.set_ids = false", Plane::filter,

@@ -104,18 +104,6 @@ Status place_on_lsm(const std::vector<EndpointRule>& connect,
   return {};
 }
 
-// SECURITY(landlock-listen): Landlock has no right for listening, and a socket that was bound by
-// nobody gets a port of the kernel's choice.
-void listen_by_supervisor(const std::vector<EndpointRule>& rules, SandboxPlan& plan) {
-  SyscallRule* call = find_reachable(plan.filter, "listen");
-  if (call == nullptr) return;
-  call->action = SyscallAction::notify;
-  call->when = {};
-  call->reason = "a socket that was bound by no rule would get a port of the kernel's choice";
-  plan.broker.listens = true;
-  plan.broker.listen = rules;
-}
-
 Status place_on_landlock(const PlanInputs& inputs, const std::vector<EndpointRule>& connect,
                          const std::vector<EndpointRule>& listen, SandboxPlan& plan) {
   if (inputs.features.landlock_abi < kLandlockNetworkAbi)
@@ -147,6 +135,18 @@ void refuse_fast_open(FilterPlan& filter) {
     rule->refuse_errno = EOPNOTSUPP;
     rule->reason = "TCP Fast Open connects past Landlock's rules on ports";
   }
+}
+
+// SECURITY(landlock-listen): Landlock has no right for listening, and a socket that was bound by
+// nobody gets a port of the kernel's choice.
+void listen_by_supervisor(const std::vector<EndpointRule>& rules, SandboxPlan& plan) {
+  SyscallRule* call = find_reachable(plan.filter, "listen");
+  if (call == nullptr) return;
+  call->action = SyscallAction::notify;
+  call->when = {};
+  call->reason = "a socket that was bound by no rule would get a port of the kernel's choice";
+  plan.broker.listens = true;
+  plan.broker.listen = rules;
 }
 
 Status plan_network(const PlanInputs& inputs, SandboxPlan& plan) {

@@ -37,6 +37,8 @@ void plan_truth(const PlanInputs& inputs, SandboxPlan& plan);
 [[nodiscard]] Status lend_sockets(const PlanInputs& inputs, SandboxPlan& plan);
 // Where Landlock holds the rules on ports: the calls that send connect nothing. After plan_filter.
 void refuse_fast_open(FilterPlan& filter);
+// And listen(2) is the supervisor's, at these ports alone.
+void listen_by_supervisor(const std::vector<EndpointRule>& rules, SandboxPlan& plan);
 // Where rules name hosts: the sandbox's name server, and the rules that let it be asked.
 void plan_name_server(const PlanInputs& inputs, SandboxPlan& plan,
                       std::vector<EndpointRule>& connect);

@@ -20,6 +20,7 @@ struct PlanContext {
   std::uint32_t caller_uid = 0;
   std::uint32_t caller_gid = 0;
   std::string work_directory;
+  bool copies_descriptors = false;  // the supervisor, those of a fallback sandbox's processes
   // Of a sandbox that runs: what it was started with, which the new plan has to fit.
   const SandboxPlan* runs = nullptr;
 };

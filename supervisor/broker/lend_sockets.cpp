@@ -104,7 +104,7 @@ LentAnswer SocketLender::listen(const PendingNotification& pending,
 
 Result<std::shared_ptr<SocketLender>> start_lender(const SandboxPlan& plan, BorrowedFd cgroup) {
   if (!plan.broker.sockets && !plan.broker.listens) return std::shared_ptr<SocketLender>();
-  if (plan.mode == Mode::rootless) return std::make_shared<SocketLender>(std::nullopt);
+  if (plan.mode != Mode::full) return std::make_shared<SocketLender>(std::nullopt);
   YETT_TRY(SocketMaker maker, SocketMaker::start(plan.identity, cgroup));
   return std::make_shared<SocketLender>(std::move(maker));
 }

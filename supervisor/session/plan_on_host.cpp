@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "sandbox/host/copied_descriptors.hpp"
 #include "sandbox/host/own_directory.hpp"
 #include "sandbox/host/probe.hpp"
 #include "sandbox/host/user_namespace.hpp"
@@ -69,6 +70,7 @@ Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request, con
                       .caller_uid = ::geteuid(),
                       .caller_gid = ::getegid(),
                       .work_directory = choose_work_directory(),
+                      .copies_descriptors = can_copy_descriptors(),
                       .runs = runs};
   if (host.features.idmapped_mounts.usable)
     context.keeps_owners = sources_keeping_owners(lent_sources(request, policy));

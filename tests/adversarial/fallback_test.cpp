@@ -225,6 +225,23 @@ TEST_F(FallbackAttack, FastOpenDoesNotGoPastThePorts) {
       << twin.text();
 }
 
+// Where the supervisor can take a copy of the socket: not inside a container.
+// SECURITY(landlock-listen)
+TEST_F(FallbackAttack, NobodyListensAtAPortOfTheKernelsChoice) {
+  const HostListener listener;
+  const std::string attack = port_attack(listener.port()) + port_server("61238");
+  const std::string rules = policy(
+      "[network]\nmode = \"host\"\nlisten = [\"tcp://*:61238\"]\nconnect = [\"tcp://*:61238\", "
+      "\"tcp://*:" +
+      listener.port() + "\"]\n");
+  const RunResult held = run_yett(
+      {"run", "--mode", "fallback", "--policy", rules, "--", "python3", "-c", attack}, options_);
+  EXPECT_EQ(held.out, "connect\nfast option\nbound\n") << held.text();
+  const RunResult twin = as_user({"python3", "-c", attack});
+  EXPECT_NE(twin.out.find("listen\nlisten by IPv6\nlisten again\nbound\n"), std::string::npos)
+      << twin.text();
+}
+
 // ---- its end ------------------------------------------------------------------------------------
 
 // Processes that detach themselves by every means, and say that they are there.

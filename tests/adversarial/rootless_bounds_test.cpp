@@ -39,7 +39,7 @@ class RootlessBounds : public RootlessCase {
 
 TEST_F(RootlessBounds, AForkBombIsHeldWithinATenth) {
   YETT_REQUIRE_OF_KERNEL(!is_emulated_guest(), "it is to run, and an emulated processor is slow");
-  const std::string mark = "61.234007";
+  const std::string mark = "61.234007" + std::to_string(::getpid());
   RunningProgram bomb(yett_command(bomb_command("rootless", mark)), home_->options());
   expect_bomb_is_held(bomb, mark);
 }

@@ -47,10 +47,7 @@ TEST_F(RootlessAttack, FastOpenDoesNotGoPastThePorts) {
 TEST_F(RootlessAttack, NobodyListensAtAPortOfTheKernelsChoice) {
   const HostListener listener;
   const std::string attack =
-      port_attack(listener.port()) +
-      "s = socket.create_server(('127.0.0.1', 61237))\n"
-      "c = socket.create_connection(('127.0.0.1', 61237))\n"
-      "worked('bound', lambda: c.send(s.accept()[1][0].encode()))\n"
+      port_attack(listener.port()) + port_server("61237") +
       "u = socket.socket(socket.AF_UNIX)\n"
       "u.bind('u')\n"
       "u.listen()\n"

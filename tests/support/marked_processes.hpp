@@ -29,7 +29,7 @@ inline std::vector<int> processes_with(const std::string& words) {
 
 inline constexpr int kBombLimit = 60;
 
-// Of `yett`: a fork bomb under that limit, for three seconds.
+// Of `yett`: a fork bomb under that limit, for some seconds.
 inline std::vector<std::string> bomb_command(const std::string& mode, const std::string& mark) {
   return {"run",
           "--mode",

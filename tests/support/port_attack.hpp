@@ -76,4 +76,14 @@ inline std::string port_attack(const std::string& port) {
          "worked('listen again', again)\n";
 }
 
+// And, behind it, what a rule allows: a server at that port.
+inline std::string port_server(const std::string& port) {
+  return "s = socket.create_server(('127.0.0.1', " + port +
+         "))\n"
+         "c = socket.create_connection(('127.0.0.1', " +
+         port +
+         "))\n"
+         "worked('bound', lambda: c.send(s.accept()[1][0].encode()))\n";
+}
+
 }  // namespace yett::test

@@ -21,6 +21,7 @@ struct PlanCase {
   KernelFeatures features = make_features();
   std::vector<std::string> keeps_owners = {};
   std::uint32_t caller = 0;
+  bool copies_descriptors = false;
 
   [[nodiscard]] Result<SandboxPlan> plan() const {
     const Policy parsed = *parse_policy(policy, "p.toml");
@@ -30,7 +31,8 @@ struct PlanCase {
         .keeps_owners = keeps_owners,
         .caller_uid = caller,
         .caller_gid = caller,
-        .work_directory = "/w/yett-1"};
+        .work_directory = "/w/yett-1",
+        .copies_descriptors = copies_descriptors};
     return make_plan(request, parsed, features, context);
   }
   [[nodiscard]] SandboxPlan made() const {

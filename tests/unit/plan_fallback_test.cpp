@@ -66,8 +66,28 @@ TEST(PlanFallback, TheFilterTakesWhatOnlyNamespacesBounded) {
   EXPECT_EQ(rule_of(plan, "kill").action, SyscallAction::allow);  // Landlock's to hold
 }
 
+TEST(PlanFallback, ListeningIsTheSupervisorsWhereItReachesTheSocket) {
+  Case test = fallback_case(test::kListen);
+  const auto says_so = [](const SandboxPlan& plan) {
+    return std::ranges::any_of(plan.reduced, [](const std::string& each) {
+      return each.find("gets any port") != std::string::npos;
+    });
+  };
+  const SandboxPlan inside_a_container = test.made();
+  EXPECT_EQ(rule_of(inside_a_container, "listen").action, SyscallAction::allow);
+  EXPECT_TRUE(says_so(inside_a_container));
+  test.copies_descriptors = true;
+  const SandboxPlan plan = test.made();
+  EXPECT_EQ(rule_of(plan, "listen").action, SyscallAction::notify);
+  EXPECT_TRUE(plan.broker.listens);
+  EXPECT_FALSE(says_so(plan));
+  test.policy = "[network]\nmode='host'";
+  EXPECT_FALSE(rule_of(test.made(), "listen").reachable());
+}
+
 TEST(PlanFallback, ProcessesAreCountedByTheSupervisor) {
-  const SandboxPlan plan = fallback_case("[limits]\nmemory='64M'\npids=9").made();
+  const SandboxPlan plan = fallback_case("[limits]\nmemory='64M'\npids=9\ncpu=0.5").made();
+  EXPECT_EQ(plan.meter.cpus, 0.5);
   EXPECT_EQ(plan.meter.memory_bytes, 64ULL << 20);
   EXPECT_EQ(plan.meter.tasks, 9U);
   EXPECT_EQ(std::ranges::find(plan.rlimits, RLIMIT_NPROC, &RlimitEntry::resource),
