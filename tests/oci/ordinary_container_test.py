@@ -3,6 +3,7 @@
 
 ordinary_container_test.py BUILD_DIR --unified [CHECK...]    crun takes no hybrid of cgroup hierarchies
 """
+import json
 import os
 import pathlib
 
@@ -12,6 +13,7 @@ from engine import expect, run
 engine.enter_own_namespaces()
 engine.need("podman", "crun", "conmon", "python3", "gcc", "make", "git", "sqlite3")
 place = engine.Place("container")
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
 USER = 1000
 PROJECT = "/home/user/project"
 environment = {**os.environ, "CONTAINERS_STORAGE_CONF": str(place / "storage.conf"),
@@ -40,7 +42,7 @@ pids_limit = 0
 def make_root():
     """The host's programs below /usr, the rest the container's own."""
     root = place / "root"
-    for directory in f"etc tmp dev proc sys run usr yett {PROJECT[1:]}".split():
+    for directory in f"etc tmp dev proc sys run usr yett demo {PROJECT[1:]}".split():
         (root / directory).mkdir(parents=True)
     (root / "tmp").chmod(0o1777)
     for name in "bin sbin lib lib64".split():
@@ -60,7 +62,8 @@ def contained(*words, status=0):
     programs = pathlib.Path(place.yett).resolve().parent
     return run("podman", "run", "--rm", "--network", "none", "--cgroups", "disabled", "--user", f"{USER}:{USER}",
                "--env", "HOME=/home/user", "--workdir", PROJECT, "--volume", "/usr:/usr:ro",
-               "--volume", f"{programs}:/yett/bin:ro", "--rootfs", place / "root", *words,
+               "--volume", f"{programs}:/yett/bin:ro", "--volume", f"{programs}:/demo/build/release/bin:ro",
+               "--volume", f"{SOURCE}/examples:/demo/examples:ro", "--rootfs", place / "root", *words,
                status=status, env=environment)
 
 
@@ -111,7 +114,13 @@ def check_redirected():
             f"A {PROJECT}/log", "built"], found)
 
 
-CHECKS = ["container", "modes", "programs", "bounds", "redirected"]
+def check_demo():
+    """As ./dev demo, whose packages are installed."""
+    demo = json.loads(contained("python3", "/demo/examples/demo/demo.py", "--json", "--rounds", "3"))
+    expect("demo", True, len(demo["attempts"]) > 10 and all(row["held"] for row in demo["attempts"]))
+
+
+CHECKS = ["container", "modes", "programs", "bounds", "redirected", "demo"]
 
 configure()
 make_root()
