@@ -106,11 +106,16 @@ def read(path):
 
 
 class Recorder:
-    """Writes records as they come, so that an interrupted run leaves what it has measured."""
+    """Writes records as they come, so that an interrupted run leaves what it has measured. `names`: {a directory of this
+    machine: what is written instead}, so that a report can be shown to everybody."""
 
-    def __init__(self, path):
+    def __init__(self, path, names=None):
         self.file = open(path, "w", encoding="utf-8")
+        self.names = names or {}
 
     def write(self, record, **fields):
-        self.file.write(json.dumps({"record": record, **fields}) + "\n")
+        line = json.dumps({"record": record, **fields})
+        for directory, name in self.names.items():
+            line = line.replace(directory, name)
+        self.file.write(line + "\n")
         self.file.flush()

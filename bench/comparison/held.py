@@ -16,8 +16,9 @@ class Held:
         self.process = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def first_line(self, deadline):
-        left = max(0.0, deadline - time.monotonic())
-        if not select.select([self.process.stdout], [], [], left)[0]:
+        waiting = select.poll()  # select(2) knows no descriptor above 1,023
+        waiting.register(self.process.stdout, select.POLLIN)
+        if not waiting.poll(1000 * max(0.0, deadline - time.monotonic())):
             raise Failed("did not come up in time")
         return self.process.stdout.readline()
 

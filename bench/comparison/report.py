@@ -83,6 +83,9 @@ def header(results):
 def runtime_lines(results):
     yield "## Runtimes"
     yield ""
+    yield ("In the command lines BIN is where the programs were built, SOURCE the tree, STATE a directory of the run's on a tmpfs, DATA one "
+           "on a disk.")
+    yield ""
     for name, record in results.runtimes.items():
         if record["available"]:
             yield f"- **{name}**: {record['version']}; `{record['command']}`"

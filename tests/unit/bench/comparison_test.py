@@ -81,6 +81,12 @@ class Figures(unittest.TestCase):
                 with self.assertRaisesRegex(ValueError, ":2: no record"):
                     figures.read(file.name)
 
+    def test_directories_of_the_machine_are_not_told(self):
+        with tempfile.NamedTemporaryFile("r") as file:
+            figures.Recorder(file.name, {"/home/me/bin": "BIN", "/home/me": "SOURCE"}).write(
+                "missing", workload="w", runtime="r", reason="/home/me/bin/yett: no; /home/me/x")
+            self.assertEqual(json.loads(file.read())["reason"], "BIN/yett: no; SOURCE/x")
+
     def test_a_file_without_a_machine_is_refused(self):
         with tempfile.NamedTemporaryFile("w") as file, self.assertRaisesRegex(ValueError, "no record of the machine"):
             figures.read(file.name)
