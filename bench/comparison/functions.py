@@ -12,7 +12,6 @@ import subprocess
 import time
 
 from .held import held
-from .packages import Packaged
 from .processes import Failed, descendants, output
 from .runtimes import Program
 
@@ -130,7 +129,7 @@ def record_all(runtimes, recorder, where, binaries, seconds):
     try:
         with Tracer(where) as tracer:
             for runtime in runtimes:
-                if not isinstance(runtime, Packaged):
+                if runtime.inspected:
                     record_one(runtime, recorder, tracer)
     except (OSError, subprocess.CalledProcessError) as error:
         record_in_guest(recorder, binaries, seconds, f"no function tracer here: {error}")

@@ -13,6 +13,7 @@ class Packaged(Runtime):
     """`yett run IMAGE` of the inputs' tree in one format; the program comes through a volume, as in every row."""
 
     sections = ("Start-up", SECTION)
+    inspected = False
 
     def image(self):
         """Made when it is first needed."""

@@ -30,7 +30,9 @@ def belong(workload, runtime):
     only, sections = getattr(workload, "only", None), getattr(runtime, "sections", None)
     if getattr(workload, "host_network", False) and not getattr(runtime, "networked", True):
         return False
-    return (only is None or runtime.name in only) and (sections is None or workload.section in sections)
+    if only is not None:
+        return runtime.name in only
+    return sections is None or workload.section in sections
 
 
 def turns(workloads, runtimes, number):

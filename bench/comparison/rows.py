@@ -11,7 +11,7 @@ from .engines import Containerd, Podman, containerd
 from .packages import FORMATS, Packaged
 from .processes import Failed, output
 from .runtimes import NOTHING, Firejail, Runtime, named_once
-from .variants import ThroughDaemon, Variant, VARIANTS
+from .variants import Pooled, ThroughDaemon, Variant, VARIANTS
 
 PROBE_S = 10
 PLATFORMS = ("ptrace", "systrap", "kvm")
@@ -35,7 +35,8 @@ def all_rows(place, newer_runsc=None):
     newer = sandboxes(place, "newer-runsc", newer_runsc) if newer_runsc else []
     return [Runtime("native", place), Runtime("bwrap", place), Firejail("firejail", place), Container("crun", place),
             Container("runc", place), *sandboxes(place, "runsc", "runsc"), *newer, *engines(place),
-            Runtime("yett", place), ThroughDaemon("yett-daemon", place), *(Variant(name, place) for name in VARIANTS),
+            Runtime("yett", place), ThroughDaemon("yett-daemon", place), Pooled("yett-warm", place),
+            *(Variant(name, place) for name in VARIANTS),
             *(Packaged(name, place) for name in FORMATS)]
 
 

@@ -43,6 +43,7 @@ class Runtime:
 
     sections = None  # of the report; None: all
     daemons = ()     # processes that serve more than one sandbox
+    inspected = True  # its processes' rights are its own, and no other row's
     networked = True  # may reach the host's network where a program asks for it
 
     def __init__(self, name, place):

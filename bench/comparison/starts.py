@@ -3,7 +3,9 @@ import json
 import statistics
 
 from .processes import output
-from .runtimes import NOTHING
+from .runtimes import NOTHING, Program
+
+TRUE = Program(("/bin/true",))
 
 
 def timed(runtime, program, times, at_once, seconds):
@@ -11,6 +13,22 @@ def timed(runtime, program, times, at_once, seconds):
     command = [*runtime.around(), f"{runtime.place.binaries}/yett-bench", "time", str(times), str(at_once), "--",
                *runtime.command(program)]
     return json.loads(output(command, seconds)[0])
+
+
+class StartOfTrue:
+    """fork, exec and wait of /bin/true: the program that bench_warm asks yettd's pool for, beside the same natively and cold."""
+
+    section = "Start-up"
+    name = "start of true"
+    only = ("native", "yett", "yett-daemon", "yett-warm")
+
+    def __init__(self, times):
+        self.times = times
+
+    def measure(self, runtime, seconds):
+        pooled = getattr(runtime, "pooled", None)
+        taken = pooled(self.times, seconds) if pooled else timed(runtime, TRUE, self.times, 1, seconds)
+        return [(self.name, statistics.median(taken), "us")]
 
 
 class Start:

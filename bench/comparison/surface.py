@@ -14,7 +14,6 @@ import re
 from . import bpf
 from .held import held
 from .memory import IDLE
-from .packages import Packaged
 from .processes import Failed, descendants
 
 TABLE = pathlib.Path(__file__).resolve().parents[2] / "sandbox/profiles/plugin.tsv"  # every call of the kernel, by name
@@ -121,7 +120,7 @@ def of_runtime(runtime):
 
 def record_all(runtimes, recorder):
     for runtime in runtimes:
-        if isinstance(runtime, Packaged):  # its file system takes no part in its calls
+        if not runtime.inspected:
             continue
         try:
             for record in of_runtime(runtime):

@@ -3,10 +3,12 @@
 What differs from that row is one line of a policy, so a row's distance to it is what the plane costs.
 """
 import dataclasses
+import json
 import os
 import socket
 
 from .daemon import Daemon
+from .processes import output
 from .runtimes import Runtime
 
 ORDINARY = 65534
@@ -52,18 +54,28 @@ class Variant(Runtime):
         return [*words[:2], *self.options, "--policy", str(path), *words[2:]]
 
 
+SETTINGS = """[limits]
+sandboxes = 2000
+per_user = 2000
+[template.bench]
+options = []
+pool = {pool}
+"""
+
+
 class ThroughDaemon(Runtime):
     """`yett -H`: yettd carries it out, which has a process ready to become the supervisor."""
 
     sections = ("Start-up", "Operations", "Memory of idle sandboxes", "Growth")
     networked = False
+    pool = 0
 
     def __init__(self, name, place):
         super().__init__(name, place)
         program = str(place.binaries / "yett")
-        self.daemon = Daemon(place.state / "yettd", lambda: [program, "daemon", "--config", self.daemon.settings_file,
+        self.daemon = Daemon(place.state / name, lambda: [program, "daemon", "--config", self.daemon.settings_file,
                                                              "--socket", self.daemon.socket],
-                             "[limits]\nsandboxes = 2000\nper_user = 2000\n", socket.SOCK_SEQPACKET)
+                             SETTINGS.format(pool=self.pool), socket.SOCK_SEQPACKET)
 
     @property
     def daemons(self):
@@ -76,3 +88,16 @@ class ThroughDaemon(Runtime):
     def command(self, program):
         words = self.wrapped("yett", program)
         return [words[0], "-H", self.daemon.socket, *words[1:]]
+
+
+class Pooled(ThroughDaemon):
+    """Starts from yettd's pool, which libyett's clients ask for: bench_warm is one."""
+
+    sections = ()
+    inspected = False
+    pool = 4
+
+    def pooled(self, times, seconds):
+        self.daemon.up()
+        told = output([f"{self.place.binaries}/bench_warm", self.daemon.socket, "bench", str(times)], seconds)[0]
+        return [json.loads(told)["warm"]["p50"]]

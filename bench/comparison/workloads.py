@@ -10,7 +10,7 @@ from .processes import output
 from .programs import all_programs
 from .runtimes import BENCH, Program, named_once
 from .servers import Nginx, Node, Redis
-from .starts import Start
+from .starts import Start, StartOfTrue
 
 MICRO = f"{BENCH}yett-bench-micro"
 OPERATIONS = ("getpid", "getppid", "clock_gettime", "open+close", "stat", "read-4k", "write-4k", "lseek", "dup+close",
@@ -43,7 +43,7 @@ class Operations:
 def all_workloads(quick):
     """In the order of the report."""
     starts = [Start(1, 3 if quick else 20), Start(4, 1 if quick else 5), Start(16, 1 if quick else 3)]
-    starts += [] if quick else [Start(32, 3)]
+    starts += [StartOfTrue(5)] if quick else [Start(32, 3), StartOfTrue(20)]
     operations = [Operations("operations", OPERATIONS), Operations("connect", ("connect",), host_network=True),
                   Operations("operations on disk", ON_DISK, on_disk=True),
                   Operations("bare notification", ("notify-baseline",), only=("native",))]
