@@ -41,18 +41,18 @@ struct Held {
 };
 
 // The second figure of statm: pages in memory, those of files too.
-Held resident(BorrowedFd process) {
+Held resident(const SandboxProcesses& processes, int pid) {
   std::array<char, 2048> buffer;
-  const std::string_view text = read_of_process(process, "statm", buffer);
+  const std::string_view text = processes.read(pid, "statm", buffer);
   static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const std::size_t space = text.find(' ');
   return {.all = space == std::string_view::npos ? 0 : number_after(text, space) * page};
 }
 
 // Without files: a page that two processes share counts for both.
-Held without_files(BorrowedFd process) {
+Held without_files(const SandboxProcesses& processes, int pid) {
   std::array<char, 2048> buffer;
-  const std::string_view text = read_of_process(process, "status", buffer);
+  const std::string_view text = processes.read(pid, "status", buffer);
   const std::uint64_t anonymous = kibibytes_of(text, "\nRssAnon:");
   return {.anonymous = anonymous,
           .all = anonymous + kibibytes_of(text, "\nRssShmem:") + kibibytes_of(text, "\nVmSwap:")};
@@ -60,10 +60,10 @@ Held without_files(BorrowedFd process) {
 
 // Each page once, in 30 us for a megabyte. Who hides its memory (prctl PR_SET_DUMPABLE) is counted
 // as if it shared none.
-Held each_once(BorrowedFd process) {
+Held each_once(const SandboxProcesses& processes, int pid) {
   std::array<char, 2048> buffer;
-  const std::string_view text = read_of_process(process, "smaps_rollup", buffer);
-  if (text.empty()) return without_files(process);
+  const std::string_view text = processes.read(pid, "smaps_rollup", buffer);
+  if (text.empty()) return without_files(processes, pid);
   return {.all = kibibytes_of(text, "\nPss_Anon:") + kibibytes_of(text, "\nPss_Shmem:") +
                  kibibytes_of(text, "\nSwapPss:")};
 }
@@ -74,12 +74,10 @@ struct Sum {
   std::uint64_t processes = 0;
 };
 
-Sum sum_of(const SandboxProcesses& processes, Held (*held_by)(BorrowedFd)) {
+Sum sum_of(const SandboxProcesses& processes, Held (*held_by)(const SandboxProcesses&, int)) {
   Sum sum;
   for (const int pid : processes.list()) {
-    const UniqueFd process = processes.open_process(pid);
-    if (!process.valid()) continue;
-    const Held held = held_by(process.borrow());
+    const Held held = held_by(processes, pid);
     sum.bytes += held.all;
     sum.largest = std::max(sum.largest, held.anonymous);
     ++sum.processes;

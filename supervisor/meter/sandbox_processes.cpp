@@ -61,6 +61,11 @@ std::vector<int> SandboxProcesses::list() const {
   return pids;
 }
 
+std::string_view SandboxProcesses::read(int pid, const char* file, std::span<char> buffer) const {
+  const std::string path = std::to_string(pid) + "/" + file;
+  return read_of_process(proc_.borrow(), path.c_str(), buffer);
+}
+
 UniqueFd SandboxProcesses::open_process(int pid) const {
   return UniqueFd(
       ::openat(proc_.get(), std::to_string(pid).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -23,6 +23,9 @@ class SandboxProcesses {
   [[nodiscard]] int first() const { return below_ != 0 ? below_ : 1; }
   // Parents come before their children, mostly. Without a pid namespace the first one is left out.
   [[nodiscard]] std::vector<int> list() const;
+  // A file of /proc/PID, as far as the buffer goes; empty: it is gone. For looking, which is done
+  // often: whose it is by then does not matter much.
+  [[nodiscard]] std::string_view read(int pid, const char* file, std::span<char> buffer) const;
   // An owner of /proc/PID, which is that process for good and a pidfd of it; invalid: it is gone.
   [[nodiscard]] UniqueFd open_process(int pid) const;
 
@@ -32,7 +35,7 @@ class SandboxProcesses {
   int below_ = 0;  // 0: all of /proc
 };
 
-// A file of /proc/PID, as far as the buffer goes; empty: it is gone.
+// The same of just this process.
 [[nodiscard]] std::string_view read_of_process(BorrowedFd process, const char* file,
                                                std::span<char> buffer);
 void signal_process(BorrowedFd process, int signal_number);
