@@ -6,10 +6,25 @@ figures are apart by more than TENS, and say so.
 import math
 from xml.sax.saxutils import escape
 
-GROUPS_A_PLOT = 12
-WIDTH, LEFT, RIGHT, ROW, TOP, FOOT = 920, 212, 150, 18, 58, 52
+BARS_A_PLOT = 64
+WIDTH, LEFT, RIGHT, ROW, TOP, FOOT = 1000, 292, 150, 18, 58, 52
 SHADES = ("#ffffff", "#d9d9d9", "#bdbdbd", "#969696", "#737373", "#525252", "#000000")
 TENS = 8.0
+
+
+def shade(number, name):
+    """Of the runtimes' number so and so: white natively, black for yett, one of the greys for all others."""
+    return {"native": 0, "yett": len(SHADES) - 1}.get(name, 1 + number % (len(SHADES) - 2))
+
+
+def pieces(groups):
+    """The groups shared out to plots that a page has room for."""
+    found = [[]]
+    for group in groups:
+        if found[-1] and sum(len(bars) for _, bars in [*found[-1], group]) > BARS_A_PLOT:
+            found.append([])
+        found[-1].append(group)
+    return found if groups else []
 
 
 def nice_below(value):
@@ -115,7 +130,7 @@ def draw(title, unit, groups, shades, origin=None):
              text(12, 43, "bars: medians; whiskers: 95 % intervals; less is better"), *grid(axis, bottom),
              text((LEFT + WIDTH - RIGHT) / 2, bottom + 36, f"{unit}, {scale}", "middle")]
     for y, name, runtime, interval in placed:
-        parts += bar(axis, y, SHADES[shades[runtime] % len(SHADES)], interval)
+        parts += bar(axis, y, SHADES[shades[runtime]], interval)
         parts.append(text(LEFT - 8, y + ROW / 2 + 4, runtime, "end"))
         if name is not None:
             parts.append(text(12, y + ROW / 2 + 4, name, more='font-weight="bold"'))

@@ -151,9 +151,9 @@ def write_plots(results, directory, title, names):
     groups = [(name, intervals(results, name, unit)) for name in names]
     groups = [(name, [(who, each) for who, each in bars if each.low > 0]) for name, bars in groups]
     groups = [group for group in groups if group[1]]
-    shades = {name: number for number, name in enumerate(results.runtimes)}
+    shades = {name: plot.shade(number, name) for number, name in enumerate(results.runtimes)}
     what = f"median, {unit}" if unit else "times native"
-    pieces = [groups[at:at + plot.GROUPS_A_PLOT] for at in range(0, len(groups), plot.GROUPS_A_PLOT)]
+    pieces = plot.pieces(groups)
     files = [file if len(pieces) == 1 else f"{file}-{number}" for number in range(1, len(pieces) + 1)]
     for name, piece in zip(files, pieces):
         keep_plot(directory, name, plot.draw(title, what, piece, shades, None if unit else 1))

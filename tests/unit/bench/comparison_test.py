@@ -343,6 +343,12 @@ class Report(unittest.TestCase):
                 self.assertRegex(words, "(median, (us|KiB)|times native), ")
                 self.assertIn("yett", words)
 
+    def test_a_plot_has_room_for_its_bars(self):
+        groups = [(f"g{number}", [("r", None)] * 30) for number in range(5)]
+        self.assertEqual([len(each) for each in plot.pieces(groups)], [2, 2, 1])
+        self.assertEqual(plot.pieces([]), [])
+        self.assertEqual([len(each) for each in plot.pieces([("large", [("r", None)] * 100)])], [1])
+
     def test_far_apart_is_logarithmic_and_near_is_not(self):
         self.assertTrue(plot.Axis([1, 100]).logarithmic)
         near = plot.Axis([1.0, 1.2])
