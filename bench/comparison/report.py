@@ -14,6 +14,7 @@ PLOTS = {"Start-up": ("start", "us"), "Operations": ("operations", None), "Files
          "Growth": ("growth", None)}
 GVISOR = "runsc"  # whichever of its platforms is the quickest
 BARE = "notify-baseline"
+FOR_TIME = "left out for time"  # as rounds.py begins such a reason
 MEMORY, MOST_KIB = "memory of 5", 400
 # (workload, beside which runtime and workload, at most): yett's goals that a run of this kind can judge.
 GOALS = (("start", NATIVE, None, 3), ("start", "bwrap", None, 0.5), ("start", "crun", None, 0.1),
@@ -123,8 +124,15 @@ def judged_memory(results):
 
 
 def missing_lines(results):
+    """Those that were left out for time in one line for each workload."""
+    for_time = {}
     for (workload, runtime), reason in results.missing.items():
-        yield f"- {workload}, {runtime}: {reason}"
+        if reason.startswith(FOR_TIME):
+            for_time.setdefault(workload, []).append(runtime)
+        else:
+            yield f"- {workload}, {runtime}: {reason}"
+    for workload, left_out in for_time.items():
+        yield f"- {workload}: {FOR_TIME}: {', '.join(left_out)}"
 
 
 def intervals(results, name, in_unit):

@@ -12,7 +12,9 @@ import time
 from .processes import Failed
 
 SPIN_BYTES = b"\0" * 2_000_000
-WEIGHTS = {"native": 8, "yett": 8, "bwrap": 3, "crun": 2, "runsc-ptrace": 2}  # of a pair's runtime, where time is short
+# Where time is short: of a pair's runtime, and of workloads that many figures or goals depend on.
+WEIGHTS = {"native": 8, "yett": 8, "bwrap": 3, "crun": 2, "runsc-ptrace": 2, "yett-warm": 2}
+WORKLOAD_WEIGHTS = {"operations": 6, "start": 6, "start of true": 3, "connect": 3, "bare notification": 6}
 ROUNDS_SHARE = 0.4  # of the time that the warm-up leaves to the rounds in any case
 LONGEST_S = {True: 15, False: 300}  # one measurement, in a quick run or a whole one
 
@@ -44,12 +46,16 @@ def turns(workloads, runtimes, number):
                 yield workload, runtime
 
 
+def weight(workload, runtime):
+    return WEIGHTS.get(runtime, 1) * WORKLOAD_WEIGHTS.get(workload, 1)
+
+
 def chosen(costs, rounds, budget):
     """The pairs that fit: {pair: seconds} without the costliest ones, as many as must go. Those that the goals are about
     count as cheaper."""
     kept = dict(costs)
     while kept and sum(kept.values()) * rounds > budget:
-        del kept[max(kept, key=lambda pair: kept[pair] / WEIGHTS.get(pair[1], 1))]
+        del kept[max(kept, key=lambda pair: kept[pair] / weight(*pair))]
     return kept
 
 

@@ -318,6 +318,15 @@ class Report(unittest.TestCase):
         self.assertIn("197 + 20", words)
         self.assertIn("system calls of 383, linear scale from 0", words)
 
+    def test_what_was_left_out_for_time_is_told_by_workload(self):
+        found = results()
+        for runtime in ("a", "b"):
+            found.take({"record": "missing", "workload": "w", "runtime": runtime, "reason": "left out for time: 3 s"})
+        found.take({"record": "missing", "workload": "w", "runtime": "c", "reason": "broke"})
+        text = self.written(found)[0]
+        self.assertIn("- w: left out for time: a, b\n", text)
+        self.assertIn("- w, c: broke\n", text)
+
     def test_memory_is_judged_by_the_difference(self):
         found = results()
         for runtime, value, verdict in (("native", 100, None), ("yett", 500, "400 | met"), ("yett", 501, "401 | MISSED")):
