@@ -26,7 +26,7 @@ namespace {
 
 using Clock = FrameConnection::Clock;
 
-constexpr std::size_t kMostClients = 512;
+constexpr std::size_t kMostClients = 2048;
 constexpr std::size_t kPlacesOfRoot = 32;
 constexpr std::ptrdiff_t kMostOfUser = 64;
 constexpr std::chrono::seconds kStopTime{5};  // for programs to end by themselves
