@@ -43,16 +43,22 @@ static double plain(void) {
   return now_us() - began;
 }
 
-static double warm(struct yett_host* host, int sandbox, int nothing) {
-  char* words[] = {"/bin/true", NULL};
-  int status = -1;
-  const double began = now_us();
+/* Its number. */
+static int start(struct yett_host* host, int sandbox, int nothing, char** words) {
   const int program =
       yett_start(host, &(struct yett_program){.size = sizeof(struct yett_program),
                                               .sandbox = sandbox,
                                               .arguments = words,
                                               .descriptors = {nothing, nothing, STDERR_FILENO}});
-  if (program < 0) die("start", program);
+  if (program < 0) die(words[0], program);
+  return program;
+}
+
+static double warm(struct yett_host* host, int sandbox, int nothing) {
+  char* words[] = {"/bin/true", NULL};
+  int status = -1;
+  const double began = now_us();
+  const int program = start(host, sandbox, nothing, words);
   const int waited = yett_wait(host, program, 10000, &status);
   if (waited != 0 || status != 0) die("wait", waited);
   return now_us() - began;
@@ -74,12 +80,7 @@ static int hold(struct yett_host* host, int sandbox, int nothing, int count) {
   char* words[] = {"/bin/sleep", "1000", NULL};
   char byte;
   for (int i = 0; i < count; ++i) {
-    const int program =
-        yett_start(host, &(struct yett_program){.size = sizeof(struct yett_program),
-                                                .sandbox = sandbox,
-                                                .arguments = words,
-                                                .descriptors = {nothing, nothing, STDERR_FILENO}});
-    if (program < 0) die("start", program);
+    start(host, sandbox, nothing, words);
     rest();
   }
   puts("held");

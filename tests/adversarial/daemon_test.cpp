@@ -8,10 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "tests/adversarial/host_unchanged.hpp"
-#include "tests/support/daemon_client.hpp"
-#include "tests/support/ordinary_user.hpp"
-#include "tests/support/require.hpp"
+#include "tests/adversarial/daemon_fixture.hpp"
 
 namespace yett::test {
 namespace {
@@ -74,30 +71,10 @@ int child_named(int parent, const std::string& name) {
   return -1;
 }
 
-class Yettd : public HostUnchanged {
+class Yettd : public DaemonFixture {
  protected:
-  void SetUp() override {
-    HostUnchanged::SetUp();
-    YETT_REQUIRE(::getuid() == 0, "needs root");
-    daemon_.emplace(work(), kConfig);
-    ASSERT_TRUE(daemon_->ready());
-  }
-  void TearDown() override {
-    const bool runs = daemon_ && daemon_->running();
-    const RunResult stopped = runs ? daemon_->stop() : RunResult{};
-    if (runs) {
-      EXPECT_EQ(stopped.exit_status, 0) << stopped.text();
-    }
-    daemon_.reset();
-    EXPECT_TRUE(sandboxes_gone_within(20'000)) << living_sandbox_processes();
-    for (const char* name : {"notify", "yettd.toml"}) std::filesystem::remove(work() + "/" + name);
-    HostUnchanged::TearDown();
-  }
-  [[nodiscard]] bool pool_is_full() const {
-    return daemon_->wait_for_metric("yettd_pool_ready{template=\"warm\"}", 2);
-  }
-
-  std::optional<RunningDaemon> daemon_;
+  [[nodiscard]] std::string config() const override { return kConfig; }
+  [[nodiscard]] bool pool_is_full() const { return is_pool_full("warm", 2); }
 };
 
 // The same program, in sandboxes of the pool and in such as are made for it.

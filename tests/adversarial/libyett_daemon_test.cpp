@@ -8,40 +8,32 @@
 
 #include <array>
 #include <cerrno>
-#include <filesystem>
 
-#include "tests/adversarial/host_unchanged.hpp"
-#include "tests/support/daemon_client.hpp"
-#include "tests/support/require.hpp"
+#include "tests/adversarial/daemon_fixture.hpp"
+#include "tests/adversarial/plugin_host.hpp"
 
 namespace yett::test {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr const char* kExamples = YETT_BUILD_DIR "/examples";
 constexpr std::chrono::seconds kPatience{60};
 
-class LibyettDaemon : public HostUnchanged {
+class LibyettDaemon : public DaemonFixture {
  protected:
+  [[nodiscard]] std::string config() const override {
+    return "[template.plugins]\noptions = [\"-m\", \"64M\", \"" + root() +
+           "\"]\npool = 2\n[template.host]\noptions = [\"-m\", \"32M\"]\n"
+           "[template.short]\noptions = [\"--time\", \"300ms\"]\n";
+  }
   void SetUp() override {
     HostUnchanged::SetUp();
     YETT_REQUIRE(::getuid() == 0, "needs root");
-    fs::create_directories(root() + "/bin");
-    for (const char* name : {"upper", "crash", "hang", "spy"})
-      fs::copy_file(std::string(kExamples) + "/plugin", root() + "/bin/" + name);
-    daemon_.emplace(work(), "[template.plugins]\noptions = [\"-m\", \"64M\", \"" + root() +
-                                "\"]\npool = 2\n[template.host]\noptions = [\"-m\", \"32M\"]\n"
-                                "[template.short]\noptions = [\"--time\", \"300ms\"]\n");
-    ASSERT_TRUE(daemon_->ready());
-    host_.emplace(daemon_->socket());
+    make_plugins(root());
+    start_daemon();
+    if (daemon_ && daemon_->ready()) host_.emplace(daemon_->socket());
   }
   void TearDown() override {
     host_.reset();
-    daemon_.reset();
-    EXPECT_TRUE(sandboxes_gone_within(20'000)) << living_sandbox_processes();
-    for (const char* name : {"notify", "yettd.toml"}) fs::remove(work() + "/" + name);
-    HostUnchanged::TearDown();
+    DaemonFixture::TearDown();
   }
   [[nodiscard]] std::string root() const { return work() + "/plugins"; }
   // The number of a program with pipes of its own.
@@ -64,22 +56,12 @@ class LibyettDaemon : public HostUnchanged {
     for (const int end : ends) ::close(end);
   }
 
-  std::optional<RunningDaemon> daemon_;
   std::optional<Host> host_;
 };
 
 // examples/plugin-host with yettd: a template in a directory's place, and more to be heard.
 TEST_F(LibyettDaemon, TheExamplesHostHearsMore) {
-  const RunResult run =
-      RunningProgram({std::string(kExamples) + "/plugin_host", daemon_->socket(), "6000", "plugins",
-                      "/bin/upper", "/bin/crash", "/bin/hang", "/bin/spy"},
-                     RunOptions{})
-          .wait();
-  EXPECT_EQ(run.exit_status, 0) << run.text();
-  for (const char* line :
-       {"/bin/upper: HELLO\n", "/bin/crash: ended without an answer, status 134, signaled\n",
-        "/bin/hang: killed, for it did not answer\n", "/bin/spy: nothing to see\n"})
-    EXPECT_NE(run.out.find(line), std::string::npos) << line << run.text();
+  expect_plugins_heard(run_plugin_host(daemon_->socket(), "plugins"), "status 134, signaled");
 }
 
 TEST_F(LibyettDaemon, SpawnsWithPipesKillsAndCounts) {

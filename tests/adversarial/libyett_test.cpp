@@ -9,20 +9,16 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <filesystem>
 #include <memory>
 #include <thread>
 
 #include "tests/adversarial/host_unchanged.hpp"
+#include "tests/adversarial/plugin_host.hpp"
 #include "tests/support/require.hpp"
 #include "tests/support/yett_runner.hpp"
 
 namespace yett::test {
 namespace {
-
-namespace fs = std::filesystem;
-
-constexpr const char* kExamples = YETT_BUILD_DIR "/examples";
 
 using Connection = std::unique_ptr<yett_host, client::Disconnect>;
 
@@ -31,9 +27,7 @@ class Libyett : public HostUnchanged {
   void SetUp() override {
     HostUnchanged::SetUp();
     YETT_REQUIRE(::getuid() == 0, "needs root");
-    fs::create_directories(root() + "/bin");
-    for (const char* name : {"upper", "crash", "hang", "spy"})
-      fs::copy_file(std::string(kExamples) + "/plugin", root() + "/bin/" + name);
+    make_plugins(root());
     manager_ = std::make_unique<RunningProgram>(
         yett_command({"uapi-shell", "-m", "64M", "--socket", path()}), RunOptions{});
     host_ = connect();
@@ -71,16 +65,7 @@ class Libyett : public HostUnchanged {
 
 // examples/plugin-host: one answers, one dies, one is killed, one finds nothing.
 TEST_F(Libyett, TheExamplesHostLivesWithEachOfItsPlugins) {
-  const RunResult run =
-      RunningProgram({std::string(kExamples) + "/plugin_host", path(), "6000", root(), "/bin/upper",
-                      "/bin/crash", "/bin/hang", "/bin/spy"},
-                     RunOptions{})
-          .wait();
-  EXPECT_EQ(run.exit_status, 0) << run.text();
-  for (const char* line :
-       {"/bin/upper: HELLO\n", "/bin/crash: ended without an answer, status 134\n",
-        "/bin/hang: killed, for it did not answer\n", "/bin/spy: nothing to see\n"})
-    EXPECT_NE(run.out.find(line), std::string::npos) << line << run.text();
+  expect_plugins_heard(run_plugin_host(path(), root()), "status 134");
 }
 
 TEST_F(Libyett, SaysWhoAnswers) {

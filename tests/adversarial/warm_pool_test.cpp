@@ -4,12 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <regex>
 
-#include "tests/adversarial/host_unchanged.hpp"
-#include "tests/support/daemon_client.hpp"
-#include "tests/support/require.hpp"
+#include "tests/adversarial/daemon_fixture.hpp"
 
 namespace yett::test {
 namespace {
@@ -41,26 +38,18 @@ echo "== files"; find / -xdev -newer /proc/1/cmdline ! -path '/proc/*' 2>/dev/nu
 echo "== network"; cat /proc/net/dev | wc -l; ls -l /proc/self/exe /proc/self/root /proc/self/cwd | sed 's/.*-> //'
 )posture";
 
-class WarmPool : public HostUnchanged {
+class WarmPool : public DaemonFixture {
  protected:
+  [[nodiscard]] std::string config() const override { return kConfig; }
   void SetUp() override {
-    HostUnchanged::SetUp();
-    YETT_REQUIRE(::getuid() == 0, "needs root");
-    daemon_.emplace(work(), kConfig);
-    ASSERT_TRUE(daemon_->ready());
-    client_.emplace(daemon_->socket());
+    DaemonFixture::SetUp();
+    if (daemon_) client_.emplace(daemon_->socket());
   }
   void TearDown() override {
     client_.reset();
-    daemon_.reset();
-    EXPECT_TRUE(sandboxes_gone_within(20'000)) << living_sandbox_processes();
-    for (const char* name : {"notify", "yettd.toml"}) std::filesystem::remove(work() + "/" + name);
-    HostUnchanged::TearDown();
+    DaemonFixture::TearDown();
   }
-  [[nodiscard]] bool is_full() const {
-    return daemon_->wait_for_metric("yettd_pool_ready{template=\"warm\"}", 3) &&
-           daemon_->wait_for_metric("yettd_pool_ready{template=\"other\"}", 1);
-  }
+  [[nodiscard]] bool is_full() const { return is_pool_full("warm", 3) && is_pool_full("other", 1); }
   // What the program wrote; its status is told first.
   std::string run(const std::string& name, const std::string& script) {
     OutputPipe out;
@@ -79,7 +68,6 @@ class WarmPool : public HostUnchanged {
     return daemon_->metric("yettd_starts_total{from=\"pool\"}");
   }
 
-  std::optional<RunningDaemon> daemon_;
   std::optional<DaemonClient> client_;
 };
 
