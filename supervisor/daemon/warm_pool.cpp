@@ -66,7 +66,7 @@ std::optional<StartedSupervisor> WarmPool::take(const std::string& name) {
   const auto ready = std::ranges::find_if(
       waiting, [](const auto& each) { return each.second.ready && lives(each.second.supervisor); });
   if (ready == waiting.end()) return std::nullopt;
-  not_before_ = std::max(not_before_, Clock::now() + kRest);
+  rest_until_ = Clock::now() + kRest;
   forget(ready->second);
   StartedSupervisor taken = std::move(ready->second.supervisor);
   waiting.erase(ready);
@@ -85,8 +85,10 @@ std::optional<std::chrono::milliseconds> WarmPool::refill() {
   }
   if (emptiest == nullptr) return std::nullopt;
   const auto now = Clock::now();
-  if (now < not_before_) return std::chrono::ceil<std::chrono::milliseconds>(not_before_ - now);
-  if (!begin(emptiest->first, emptiest->second)) not_before_ = now + kPause;
+  const bool is_low = 2 * emptiest->second.waiting.size() < emptiest->second.made_of.pool;
+  const auto due = is_low ? pause_until_ : std::max(rest_until_, pause_until_);
+  if (now < due) return std::chrono::ceil<std::chrono::milliseconds>(due - now);
+  if (!begin(emptiest->first, emptiest->second)) pause_until_ = now + kPause;
   return std::chrono::milliseconds(0);
 }
 
@@ -132,7 +134,7 @@ void WarmPool::drop(const std::string& name, std::uint64_t serial) {
   const auto found = pool->second.waiting.find(serial);
   if (found == pool->second.waiting.end()) return;
   log_.error("a sandbox of the pool has ended", {{"template", name}});
-  not_before_ = Clock::now() + kPause;
+  pause_until_ = Clock::now() + kPause;
   forget(found->second);
   pool->second.waiting.erase(found);
 }

@@ -27,7 +27,8 @@ namespace yett {
 class WarmPool {
  public:
   using Clock = std::chrono::steady_clock;
-  // After a start nothing is refilled for so long: the processors are the program's.
+  // After a start nothing is refilled for so long, while half of a pool is there: the processors
+  // are the program's.
   static constexpr std::chrono::milliseconds kRest{20};
   // After a sandbox that could not be made.
   static constexpr std::chrono::milliseconds kPause{1000};
@@ -64,7 +65,8 @@ class WarmPool {
   Starter& starter_;
   const DaemonLog& log_;
   std::uint64_t last_ = 0;
-  Clock::time_point not_before_{};
+  Clock::time_point rest_until_{};
+  Clock::time_point pause_until_{};
   std::map<std::string, Pool> pools_;
 };
 
