@@ -15,8 +15,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/unique_fd.hpp"
+#include "sandbox/plan/change_marks.hpp"
 #include "supervisor/emulate/target_error.hpp"
 #include "supervisor/emulate/target_files.hpp"
 #include "supervisor/notify/target_memory.hpp"
@@ -75,16 +77,23 @@ Result<UniqueFd> open_base(const PendingNotification& pending, int descriptor) {
   return opened(::open(path.c_str(), O_PATH | O_CLOEXEC));
 }
 
-Result<UniqueFd> open_object(const PendingNotification& pending, const Change& change) {
+struct Object {
+  UniqueFd file;
+  bool by_descriptor = false;  // of the target's, without a path
+};
+
+Result<Object> open_object(const PendingNotification& pending, const Change& change) {
   YETT_TRY(UniqueFd base, open_base(pending, change.directory));
-  if (!change.path) return base;
+  if (!change.path) return Object{std::move(base), true};
   const std::string path = read_target_text(pending, *change.path, PATH_MAX);
-  if (path.empty() && (change.flags & AT_EMPTY_PATH) != 0) return base;
+  if (path.empty() && (change.flags & AT_EMPTY_PATH) != 0) return Object{std::move(base), true};
   const bool follows = (change.flags & AT_SYMLINK_NOFOLLOW) == 0;
   struct open_how how{};
   how.flags = O_PATH | O_CLOEXEC | (follows ? 0U : unsigned{O_NOFOLLOW});
   how.resolve = RESOLVE_NO_MAGICLINKS;
-  return opened(::syscall(SYS_openat2, base.get(), path.c_str(), &how, sizeof how));
+  YETT_TRY(UniqueFd file,
+           opened(::syscall(SYS_openat2, base.get(), path.c_str(), &how, sizeof how)));
+  return Object{std::move(file)};
 }
 
 bool is_within(std::string_view path, std::string_view place) {
@@ -110,10 +119,19 @@ Lies where_it_lies(const std::string& object, const SandboxPlan& plan) {
   return is_its_own ? Lies::in_its_places : Lies::outside;
 }
 
-// The tree of changes has marks among its modes, and its directories stay open to the supervisor.
-mode_t mode_among_changes(const std::string& object, mode_t asked) {
-  struct stat status{};
-  if (::stat(object.c_str(), &status) != 0) return asked & 0777U;
+// SECURITY(redirect-placeholder): of the tree of changes, a sandbox has what was handed to it: the
+// tree's own names lead to nothing, and neither its root nor what stands for a file of the host's
+// is anybody's to change.
+bool was_handed_over(const Object& object, const struct stat& status, const SandboxPlan& plan) {
+  const std::string root = plan.redirect.directory + "/" + kChangesName;
+  struct stat roots{};
+  if (!object.by_descriptor || change_marks::is_placeholder(status)) return false;
+  return ::lstat(root.c_str(), &roots) == 0 &&
+         (roots.st_dev != status.st_dev || roots.st_ino != status.st_ino);
+}
+
+// The tree has marks among its modes, and its directories stay open to the supervisor.
+mode_t mode_among_changes(const struct stat& status, mode_t asked) {
   const mode_t kept = S_ISDIR(status.st_mode) ? 0700 | (status.st_mode & S_ISVTX) : 0;
   return (asked & 0777U) | kept;
 }
@@ -138,12 +156,15 @@ int emulate_attributes(const PendingNotification& pending, const SandboxPlan& pl
   const auto file = open_object(pending, change);
   if (!pending.still_valid()) return ESRCH;
   if (!file) return file.error().sys_errno;
-  const std::string object = "/proc/self/fd/" + std::to_string(file->get());
+  const std::string object = "/proc/self/fd/" + std::to_string(file->file.get());
   const Lies lies = where_it_lies(object, plan);
   if (lies == Lies::outside) return EPERM;
+  struct stat status{};
+  if (::fstat(file->file.get(), &status) != 0) return errno;
+  if (lies == Lies::in_changes && !was_handed_over(*file, status, plan)) return EPERM;
   if (!change.mode) return set_times(pending, change, object);
   const mode_t mode =
-      lies == Lies::in_changes ? mode_among_changes(object, *change.mode) : *change.mode & 07777U;
+      lies == Lies::in_changes ? mode_among_changes(status, *change.mode) : *change.mode & 07777U;
   return ::chmod(object.c_str(), mode) == 0 ? 0 : errno;
 }
 

@@ -77,7 +77,9 @@ RedirectAnswer Redirector::link(const Found& from, const Found& to) {
   return done(tree_.link(from.path, to.path));
 }
 
+// The root is the tree's own, too, and who else gets in there is none of the sandbox's business.
 RedirectAnswer Redirector::set_attributes(const Copied& copied, const Found& found) {
+  if (found.path == "/") return done(EPERM);
   if (!found.exists)
     return found.look.standing == Standing::untouched ? pass_on(found, ENOENT) : done(ENOENT);
   if (found.look.standing == Standing::untouched) {

@@ -150,4 +150,8 @@ bool only_looks(const PathCall& call) {
   }
 }
 
+bool changes_attributes(const PathCall& call) {
+  return call.act == PathAct::set_mode || call.act == PathAct::set_times;
+}
+
 }  // namespace yett

@@ -48,4 +48,7 @@ struct PathCall {
 // Does the call change nothing, whatever it names?
 [[nodiscard]] bool only_looks(const PathCall& call);
 
+// Modes and times.
+[[nodiscard]] bool changes_attributes(const PathCall& call);
+
 }  // namespace yett

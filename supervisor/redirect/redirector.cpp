@@ -87,18 +87,27 @@ int Redirector::copy_of(const PendingNotification& pending, Copied& copied) {
       read_target(pending, call.out, std::as_writable_bytes(std::span(copied.times))));
 }
 
+// SECURITY(redirect-attributes): Landlock has no right for modes and times, so no such call is let
+// run, for whatever reason it would have been: the object that it names by now is looked at.
 RedirectAnswer Redirector::answer(const PendingNotification& pending, const SandboxPlan& plan) {
   const auto call = path_call_of(pending.data());
   if (!call || pending.thread_id() == 0) return change_attributes(pending, plan);
-  Copied copied{.call = *call, .path = {}, .other = {}, .text = {}};
+  RedirectAnswer answer = answer_call(pending, *call);
+  if (answer.kind == RedirectAnswer::Kind::let_run && changes_attributes(*call))
+    return change_attributes(pending, plan);
+  return answer;
+}
+
+RedirectAnswer Redirector::answer_call(const PendingNotification& pending, const PathCall& call) {
+  Copied copied{.call = call, .path = {}, .other = {}, .text = {}};
   {
     const std::scoped_lock held(lock_);
-    if (only_looks(*call) && tree_.is_empty()) return RedirectAnswer::let_run();
+    if (only_looks(call) && tree_.is_empty()) return RedirectAnswer::let_run();
   }
   if (const int error = copy_of(pending, copied); error != 0) return RedirectAnswer::failed(error);
-  RedirectAnswer answer = answer_copied(pending, copied, plan);
+  RedirectAnswer answer = answer_copied(pending, copied);
   if (answer.error != 0 || answer.told.empty()) return answer;
-  const Status told = write_target(pending, call->out, answer.told);
+  const Status told = write_target(pending, call.out, answer.told);
   return told ? std::move(answer) : RedirectAnswer::failed(errno_for_target(told));
 }
 
@@ -115,8 +124,7 @@ int Redirector::open_known(const Copied& copied) const {
   return tree_.open_ours(path, copied.call.flags);
 }
 
-RedirectAnswer Redirector::answer_copied(const PendingNotification& pending, const Copied& copied,
-                                         const SandboxPlan& plan) {
+RedirectAnswer Redirector::answer_copied(const PendingNotification& pending, const Copied& copied) {
   const std::scoped_lock held(lock_);
   if (const int opened = open_known(copied); opened >= 0) return give(opened, copied.call.flags);
   MergedWalk walk(tree_, pending);
@@ -134,13 +142,8 @@ RedirectAnswer Redirector::answer_copied(const PendingNotification& pending, con
   // SECURITY(copy-once): valid now means that the thread id meant our thread all along.
   if (!pending.still_valid()) return RedirectAnswer::failed(ESRCH);
   if (!found || !other) return RedirectAnswer::let_run();
-  RedirectAnswer answer =
-      has_two_names(copied.call.act) ? act_on_two(copied, *found, *other) : act_on(copied, *found);
-  const bool is_attribute =
-      copied.call.act == PathAct::set_mode || copied.call.act == PathAct::set_times;
-  if (answer.kind == RedirectAnswer::Kind::let_run && is_attribute)
-    return change_attributes(pending, plan);
-  return answer;
+  return has_two_names(copied.call.act) ? act_on_two(copied, *found, *other)
+                                        : act_on(copied, *found);
 }
 
 // As without redirection, by the object and where it lies: docs/decisions/0040-attributes.md.

@@ -54,8 +54,10 @@ class Redirector {
   Redirector(std::uint64_t file_size, ChangeTree tree)
       : file_size_(file_size), tree_(std::move(tree)) {}
   [[nodiscard]] static int copy_of(const PendingNotification& pending, Copied& copied);
+  [[nodiscard]] RedirectAnswer answer_call(const PendingNotification& pending,
+                                           const PathCall& call);
   [[nodiscard]] RedirectAnswer answer_copied(const PendingNotification& pending,
-                                             const Copied& copied, const SandboxPlan& plan);
+                                             const Copied& copied);
   // -1: it takes a walk.
   [[nodiscard]] int open_known(const Copied& copied) const;
   [[nodiscard]] RedirectAnswer act_on(const Copied& copied, const Found& found);

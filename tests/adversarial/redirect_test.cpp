@@ -96,13 +96,24 @@ class RedirectAttack : public FallbackCase {
     file("hidden/c", "secret\n");
   }
   [[nodiscard]] std::string at(const std::string& name) const { return home_->path() + "/" + name; }
-  [[nodiscard]] RunResult inside(const std::string& script, std::vector<std::string> words) const {
-    std::vector<std::string> command{
+  [[nodiscard]] std::vector<std::string> command(const std::string& script,
+                                                 std::vector<std::string> words) const {
+    std::vector<std::string> all{
         "--mode",    "fallback",    "-v", at("shown") + ":" + at("shown") + ":ro",
         "--overlay", at("changes"), "--", "python3",
         "-c",        script};
-    command.insert(command.end(), words.begin(), words.end());
-    return run(std::move(command));
+    all.insert(all.end(), words.begin(), words.end());
+    return all;
+  }
+  [[nodiscard]] RunResult inside(const std::string& script, std::vector<std::string> words) const {
+    return run(command(script, std::move(words)));
+  }
+  // Where no container's filter takes newer calls away.
+  [[nodiscard]] RunResult uncontained(const std::string& script,
+                                      std::vector<std::string> words) const {
+    std::vector<std::string> all = command(script, std::move(words));
+    all.insert(all.begin(), "run");
+    return run_yett(std::move(all), options_);
   }
   // The attack on what lies in `target`: by all shapes, and what it did.
   [[nodiscard]] RunResult attack(const std::string& target, const std::string& acts) const {
@@ -300,6 +311,118 @@ TEST_F(RedirectAttack, PipesOfTheHostAreNotOpenedForIt) {
       "      tried(lambda: os.link(p, sys.argv[1] + '/l')), 'pipe' in os.listdir(d))\n";
   const RunResult result = inside(opens, {at("shown")});
   EXPECT_EQ(result.out, "13 13 13 13 True\n") << result.text();
+}
+
+// Modes and times, by whatever a call can name a file with: `d`, a directory with the file `c` and
+// with another of a name that /proc gives to what was removed.
+const std::string kAttributes =
+    "import os, sys, ctypes, threading\n"
+    "libc = ctypes.CDLL(None, use_errno=True)\n"
+    "d = sys.argv[1]; c = d + '/c'; g = d + '/g (deleted)'\n"
+    "times = (ctypes.c_long * 4)(1, 0, 1, 0)\n"
+    "def done(result):\n"
+    "  if result != 0: raise OSError(ctypes.get_errno(), '')\n"
+    "def mode(dfd, path, flags): done(libc.syscall(452, dfd, path, 0o750, flags))\n"
+    "def time(dfd, path, flags): done(libc.syscall(280, dfd, path, times, flags))\n"
+    "def there(act, path):\n"
+    "  os.chdir(g)\n"
+    "  try: act(-100, path, 0)\n"
+    "  finally: os.chdir('/')\n"
+    "cfd = os.open(c, os.O_PATH); dfd = os.open(d, os.O_PATH); gfd = os.open(g, os.O_PATH)\n"
+    "shapes = {\n"
+    "  'plain': lambda act: act(-100, c.encode(), 0),\n"
+    "  'a file, empty path': lambda act: act(cfd, b'', 0x1000),\n"
+    "  'a directory, empty path': lambda act: act(dfd, b'', 0x1000),\n"
+    "  'below a directory': lambda act: act(dfd, b'c', 0),\n"
+    "  'below one as if removed': lambda act: act(gfd, b'c', 0),\n"
+    "  'up from one as if removed': lambda act: act(gfd, b'../c', 0),\n"
+    "  'in one as if removed': lambda act: there(act, b'c'),\n"
+    "  'up, in one as if removed': lambda act: there(act, b'../c'),\n"
+    "  'a descriptor by name': lambda act: act(-100, b'/proc/self/fd/%d' % cfd, 0),\n"
+    "}\n"
+    "for shape, way in shapes.items():\n"
+    "  for act in (mode, time):\n"
+    "    try: way(act)\n"
+    "    except OSError: continue\n"
+    "    print(act.__name__ + ':', shape)\n";
+
+// A path that is empty while it is copied, and a file's when the kernel would read it.
+const std::string kFlippedToEmpty =
+    "import os, sys, ctypes, threading\n"
+    "libc = ctypes.CDLL(None, use_errno=True)\n"
+    "c = sys.argv[1].encode() + b'/c'; b = ctypes.create_string_buffer(c, 400)\n"
+    "done = 0; flips = 0; changed = 0\n"
+    "def flip():\n"
+    "  global flips\n"
+    "  while not done or flips < 20000:\n"
+    "    b[0] = b'\\0' if flips % 2 else b'/'; flips += 1\n"
+    "t = threading.Thread(target=flip); t.start()\n"
+    "for i in range(4000):\n"
+    "  changed += libc.syscall(268, -100, b, 0o640) == 0\n"
+    "  changed += libc.syscall(280, -100, b, (ctypes.c_long * 4)(1, 0, 1, 0), 0) == 0\n"
+    "done = 1; t.join(); print(changed > 100)\n";
+
+// SECURITY(redirect-attributes)
+TEST_F(RedirectAttack, NoShapeOfACallChangesTheHostsAttributes) {
+  for (const char* each : {"hidden", "shown", "own"}) {
+    directory(each);
+    directory(std::string(each) + "/g (deleted)");
+    file(std::string(each) + "/c", "c\n");
+    file(std::string(each) + "/g (deleted)/c", "c\n");
+  }
+  const std::string hidden = tree_of(at("hidden"));
+  const std::string shown = tree_of(at("shown"));
+  const RunResult result = uncontained(kAttributes, {at("hidden")});
+  EXPECT_EQ(result.exit_status, 0) << result.text();
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(uncontained(kFlippedToEmpty, {at("hidden")}).out, "False\n");
+  EXPECT_EQ(uncontained(kAttributes, {at("shown")}).exit_status, 0);
+  EXPECT_EQ(uncontained(kFlippedToEmpty, {at("shown")}).exit_status, 0);
+  EXPECT_EQ(tree_of(at("hidden")), hidden);
+  EXPECT_EQ(tree_of(at("shown")), shown);
+  // On files of its own they are done, but for a name in /proc; and all of them without a sandbox.
+  const std::string copies =
+      "import os, shutil, sys; h = os.environ['HOME'] + '/x'\n"
+      "shutil.copytree(sys.argv[1], h, copy_function=shutil.copyfile)\n"
+      "sys.argv[1] = h\n";
+  EXPECT_EQ(lines_of(uncontained(copies + kAttributes, {at("shown")}).out), 2 * 8);
+  EXPECT_EQ(uncontained(copies + kFlippedToEmpty, {at("shown")}).out, "True\n");
+  EXPECT_EQ(lines_of(run_program({"python3", "-c", kAttributes, at("hidden")}, options_).out),
+            2 * 9);
+  EXPECT_NE(tree_of(at("hidden")), hidden);
+}
+
+// The supervisor's directory, and what stands in it for the host's files.
+// SECURITY(redirect-placeholder)
+TEST_F(RedirectAttack, TheTreeItselfIsNotItsToChange) {
+  const std::string script =
+      "import os, sys, ctypes\n"
+      "libc = ctypes.CDLL(None, use_errno=True)\n"
+      "shown, changes = sys.argv[1:]\n"
+      "open(shown + '/made', 'w').close()\n"
+      "ours = changes + '/changes' + shown\n"
+      "def tried(f):\n"
+      "  try: f(); return True\n"
+      "  except OSError: return False\n"
+      "def by_descriptor(p, mode):\n"
+      "  f = os.open(p, os.O_PATH)\n"
+      "  if libc.syscall(452, f, b'', mode, 0x1000): raise OSError(0, '')\n"
+      "root = os.open('/', os.O_RDONLY)\n"
+      "print([tried(f) for f in (\n"
+      "  lambda: os.chmod('/', 0o777), lambda: os.fchmod(root, 0o777),\n"
+      "  lambda: os.utime('/', (1, 1)), lambda: os.utime(root, (1, 1)),\n"
+      "  lambda: os.chmod(ours + '/c', 0o600), lambda: os.utime(ours + '/c', (1, 1)),\n"
+      "  lambda: by_descriptor(ours + '/c', 0o600), lambda: os.chmod(ours + '/made', 0o600))])\n"
+      "made = os.open(shown + '/made', os.O_RDONLY)\n"
+      "print([tried(f) for f in (lambda: os.fchmod(made, 0o640),\n"
+      "  lambda: os.utime(made, (1, 1)), lambda: os.chmod(shown + '/made', 0o644))])\n"
+      "print(open(shown + '/c').read(), end='')\n";
+  const RunResult result = inside(script, {at("shown"), at("changes")});
+  const std::string none = "False, False, False, False, False, False, False, False";
+  EXPECT_EQ(result.out, "[" + none + "]\n[True, True, True]\nshown\n") << result.text();
+  const auto mode = [this](const char* name) { return fs::status(at(name)).permissions(); };
+  EXPECT_EQ(mode("changes/changes"), fs::perms::owner_all);
+  EXPECT_EQ(mode("changes/making"), fs::perms::owner_all);
 }
 
 }  // namespace
