@@ -44,6 +44,13 @@ RedirectAnswer Redirector::remove(const Copied& copied, const Found& found) {
   return done(wants_directory ? tree_.remove_directory(found.path) : tree_.remove_file(found.path));
 }
 
+// SECURITY(redirect-hidden): a directory that moves there lists what it has: all that the host has
+// of that name, and nobody has shown, would count as removed.
+bool Redirector::hides_what_was_not_shown(const Found& to) const {
+  return tree_.shines_through(to.path == "/" ? to.path : parent_of(to.path)) &&
+         !tree_.places().is_shown(to.path) && ChangeTree::look_at_host(to.path);
+}
+
 // A directory of the host's stays where it is, as on an overlay: mv then copies it.
 RedirectAnswer Redirector::rename(const Copied& copied, const Found& from, const Found& to) {
   const auto flags = static_cast<unsigned>(copied.call.flags);
@@ -52,6 +59,7 @@ RedirectAnswer Redirector::rename(const Copied& copied, const Found& from, const
   if (to.exists && (flags & RENAME_NOREPLACE) != 0) return done(EEXIST);
   const bool moves_directory = is_directory(from);
   if (moves_directory && ChangeTree::look_at_host(from.path)) return done(EXDEV);
+  if (moves_directory && hides_what_was_not_shown(to)) return done(EXDEV);
   if (to.exists && is_directory(to) != moves_directory)
     return done(moves_directory ? ENOTDIR : EISDIR);
   if (to.exists && to.look.standing == Standing::untouched &&

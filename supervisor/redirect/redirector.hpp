@@ -89,6 +89,7 @@ class Redirector {
   [[nodiscard]] RedirectAnswer link(const Found& from, const Found& to);
   [[nodiscard]] RedirectAnswer set_attributes(const Copied& copied, const Found& found);
   [[nodiscard]] int may_remove(const Found& found) const;
+  [[nodiscard]] bool hides_what_was_not_shown(const Found& to) const;
   [[nodiscard]] bool is_directory(const Found& found) const;
 
   std::uint64_t file_size_;

@@ -425,5 +425,27 @@ TEST_F(RedirectAttack, TheTreeItselfIsNotItsToChange) {
   EXPECT_EQ(mode("changes/making"), fs::perms::owner_all);
 }
 
+// What nobody was shown is not gone because something of that name is the sandbox's.
+// SECURITY(redirect-hidden)
+TEST_F(RedirectAttack, ADirectoryMovedOverOneThatIsNotShownRemovesNothing) {
+  const std::string hidden = tree_of(at("hidden"));
+  const std::string script =
+      "import os, sys\n"
+      "for d in sys.argv[1:]:\n"
+      "  open(d + '/x', 'w').close(); os.unlink(d + '/x')\n"  // one of the tree's, and empty there
+      "  n = os.path.dirname(d) + '/n'; os.mkdir(n); open(n + '/new', 'w').close()\n"
+      "  try: os.rename(n, d); print('moved')\n"
+      "  except OSError as e: print(e.strerror)\n"
+      "  os.path.exists(n) and (os.unlink(n + '/new'), os.rmdir(n))\n";
+  file("shown/keep", "shown\n");
+  directory("shown/empty");
+  const RunResult result = inside(script, {at("hidden"), at("shown/empty")});
+  EXPECT_TRUE(result.out.starts_with("Invalid cross-device link\nmoved\n")) << result.text();
+  const RunResult commit = run_yett({"commit", at("changes")}, options_);
+  EXPECT_EQ(commit.exit_status, 0) << commit.text();
+  EXPECT_EQ(tree_of(at("hidden")), hidden);
+  EXPECT_TRUE(fs::exists(at("shown/empty/new")));  // the twin
+}
+
 }  // namespace
 }  // namespace yett::test
