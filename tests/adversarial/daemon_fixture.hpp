@@ -16,13 +16,13 @@ namespace yett::test {
 class DaemonFixture : public HostUnchanged {
  protected:
   [[nodiscard]] virtual std::string config() const = 0;
+  // What it needs to be there.
+  virtual void prepare() {}
 
   void SetUp() override {
     HostUnchanged::SetUp();
     YETT_REQUIRE(::getuid() == 0, "needs root");
-    start_daemon();
-  }
-  void start_daemon() {
+    prepare();
     daemon_.emplace(work(), config());
     ASSERT_TRUE(daemon_->ready());
   }

@@ -24,11 +24,9 @@ class LibyettDaemon : public DaemonFixture {
            "\"]\npool = 2\n[template.host]\noptions = [\"-m\", \"32M\"]\n"
            "[template.short]\noptions = [\"--time\", \"300ms\"]\n";
   }
+  void prepare() override { make_plugins(root()); }
   void SetUp() override {
-    HostUnchanged::SetUp();
-    YETT_REQUIRE(::getuid() == 0, "needs root");
-    make_plugins(root());
-    start_daemon();
+    DaemonFixture::SetUp();
     if (daemon_ && daemon_->ready()) host_.emplace(daemon_->socket());
   }
   void TearDown() override {
