@@ -14,8 +14,8 @@
 
 #include "runsc-like/images/beneath.hpp"
 #include "runsc-like/images/remove_tree.hpp"
-#include "sandbox/plan/change_marks.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
+#include "supervisor/emulate/change_marks.hpp"
 
 namespace yett {
 namespace {

@@ -18,7 +18,7 @@
 #include <utility>
 
 #include "base/unique_fd.hpp"
-#include "sandbox/plan/change_marks.hpp"
+#include "supervisor/emulate/change_marks.hpp"
 #include "supervisor/emulate/target_error.hpp"
 #include "supervisor/emulate/target_files.hpp"
 #include "supervisor/notify/target_memory.hpp"

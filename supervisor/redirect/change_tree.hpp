@@ -17,7 +17,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
-#include "sandbox/plan/change_marks.hpp"
+#include "supervisor/emulate/change_marks.hpp"
 #include "supervisor/redirect/places.hpp"
 
 namespace yett {
