@@ -68,7 +68,10 @@ bool is_set_id_call(std::string_view call) { return find_call(call) != nullptr; 
 bool asks_for_set_id(std::string_view call, const std::array<std::uint64_t, 6>& arguments) {
   const SetIdCall* found = find_call(call);
   if (found == nullptr) return false;
-  return found->mode < 0 || (arguments[static_cast<std::size_t>(found->mode)] & kSetIds) != 0;
+  if (found->mode < 0) return true;
+  const auto mode = static_cast<std::size_t>(found->mode);
+  const bool makes = !call.starts_with("open") || (arguments[mode - 1] & kMakes) != 0;
+  return makes && (arguments[mode] & kSetIds) != 0;
 }
 
 }  // namespace yett

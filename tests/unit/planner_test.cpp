@@ -1,4 +1,5 @@
 // request + policy + host -> plan, as tables: each thing planned beside the nearest one refused.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -8,6 +9,7 @@
 #include "sandbox/plan/planner.hpp"
 #include "sandbox/plan/syscall_rows.hpp"
 #include "sandbox/policy/parse_policy.hpp"
+#include "sandbox/profiles/set_id_checks.hpp"
 #include "tests/unit/plan_case.hpp"
 
 namespace yett {
@@ -189,6 +191,17 @@ TEST(PlanLandlock, NoBindsBesideFileRules) {
   EXPECT_EQ(Case{.policy = emulate}.error(), "no error");
   EXPECT_EQ(Case{.policy = "hardening = 'stacked'\n[syscalls]\nemulate = ['mknod']"}.error(),
             "no error");
+}
+
+// What open leaves in the mode's register counts only where it makes a file.
+TEST(PlanFilter, OpensAskForSetIdsOnlyWhereTheyMakeAFile) {
+  EXPECT_FALSE(asks_for_set_id("open", {0, O_RDWR, 04755}));
+  EXPECT_FALSE(asks_for_set_id("openat", {0, 0, O_RDONLY | O_DIRECTORY, 04755}));
+  EXPECT_FALSE(asks_for_set_id("openat", {0, 0, O_CREAT, 0755}));
+  EXPECT_TRUE(asks_for_set_id("open", {0, O_RDWR | O_CREAT, 04755}));
+  EXPECT_TRUE(asks_for_set_id("openat", {0, 0, O_CREAT, 02755}));
+  EXPECT_TRUE(asks_for_set_id("openat", {0, 0, O_TMPFILE | O_RDWR, 02755}));
+  EXPECT_TRUE(asks_for_set_id("creat", {0, 04755}));
 }
 
 // SECURITY(set-ids)
