@@ -157,7 +157,10 @@ Status commit_to_host(const CommandLine& given) {
       return change.path != path && !change.path.starts_with(path + "/");
     });
   for (const TreeChange& change : changes) {
-    YETT_CHECK(kept.commit(change));
+    YETT_TRY(const std::vector<std::string> left, kept.commit(change));
+    for (const std::string& path : left)
+      std::fprintf(stderr, "yett: commit: %s: kept, for it has changed on the host since\n",
+                   escape_for_terminal(path).c_str());
     std::fputs(change_lines({change}).c_str(), stdout);
   }
   return {};

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <memory>
 
@@ -21,14 +22,19 @@ UniqueFd open_beneath(BorrowedFd root, const std::string& path, int flags) {
       ::syscall(SYS_openat2, root.get(), path.empty() ? "." : path.c_str(), &how, sizeof how)));
 }
 
-std::vector<std::string> names_in(BorrowedFd directory) {
+Result<std::vector<std::string>> names_in(BorrowedFd directory) {
   std::vector<std::string> names;
   const int copy = ::openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(copy), ::closedir);
-  if (!listing) return names;
-  while (const dirent* entry = ::readdir(listing.get()))
+  if (!listing) return fail(errno_error("list", "a directory"));
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(listing.get());
+    if (entry == nullptr && errno != 0) return fail(errno_error("list", "a directory"));
+    if (entry == nullptr) break;
     if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
       names.emplace_back(entry->d_name);
+  }
   std::ranges::sort(names);
   return names;
 }

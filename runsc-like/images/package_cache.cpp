@@ -87,7 +87,8 @@ bool may_be_remembered(const struct stat& status) {
 void forget_all(const std::string& directory) {
   const UniqueFd known(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!known.valid()) return;
-  const std::vector<std::string> names = names_in(known.borrow());
+  const std::vector<std::string> names =
+      names_in(known.borrow()).value_or(std::vector<std::string>());
   if (names.size() <= kMostKnown) return;
   for (const std::string& name : names) ::unlinkat(known.get(), name.c_str(), 0);
 }
@@ -191,7 +192,9 @@ void PackageCache::make_room() const {
   const std::string directory = store_.root() + "/layers";
   const UniqueFd top(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!top.valid()) return;
-  for (const std::string& digest : names_in(top.borrow())) {
+  const std::vector<std::string> digests =
+      names_in(top.borrow()).value_or(std::vector<std::string>());
+  for (const std::string& digest : digests) {
     struct stat status{};
     ::stat((directory + "/" + digest + "/bytes").c_str(), &status);
     layers.push_back({status.st_mtim.tv_sec, store_.layer_bytes(digest), digest});

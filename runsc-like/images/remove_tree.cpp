@@ -37,7 +37,8 @@ class TreeRemoval {
     std::uint64_t moved_before = 0;
     do {
       moved_before = moved_;
-      for (const std::string& name : names_in(top_.borrow())) YETT_CHECK(remove_below_top(name));
+      YETT_TRY(const std::vector<std::string> names, names_in(top_.borrow()));
+      for (const std::string& name : names) YETT_CHECK(remove_below_top(name));
     } while (moved_ != moved_before);
     return {};
   }
@@ -48,7 +49,8 @@ class TreeRemoval {
     if (removed == Removed::yes) return {};
     const UniqueFd inside = open_beneath(top_.borrow(), name, kDirectory);
     if (!inside.valid()) return fail(errno_error("open", name));
-    for (const std::string& each : names_in(inside.borrow())) {
+    YETT_TRY(const std::vector<std::string> names, names_in(inside.borrow()));
+    for (const std::string& each : names) {
       YETT_TRY(const Removed gone, remove_one(inside.borrow(), each));
       if (gone == Removed::no_it_holds_something) YETT_CHECK(move_up(inside.borrow(), each));
     }

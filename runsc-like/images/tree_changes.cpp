@@ -71,10 +71,11 @@ class Comparison {
       return fail(errno_error("open", "/" + escape_for_terminal(path)));
     }
     const UniqueFd before = was_there ? open_beneath(trees_.before, path, kDirectory) : UniqueFd();
-    names = names_in(after.borrow());
+    YETT_TRY(names, names_in(after.borrow()));
     if (before.valid()) {
+      YETT_TRY(const std::vector<std::string> old, names_in(before.borrow()));
       std::vector<std::string> both;
-      std::ranges::set_union(names, names_in(before.borrow()), std::back_inserter(both));
+      std::ranges::set_union(names, old, std::back_inserter(both));
       names = std::move(both);
     }
     for (const std::string& name : names)

@@ -17,7 +17,8 @@ class Stamping {
  public:
   Status look_into(BorrowedFd directory, std::size_t depth) {
     if (depth > kDeepest) return fail(request_error("tree", "lies too deep"));
-    for (const std::string& name : names_in(directory)) YETT_CHECK(look_at(directory, name, depth));
+    YETT_TRY(const std::vector<std::string> names, names_in(directory));
+    for (const std::string& name : names) YETT_CHECK(look_at(directory, name, depth));
     digest_.add_text("/");
     return {};
   }

@@ -252,7 +252,8 @@ Result<Unpacked> unpack_archive(ArchiveReader& archive, BorrowedFd root, Whiteou
 }
 
 Status let_owner_in(BorrowedFd directory) {
-  for (const std::string& name : names_in(directory)) {
+  YETT_TRY(const std::vector<std::string> names, names_in(directory));
+  for (const std::string& name : names) {
     struct stat status{};
     if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
       return fail(errno_error("look at", name));

@@ -10,10 +10,10 @@
 #include <cerrno>
 #include <climits>
 #include <optional>
-#include <tuple>
 
 #include "runsc-like/images/beneath.hpp"
 #include "runsc-like/images/remove_tree.hpp"
+#include "runsc-like/sandboxes/host_removal.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/emulate/change_marks.hpp"
 
@@ -32,17 +32,6 @@ std::string link_text(int directory, const std::string& name) {
   std::array<char, PATH_MAX> text{};
   const ssize_t size = ::readlinkat(directory, name.c_str(), text.data(), text.size());
   return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : std::string();
-}
-
-using Time = std::tuple<std::int64_t, std::int64_t>;
-
-// When the directory was made in the tree, before it was listed. Nothing: nobody knows.
-std::optional<Time> made_at(BorrowedFd directory) {
-  struct statx status{};
-  if (::statx(directory.get(), "", AT_EMPTY_PATH, STATX_BTIME, &status) != 0 ||
-      (status.stx_mask & STATX_BTIME) == 0)
-    return std::nullopt;
-  return Time{status.stx_btime.tv_sec, status.stx_btime.tv_nsec};
 }
 
 bool is_same_file(const struct stat& ours, const struct stat& hosts) {
@@ -79,7 +68,7 @@ class Listing {
     const UniqueFd directory =
         open_beneath(tree_, path.empty() ? path : path.substr(1), kDirectory);
     if (!directory.valid()) return fail(errno_error("open", path));
-    const std::vector<std::string> names = names_in(directory.borrow());
+    YETT_TRY(const std::vector<std::string> names, names_in(directory.borrow()));
     for (const std::string& name : names)
       YETT_CHECK(compare(directory.borrow(), name, path + "/" + name, deeper));
     return transparent ? Status() : look_for_removed(path, directory.borrow(), names);
@@ -105,15 +94,19 @@ class Listing {
   Status look_for_removed(const std::string& path, BorrowedFd ours,
                           const std::vector<std::string>& names) {
     const UniqueFd hosts(::open(path.c_str(), kDirectory | O_NOFOLLOW));
-    if (!hosts.valid()) return {};
+    if (!hosts.valid())
+      return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
+                 ? Status()
+                 : fail(errno_error("open", path));
     const auto made = made_at(ours);
     if (!made)
       return fail(host_error(path, "its file system does not tell when a directory was made",
                              "keep redirected changes on ext4, xfs, btrfs or tmpfs"));
-    for (const std::string& name : names_in(hosts.borrow())) {
+    YETT_TRY(const std::vector<std::string> there, names_in(hosts.borrow()));
+    for (const std::string& name : there) {
       if (std::ranges::binary_search(names, name)) continue;
       const auto status = look(hosts.get(), name);
-      if (status && Time{status->st_ctim.tv_sec, status->st_ctim.tv_nsec} <= *made)
+      if (status && changed_at(*status) <= *made)
         YETT_CHECK(note(ChangeKind::deleted, path + "/" + name));
     }
     return {};

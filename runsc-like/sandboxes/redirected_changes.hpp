@@ -25,8 +25,10 @@ class RedirectedChanges {
   [[nodiscard]] Result<std::vector<TreeChange>> find() const;
   // Errors: a sandbox has it.
   [[nodiscard]] Status lock() const;
-  // Makes one of them on the host, through no link. Precondition: locked.
-  [[nodiscard]] Status commit(const TreeChange& change) const;
+  // Makes one of them on the host, through no link. Returns what it left, for it has changed there
+  // since. Errors: a directory is in its way with what is newer than the sandbox's. Precondition:
+  // locked.
+  [[nodiscard]] Result<std::vector<std::string>> commit(const TreeChange& change) const;
   // Precondition: locked.
   [[nodiscard]] Status discard() const;
 

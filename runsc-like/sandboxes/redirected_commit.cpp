@@ -8,17 +8,14 @@
 #include <climits>
 
 #include "ioctl_uapi/mount_api.hpp"
+#include "runsc-like/images/beneath.hpp"
 #include "runsc-like/images/remove_tree.hpp"
+#include "runsc-like/sandboxes/host_removal.hpp"
 #include "runsc-like/sandboxes/redirected_changes.hpp"
 #include "supervisor/redirect/copy_bytes.hpp"
 
 namespace yett {
 namespace {
-
-struct Name {
-  BorrowedFd directory;
-  std::string name;
-};
 
 Status done(int result, const char* operation, const std::string& path) {
   if (result == 0) return {};
@@ -27,17 +24,31 @@ Status done(int result, const char* operation, const std::string& path) {
 
 std::string name_for_a_while() { return ".yett-commit-" + std::to_string(::getpid()); }
 
+Result<FileTime> listed_at(BorrowedFd listing, const std::string& path) {
+  const auto made = made_at(listing);
+  if (made) return *made;
+  return fail(host_error(path, "its file system does not tell when a directory was made",
+                         "keep redirected changes on ext4, xfs, btrfs or tmpfs"));
+}
+
 // What is there is of another kind.
-Status make_room(const Name& host, mode_t wanted) {
+Status make_room(const HostName& host, mode_t wanted, BorrowedFd listing) {
   struct stat there{};
   if (::fstatat(host.directory.get(), host.name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0)
     return {};
   const bool is_directory = S_ISDIR(there.st_mode);
   if (is_directory == S_ISDIR(wanted)) return {};
+  if (is_directory) {
+    YETT_TRY(const FileTime listed, listed_at(listing, host.path));
+    YETT_TRY(const std::vector<std::string> newer, find_newer(host, listed));
+    if (!newer.empty())
+      return fail(host_error(newer.front(), "changed on the host since the sandbox saw it",
+                             "move it away, then commit again"));
+  }
   return remove_tree(host.directory, host.name);
 }
 
-Status put_in_place(const Name& host, const std::string& made, const std::string& path) {
+Status put_in_place(const HostName& host, const std::string& made, const std::string& path) {
   const int put =
       ::renameat(host.directory.get(), made.c_str(), host.directory.get(), host.name.c_str());
   const Status result = done(put, "commit", path);
@@ -45,14 +56,16 @@ Status put_in_place(const Name& host, const std::string& made, const std::string
   return result;
 }
 
-Status commit_directory(const Name& host, const struct stat& ours, const std::string& path) {
+Status commit_directory(const HostName& host, const struct stat& ours, const std::string& path) {
   if (::mkdirat(host.directory.get(), host.name.c_str(), 0700) != 0 && errno != EEXIST)
     return done(-1, "make", path);
-  return done(::fchmodat(host.directory.get(), host.name.c_str(), ours.st_mode & 0777U, 0),
-              "set the mode of", path);
+  const UniqueFd made = open_beneath(host.directory, host.name, O_PATH | O_NOFOLLOW | O_DIRECTORY);
+  if (!made.valid()) return done(-1, "open", path);
+  const std::string itself = "/proc/self/fd/" + std::to_string(made.get());
+  return done(::chmod(itself.c_str(), ours.st_mode & 0777U), "set the mode of", path);
 }
 
-Status commit_link(BorrowedFd object, const Name& host, const std::string& path) {
+Status commit_link(BorrowedFd object, const HostName& host, const std::string& path) {
   std::array<char, PATH_MAX> text{};
   if (::readlinkat(object.get(), "", text.data(), text.size() - 1) < 0)
     return done(-1, "read", path);
@@ -61,7 +74,7 @@ Status commit_link(BorrowedFd object, const Name& host, const std::string& path)
   return put_in_place(host, made, path);
 }
 
-Status commit_file(BorrowedFd object, const struct stat& ours, const Name& host,
+Status commit_file(BorrowedFd object, const struct stat& ours, const HostName& host,
                    const std::string& path) {
   const std::string again = "/proc/self/fd/" + std::to_string(object.get());
   const UniqueFd from(::open(again.c_str(), O_RDONLY | O_CLOEXEC));
@@ -83,21 +96,31 @@ Status commit_file(BorrowedFd object, const struct stat& ours, const Name& host,
 
 }  // namespace
 
-Status RedirectedChanges::commit(const TreeChange& change) const {
+Result<std::vector<std::string>> RedirectedChanges::commit(const TreeChange& change) const {
   const std::size_t slash = change.path.rfind('/');
   const std::string above = slash == 0 ? "/" : change.path.substr(0, slash);
   const UniqueFd directory(sys_open_plain_in_root(host_.get(), above.c_str()));
-  if (!directory.valid()) return done(-1, "open", above);
-  const Name host{directory.borrow(), change.path.substr(slash + 1)};
-  if (change.kind == ChangeKind::deleted) return remove_tree(host.directory, host.name);
+  if (!directory.valid()) return fail(errno_error("open", above));
+  const UniqueFd listing = open_beneath(tree_.borrow(), above.substr(1), O_RDONLY | O_DIRECTORY);
+  if (!listing.valid()) return fail(errno_error("open", above));
+  const HostName host{directory.borrow(), change.path.substr(slash + 1), change.path};
+  if (change.kind == ChangeKind::deleted) {
+    YETT_TRY(const FileTime listed, listed_at(listing.borrow(), above));
+    return remove_older(host, listed);
+  }
   const UniqueFd object(
       ::openat(tree_.get(), change.path.c_str() + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat ours{};
-  if (!object.valid() || ::fstat(object.get(), &ours) != 0) return done(-1, "read", change.path);
-  YETT_CHECK(make_room(host, ours.st_mode));
-  if (S_ISDIR(ours.st_mode)) return commit_directory(host, ours, change.path);
-  if (S_ISLNK(ours.st_mode)) return commit_link(object.borrow(), host, change.path);
-  return commit_file(object.borrow(), ours, host, change.path);
+  if (!object.valid() || ::fstat(object.get(), &ours) != 0)
+    return fail(errno_error("read", change.path));
+  YETT_CHECK(make_room(host, ours.st_mode, listing.borrow()));
+  if (S_ISDIR(ours.st_mode))
+    YETT_CHECK(commit_directory(host, ours, change.path));
+  else if (S_ISLNK(ours.st_mode))
+    YETT_CHECK(commit_link(object.borrow(), host, change.path));
+  else
+    YETT_CHECK(commit_file(object.borrow(), ours, host, change.path));
+  return std::vector<std::string>();
 }
 
 }  // namespace yett

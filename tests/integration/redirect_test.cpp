@@ -160,6 +160,25 @@ TEST_F(Redirect, CommitWritesThemToTheHost) {
   EXPECT_EQ(redirected("cat one l/f; ls").out, "p/one\nx\ny\nd\nl\nlink\none\nsub\n");
 }
 
+// SECURITY(redirect-newer): at any depth.
+TEST_F(Redirect, CommitKeepsWhatTheHostHasSince) {
+  for (const char* name : {"p/sub/deep", "p/way", "p/way/deep"}) directory(name);
+  for (const char* name : {"p/sub/deep/old", "p/way/deep/old"}) file(name, "old\n");
+  before_ = tree_of(shown());
+  EXPECT_EQ(redirected("rm -r sub way; echo > way").exit_status, 0);
+  file("p/sub/deep/later", "of somebody else\n");
+  file("p/way/deep/later", "of somebody else\n");
+  const RunResult removed = yett("commit", shown() + "/sub");
+  EXPECT_EQ(removed.exit_status, 0) << removed.text();
+  EXPECT_NE(removed.err.find("/sub/deep/later: kept"), std::string::npos) << removed.text();
+  EXPECT_TRUE(fs::exists(shown() + "/sub/deep/later"));
+  EXPECT_FALSE(fs::exists(shown() + "/sub/deep/old") || fs::exists(shown() + "/sub/three"));
+  const RunResult in_the_way = yett("commit", shown() + "/way");
+  EXPECT_EQ(in_the_way.exit_status, 1);
+  EXPECT_NE(in_the_way.err.find("changed on the host"), std::string::npos) << in_the_way.text();
+  EXPECT_TRUE(fs::exists(shown() + "/way/deep/later") && fs::exists(shown() + "/way/deep/old"));
+}
+
 TEST_F(Redirect, ATreeMayBeDeeperThanThereAreDescriptors) {
   const std::string deep =
       "import os\n"
