@@ -25,13 +25,33 @@ constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 // From the root of the tree.
 std::string below(const std::string& path) { return path == "/" ? "." : path.substr(1); }
 
+// Nothing: the end, or errno is not 0.
+const dirent* next_of(DIR* entries) {
+  errno = 0;
+  return ::readdir(entries);
+}
+
 int error_of(int result) { return result == 0 ? 0 : errno; }
+
+// SECURITY(redirect-own-directory): who else can write there swaps what the supervisor works on.
+Status check_own(BorrowedFd directory, const std::string& name) {
+  struct stat status{};
+  if (::fstat(directory.get(), &status) != 0) return fail(errno_error("look at", name));
+  if (status.st_uid != ::geteuid())
+    return fail(
+        request_error("--overlay " + name, "it is another user's", "name a directory of your own"));
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    return fail(request_error("--overlay " + name, "others can write in it",
+                              "chmod go-w it, or name another directory"));
+  return {};
+}
 
 Result<UniqueFd> make_and_open(BorrowedFd directory, const char* name) {
   if (::mkdirat(directory.get(), name, 0700) != 0 && errno != EEXIST)
     return fail(errno_error("make", name));
   UniqueFd made(::openat(directory.get(), name, kDirectory));
   if (!made.valid()) return fail(errno_error("open", name));
+  YETT_CHECK(check_own(made.borrow(), name));
   return made;
 }
 
@@ -50,6 +70,7 @@ Result<ChangeTree> ChangeTree::open(const RedirectPlan& plan, std::uint64_t file
 Status ChangeTree::open_directories(const RedirectPlan& plan) {
   lock_.reset(::open(plan.directory.c_str(), kDirectory));
   if (!lock_.valid()) return fail(errno_error("open", "--overlay " + plan.directory));
+  YETT_CHECK(check_own(lock_.borrow(), plan.directory));
   if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0)
     return fail(errno == EWOULDBLOCK
                     ? request_error("--overlay " + plan.directory, "another sandbox has it",
@@ -81,7 +102,7 @@ Status ChangeTree::load_one(const std::string& directory, std::vector<std::strin
   if (opened < 0 && errno == ENAMETOOLONG) return {};
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(opened), ::closedir);
   if (!entries) return fail(errno_error("read", place_ + directory));
-  while (const dirent* entry = ::readdir(entries.get())) {
+  while (const dirent* entry = next_of(entries.get())) {
     const std::string name(entry->d_name);
     if (name == "." || name == "..") continue;
     is_empty_ = false;
@@ -93,6 +114,7 @@ Status ChangeTree::load_one(const std::string& directory, std::vector<std::strin
     directories_[path] = change_marks::is_transparent(status) ? Kind::transparent : Kind::listed;
     found.push_back(path);
   }
+  if (errno != 0) return fail(errno_error("read", place_ + directory));
   return {};
 }
 
@@ -209,8 +231,19 @@ int ChangeTree::remove_directory(const std::string& path) {
   return error;
 }
 
+// No directory of the tree may come to where no path reaches.
+bool ChangeTree::is_too_long(const std::string& from, const std::string& to) const {
+  const std::string below = from + "/";
+  for (auto each = directories_.lower_bound(below); each != directories_.end(); ++each) {
+    if (!each->first.starts_with(below)) return false;
+    if (to.size() + each->first.size() - from.size() >= PATH_MAX) return true;
+  }
+  return false;
+}
+
 // What it replaces is gone with all that the tree knows of it: an empty directory, or a file.
 int ChangeTree::rename(const std::string& from, const std::string& to, unsigned flags) {
+  if (is_too_long(from, to)) return ENAMETOOLONG;
   const UniqueFd source = parent(from);
   const UniqueFd target = parent(to);
   if (::syscall(SYS_renameat2, source.get(), name_of(from).c_str(), target.get(),

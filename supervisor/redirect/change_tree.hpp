@@ -96,6 +96,7 @@ class ChangeTree {
   [[nodiscard]] Status open_directories(const RedirectPlan& plan);
   [[nodiscard]] Status load(const std::string& directory);
   [[nodiscard]] Status load_one(const std::string& directory, std::vector<std::string>& found);
+  [[nodiscard]] bool is_too_long(const std::string& from, const std::string& to) const;
   [[nodiscard]] UniqueFd parent(const std::string& path) const;
   [[nodiscard]] int make_entered(const std::string& path, const struct stat& host);
   [[nodiscard]] int list(const std::string& path) const;

@@ -60,8 +60,12 @@ int ChangeTree::make_entered(const std::string& path, const struct stat& host) {
   if (directories_.size() >= kMostDirectories) return ENOSPC;
   const UniqueFd above = parent(path);
   const std::string name = name_of(path);
-  const auto set = [&](mode_t mode) { return ::fchmodat(above.get(), name.c_str(), mode, 0); };
   if (::mkdirat(above.get(), name.c_str(), kMark) != 0 && errno != EEXIST) return errno;
+  const UniqueFd made(
+      ::openat(above.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC));
+  if (!made.valid()) return errno;
+  const std::string itself = "/proc/self/fd/" + std::to_string(made.get());
+  const auto set = [&itself](mode_t mode) { return ::chmod(itself.c_str(), mode); };
   is_empty_ = false;
   if (set(kMark | 0700) != 0) return errno;
   const bool shown = places_.is_shown(path);
@@ -75,18 +79,22 @@ int ChangeTree::make_entered(const std::string& path, const struct stat& host) {
 }
 
 int ChangeTree::list(const std::string& path) const {
-  const UniqueFd ours(open_ours(path, O_PATH | O_DIRECTORY));
+  const int opened = open_ours(path, O_PATH | O_DIRECTORY);
+  if (opened < 0) return -opened;
+  const UniqueFd ours(opened);
   const int host = open_host(path, O_DIRECTORY);
   if (host < 0) return -host;
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(host), ::closedir);
   if (!entries) return EIO;
-  while (const dirent* entry = ::readdir(entries.get())) {
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(entries.get());
+    if (entry == nullptr) return errno;  // 0: the end
     if (std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) continue;
     if (const int error = place_holder(host, ours.get(), entry->d_name, type_of(host, *entry));
         error != 0)
       return error;
   }
-  return 0;
 }
 
 int ChangeTree::take(const std::string& path, Data data) {

@@ -110,6 +110,7 @@ Found MergedWalk::run(const WalkStart& start, const std::string& path, FollowLas
 }
 
 MergedWalk::Step MergedWalk::take_next(FollowLast follow) {
+  if (names_.size() > PATH_MAX) return end(ENAMETOOLONG);  // by links: each look costs them all
   const std::string name = std::move(names_.back());
   names_.pop_back();
   if (name == "..") {
@@ -152,7 +153,10 @@ MergedWalk::Step MergedWalk::take_name(const std::string& candidate, FollowLast 
 bool MergedWalk::reach_rest(const std::string& candidate) {
   if (std::ranges::find(names_, "..") != names_.end()) return false;
   std::string whole = candidate;
-  for (const std::string& name : names_ | std::views::reverse) whole = join(whole, name);
+  for (const std::string& name : names_ | std::views::reverse) {
+    whole.append("/").append(name);
+    if (whole.size() >= PATH_MAX) return false;
+  }
   if (!tree_->has_plain_on_host(whole)) return false;
   at_ = std::move(whole);
   names_.clear();

@@ -254,7 +254,9 @@ RedirectAnswer Redirector::truncate(const Copied& copied, const Found& found) {
     if (const int error = tree_.take(found.path, ChangeTree::Data::copied); error != 0)
       return done(error);
   }
-  const UniqueFd file(tree_.open_ours(found.path, O_WRONLY));
+  const int opened = tree_.open_ours(found.path, O_WRONLY);
+  if (opened < 0) return done(-opened);
+  const UniqueFd file(opened);
   const int cut = ::ftruncate(file.get(), static_cast<off_t>(copied.call.number));
   return done(cut == 0 ? 0 : errno);
 }

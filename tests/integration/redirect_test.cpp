@@ -223,6 +223,29 @@ TEST_F(Redirect, ALinkOnTheHostLeadsNoCommitAstray) {
   EXPECT_EQ(text_of(shown() + "/sub/new"), "x\n");
 }
 
+// SECURITY(redirect-own-directory)
+TEST_F(Redirect, TheDirectoryIsTheUsersAlone) {
+  const std::string changes = home_->path() + "/changes";
+  const auto is_refused = [&](const std::string& why) {
+    const RunResult result = redirected("true");
+    EXPECT_EQ(result.exit_status, 125);
+    EXPECT_NE(result.err.find(why), std::string::npos) << result.text();
+  };
+  EXPECT_EQ(redirected("echo > new").exit_status, 0);
+  for (const char* each : {"", "/changes", "/making"}) {
+    ASSERT_EQ(::chmod((changes + each).c_str(), 0720), 0);
+    is_refused("others can write in it");
+    ASSERT_EQ(::chmod((changes + each).c_str(), 0700), 0);
+  }
+  struct stat owner{};
+  ASSERT_EQ(::stat(changes.c_str(), &owner), 0);
+  ASSERT_EQ(::chmod(changes.c_str(), 0755), 0);
+  ASSERT_EQ(::chown(changes.c_str(), 0, 0), 0);
+  is_refused("another user's");
+  ASSERT_EQ(::chown(changes.c_str(), owner.st_uid, owner.st_gid), 0);
+  EXPECT_EQ(redirected("test -e new").exit_status, 0);
+}
+
 // SECURITY(redirect-beneath)
 TEST_F(Redirect, TheTreeIsOneSandboxesAndOutOfItsReach) {
   const RunResult within = run({"--mode", "fallback", "-v", shown() + ":" + shown() + ":ro",
