@@ -86,7 +86,8 @@ bool parse_start(std::string_view message, Passed& passed, SupervisorWanted& wan
   if (head.group_count > message.size() / sizeof(gid_t)) return false;
   wanted.rights = {
       .uid = head.uid, .gid = head.gid, .groups = std::vector<gid_t>(head.group_count)};
-  std::memcpy(wanted.rights.groups.data(), message.data(), head.group_count * sizeof(gid_t));
+  if (head.group_count != 0)
+    std::memcpy(wanted.rights.groups.data(), message.data(), head.group_count * sizeof(gid_t));
   message.remove_prefix(head.group_count * sizeof(gid_t));
   wanted.when = head.waits != 0 ? WhenStarted::when_told : WhenStarted::now;
   if (!take_strings(message, head.word_count, wanted.words) ||
