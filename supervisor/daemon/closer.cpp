@@ -20,17 +20,21 @@ void Closer::work(const std::shared_ptr<State>& state) {
   }
 }
 
+bool Closer::begin_work(const std::shared_ptr<State>& state) {
+  try {
+    std::thread([state] { work(state); }).detach();
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
 void Closer::close(std::span<UniqueFd> descriptors) const {
   const std::scoped_lock held(state_->lock);
   for (UniqueFd& each : descriptors)
     if (each.valid()) state_->waiting.push_back(std::move(each));
-  if (state_->waiting.size() > state_->idle && state_->threads < kMostThreads) {
-    try {
-      std::thread([state = state_] { work(state); }).detach();
-      ++state_->threads;
-    } catch (const std::system_error&) {  // those that there are come to it
-    }
-  }
+  const bool is_short = state_->waiting.size() > state_->idle && state_->threads < kMostThreads;
+  if (is_short && begin_work(state_)) ++state_->threads;
   state_->more.notify_all();
 }
 

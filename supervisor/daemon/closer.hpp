@@ -31,6 +31,8 @@ class Closer {
     int threads = 0;
     std::size_t idle = 0;
   };
+  // False: no thread can be had, and those that there are come to it.
+  static bool begin_work(const std::shared_ptr<State>& state);
   static void work(const std::shared_ptr<State>& state);
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
