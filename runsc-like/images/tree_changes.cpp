@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <iterator>
 #include <optional>
+#include <utility>
 
 #include "base/text.hpp"
 #include "runsc-like/images/beneath.hpp"
@@ -100,12 +101,7 @@ class Comparison {
   }
 
   Status note(ChangeKind kind, const std::string& path) {
-    if (changes_.size() == kMostChanges)
-      return fail(Error{.kind = ErrorKind::exhausted,
-                        .subject = "diff",
-                        .detail = "more than two million files were changed"});
-    changes_.push_back({kind, "/" + path});
-    return {};
+    return note_change(changes_, {kind, "/" + path});
   }
 
   [[nodiscard]] bool is_mount_point(const std::string& path) const {
@@ -121,6 +117,15 @@ class Comparison {
 };
 
 }  // namespace
+
+Status note_change(std::vector<TreeChange>& changes, TreeChange change) {
+  if (changes.size() == kMostChanges)
+    return fail(Error{.kind = ErrorKind::exhausted,
+                      .subject = "diff",
+                      .detail = "more than two million files were changed"});
+  changes.push_back(std::move(change));
+  return {};
+}
 
 Result<std::vector<TreeChange>> find_changes(const ComparedTrees& trees) {
   return Comparison(trees).run();

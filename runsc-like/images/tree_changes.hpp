@@ -29,6 +29,8 @@ struct ComparedTrees {
 };
 
 inline constexpr std::uint64_t kMostChanges = 2'000'000;
+// Error: there are that many already.
+[[nodiscard]] Status note_change(std::vector<TreeChange>& changes, TreeChange change);
 
 // Sorted, a directory before what is in it; of what was deleted the topmost only. Errors: more than
 // kMostChanges; names that together are longer than a path may be.

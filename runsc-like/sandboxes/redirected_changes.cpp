@@ -113,12 +113,7 @@ class Listing {
   }
 
   Status note(ChangeKind kind, const std::string& path) {
-    if (changes_.size() == kMostChanges)
-      return fail(Error{.kind = ErrorKind::exhausted,
-                        .subject = "diff",
-                        .detail = "more than two million files were changed"});
-    changes_.push_back({kind, path});
-    return {};
+    return note_change(changes_, {kind, path});
   }
 
   BorrowedFd tree_;

@@ -13,17 +13,6 @@ namespace {
 
 constexpr std::size_t kMostStdio = 3;
 
-ControlFrame ended_frame(std::uint32_t sequence, int number, int status) {
-  return {.head = {.magic = YETT_FRAME_MAGIC,
-                   .version = YETT_FRAME_VERSION,
-                   .command = YETT_ENDED,
-                   .sequence = sequence,
-                   .argument = static_cast<std::uint64_t>(number),
-                   .size = 0,
-                   .result = status},
-          .memory = {}};
-}
-
 }  // namespace
 
 void EndedPrograms::add(const ControlFrame& frame) {

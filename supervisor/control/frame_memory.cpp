@@ -23,6 +23,17 @@ std::vector<std::byte> ControlFrame::message() const {
   return whole;
 }
 
+ControlFrame ended_frame(std::uint32_t sequence, int number, int status) {
+  return {.head = {.magic = YETT_FRAME_MAGIC,
+                   .version = YETT_FRAME_VERSION,
+                   .command = YETT_ENDED,
+                   .sequence = sequence,
+                   .argument = static_cast<std::uint64_t>(number),
+                   .size = 0,
+                   .result = status},
+          .memory = {}};
+}
+
 int parse_frame(std::span<const std::byte> message, ControlFrame& into) {
   if (message.size() < sizeof into.head) return EPROTO;
   std::memcpy(&into.head, message.data(), sizeof into.head);

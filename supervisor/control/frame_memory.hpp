@@ -20,6 +20,9 @@ struct ControlFrame {
   [[nodiscard]] std::vector<std::byte> message() const;
 };
 
+// YETT_ENDED, of the program that the call `sequence` began.
+[[nodiscard]] ControlFrame ended_frame(std::uint32_t sequence, int number, int status);
+
 // errno, 0: `into` is what the message says. EPROTO: it is no frame; EPROTONOSUPPORT: of another
 // version. The head is filled as far as there is one, for the answer that says so. Pure.
 [[nodiscard]] int parse_frame(std::span<const std::byte> message, ControlFrame& into);

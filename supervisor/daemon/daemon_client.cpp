@@ -213,14 +213,7 @@ int DaemonClient::list(CallMemory& memory, std::uint64_t address) const {
 
 void DaemonClient::tell_end(std::uint32_t sequence, int program, int status) {
   std::erase_if(begun_, [program](const auto& each) { return each.second == program; });
-  frames_.queue({.head = {.magic = YETT_FRAME_MAGIC,
-                          .version = YETT_FRAME_VERSION,
-                          .command = YETT_ENDED,
-                          .sequence = sequence,
-                          .argument = static_cast<std::uint64_t>(program),
-                          .size = 0,
-                          .result = status},
-                 .memory = {}});
+  frames_.queue(ended_frame(sequence, program, status));
 }
 
 // SECURITY(daemon-owner): events tell of nobody else's program.
