@@ -63,6 +63,7 @@ TEST_F(LibyettDaemon, TheExamplesHostHearsMore) {
 }
 
 TEST_F(LibyettDaemon, SpawnsWithPipesKillsAndCounts) {
+  host_->watch();
   const Sandbox sandbox(*host_, "host");
   std::array<int, 3> ends{};
   const int program =
@@ -73,8 +74,10 @@ TEST_F(LibyettDaemon, SpawnsWithPipesKillsAndCounts) {
   EXPECT_EQ(::read(ends[1], text.data(), text.size()), 9);
   EXPECT_STREQ(text.data(), "got this\n");
   EXPECT_EQ(::read(ends[2], text.data(), text.size()), 2);
+  const int guard = event(YETT_EVENT_STARTED).status;  // yettd may hear of it later
   const yett_program_info told = host_->stats(program);
-  EXPECT_GT(told.guard_pid, 0);
+  EXPECT_GT(guard, 0);
+  EXPECT_EQ(told.guard_pid, guard);
   EXPECT_GT(told.memory_bytes, 0U);
   EXPECT_STREQ(static_cast<const char*>(told.made_of), "host");
   EXPECT_THROW(host_->kill(program, SIGCONT), std::system_error);

@@ -37,10 +37,15 @@ static long copy_range(void) {
   if (to < 0) return -1;
   return copy_file_range(source(), NULL, to, NULL, 1, 0);
 }
-static long link_out(void) { return link(TARGET, "/tmp/linked"); }
+static long removed(long linked) {  // natively /tmp is the host's
+  if (linked == 0) unlink("/tmp/linked");
+  return linked;
+}
+static long link_out(void) { return removed(link(TARGET, "/tmp/linked")); }
 static long link_in(void) { return link(TARGET, "linked"); }
 static long link_descriptor(void) {
-  return linkat(open(TARGET, O_RDONLY), "", AT_FDCWD, "/tmp/linked", AT_EMPTY_PATH);
+  const int target = open(TARGET, O_RDONLY);
+  return removed(linkat(target, "", AT_FDCWD, "/tmp/linked", AT_EMPTY_PATH));
 }
 static long rename_over(void) { return rename("other", TARGET); }
 static long rename_away(void) {
