@@ -14,6 +14,7 @@ from .processes import end_leftovers
 from .runtimes import Runtime
 
 SECTIONS = ("Start-up", "Memory of idle sandboxes")  # what runs inside is the OCI runtime's own affair
+MOST_IDLE = 100
 CONTAINERD = """version = 2
 root = "{state}/root"
 state = "{state}/state"
@@ -48,6 +49,7 @@ class Podman(Runtime):
     """`podman run` of a root file system, without a network, with its own seccomp profile and capabilities."""
 
     sections = SECTIONS
+    most_idle = MOST_IDLE
 
     def __init__(self, name, place, oci):
         super().__init__(name, place)
@@ -98,6 +100,7 @@ class Containerd(Runtime):
     """`ctr run` of the same bundle that the OCI runtimes have."""
 
     sections = SECTIONS
+    most_idle = MOST_IDLE
 
     def __init__(self, name, place, oci, daemon):
         super().__init__(name, place)

@@ -50,6 +50,8 @@ class Memory:
         self.name = f"memory of {count}"
 
     def measure(self, runtime, seconds):
+        if self.count > runtime.most_idle:
+            raise Failed(f"an engine holds {runtime.most_idle} here: more take minutes to come and to go")
         runtime.around()  # a daemon, where one is needed
         before, kernel_before = set(descendants(os.getpid())), kernel_kib()
         with held(runtime, [IDLE] * self.count, seconds, while_so=enough_left):

@@ -42,6 +42,7 @@ class Runtime:
     """One of yett-bench's runners."""
 
     sections = None  # of the report; None: all
+    most_idle = 1000  # sandboxes at once
     daemons = ()     # processes that serve more than one sandbox
     inspected = True  # its processes' rights are its own, and no other row's
     networked = True  # may reach the host's network where a program asks for it
