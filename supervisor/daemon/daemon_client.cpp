@@ -111,7 +111,7 @@ int DaemonClient::create(CallMemory& memory, std::uint64_t address) {
   const std::string name = memory.read_text(address, PATH_MAX);
   if (name.empty()) return -EFAULT;
   if (name.size() >= PATH_MAX) return -ENAMETOOLONG;
-  if (recipes_.size() >= kMostRecipes) return -EAGAIN;
+  if (recipes_.size() >= kMostRecipes || last_recipe_ == INT_MAX) return -EAGAIN;
   Recipe recipe;
   if (name.starts_with('/')) {
     // SECURITY(daemon-directory): the supervisor is root, and would look with root's eyes.

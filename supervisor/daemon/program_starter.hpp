@@ -21,7 +21,7 @@ struct Recipe {
 class ProgramStarter {
  public:
   ProgramStarter(const DaemonConfig& config, Starter& starter, WarmPool& pool, Roster& roster,
-                 Metrics& metrics, const DaemonLog& log, const Closer& closer)
+                 Metrics& metrics, DaemonLog& log, const Closer& closer)
       : config_(config),
         starter_(starter),
         pool_(pool),
@@ -49,7 +49,7 @@ class ProgramStarter {
   WarmPool& pool_;
   Roster& roster_;
   Metrics& metrics_;
-  const DaemonLog& log_;
+  DaemonLog& log_;
   const Closer& closer_;
 };
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <fstream>
+#include <limits>
 #include <utility>
 
 #include "base/text.hpp"
@@ -66,8 +67,15 @@ CgroupFigures read_figures(const std::vector<std::string>& cgroups) {
   return figures;
 }
 
+int Roster::next_number() const {
+  int number = last_;
+  do number = number == std::numeric_limits<int>::max() ? 1 : number + 1;
+  while (programs_.contains(number));
+  return number;
+}
+
 Result<int> Roster::add(StartedSupervisor started, RosterEntry facts) {
-  const int number = last_ + 1;
+  const int number = next_number();
   facts.number = number;
   facts.began = std::chrono::steady_clock::now();
   YETT_TRY(const Poller::Key news,

@@ -72,6 +72,7 @@ class Roster {
     Poller::Key end = 0;
     bool told = false;  // its end
   };
+  [[nodiscard]] int next_number() const;
   void on_news(int number);
   void on_end(int number);
   void take_news(Program& program, const News& news);

@@ -33,7 +33,7 @@ class WarmPool {
   // After a sandbox that could not be made.
   static constexpr std::chrono::milliseconds kPause{1000};
 
-  WarmPool(Poller& poller, Starter& starter, const DaemonLog& log)
+  WarmPool(Poller& poller, Starter& starter, DaemonLog& log)
       : poller_(poller), starter_(starter), log_(log) {}
 
   // Those of other templates, or of the same name with other options, are thrown away.
@@ -63,7 +63,7 @@ class WarmPool {
 
   Poller& poller_;
   Starter& starter_;
-  const DaemonLog& log_;
+  DaemonLog& log_;
   std::uint64_t last_ = 0;
   Clock::time_point rest_until_{};
   Clock::time_point pause_until_{};

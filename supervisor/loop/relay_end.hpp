@@ -9,7 +9,8 @@ enum class RelayAccess { read, write };
 
 // A descriptor of its own for the same file as `fd`, non-blocking: O_NONBLOCK on the inherited one
 // would be seen by every process that shares it, such as the caller's shell. Where the file cannot
-// be opened again (a socket, another user's terminal), a plain duplicate.
+// be opened again (a socket, a terminal of another session, more than `fd` gives), a plain
+// duplicate.
 [[nodiscard]] UniqueFd open_relay_end(BorrowedFd fd, RelayAccess access);
 
 }  // namespace yett

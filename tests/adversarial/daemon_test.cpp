@@ -153,6 +153,27 @@ TEST_F(Yettd, NoUserTakesAllConnections) {
       std::vector{1});
 }
 
+// SECURITY(daemon-log)
+TEST_F(Yettd, StrangersDoNotFillTheLog) {
+  constexpr int kMilliseconds = 1500;
+  const std::vector<int> tries = as_user(kStranger, [&]() -> std::vector<int> {
+    const std::string socket = daemon_->socket();
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kMilliseconds);
+    int made = 0;
+    for (; std::chrono::steady_clock::now() < until; ++made) const FrameClient stranger(socket);
+    return {made};
+  });
+  ASSERT_EQ(tries.size(), 1U);
+  const std::string log = daemon_->stop().err;
+  int lines = 0;
+  for (std::size_t at = 0; (at = log.find("a connection was refused", at)) != std::string::npos;
+       ++at)
+    ++lines;
+  EXPECT_GE(lines, 10);
+  EXPECT_LT(lines, tries[0] / 2);
+  EXPECT_NE(log.find("left_out="), std::string::npos) << log;
+}
+
 // SECURITY(start-answers): what is begun when nobody waits for it any more is not the next one's.
 TEST_F(Yettd, AnAnswerThatComesLateIsNobodys) {
   DaemonClient first(daemon_->socket());
