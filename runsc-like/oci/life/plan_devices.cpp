@@ -18,14 +18,6 @@ std::optional<std::uint32_t> number_of(const std::optional<std::int64_t>& number
 
 std::string access_of(const DeviceRule& rule) { return rule.access.empty() ? "rwm" : rule.access; }
 
-CgroupSetting setting_of(const DeviceRule& rule) {
-  const char* file = rule.allow ? "devices.allow" : "devices.deny";
-  if (rule.type == 'a' && !rule.major && !rule.minor) return {"devices", file, "a"};
-  return {"devices", file,
-          std::string(1, rule.type) + " " + number_or_all(rule.major) + ":" +
-              number_or_all(rule.minor) + " " + access_of(rule)};
-}
-
 std::uint32_t access_bits(const std::string& access) {
   std::uint32_t bits = 0;
   for (const char letter : access)
@@ -33,6 +25,27 @@ std::uint32_t access_bits(const std::string& access) {
             : letter == 'w' ? BPF_DEVCG_ACC_WRITE
                             : BPF_DEVCG_ACC_MKNOD;
   return bits;
+}
+
+CgroupSetting setting_of(const DeviceRule& rule, char type) {
+  return {"devices", rule.allow ? "devices.allow" : "devices.deny",
+          std::string(1, type) + " " + number_or_all(rule.major) + ":" + number_or_all(rule.minor) +
+              " " + access_of(rule)};
+}
+
+bool is_of_all(const DeviceRule& rule) {
+  return rule.type == 'a' && !number_of(rule.major) && !number_of(rule.minor) &&
+         access_bits(access_of(rule)) == access_bits("rwm");
+}
+
+// In the kernel's language "a" is every device and access, whatever else stands in its line.
+void add_settings(const DeviceRule& rule, std::vector<CgroupSetting>& settings) {
+  if (is_of_all(rule))
+    settings.push_back({"devices", rule.allow ? "devices.allow" : "devices.deny", "a"});
+  else if (rule.type != 'a')
+    settings.push_back(setting_of(rule, rule.type));
+  else
+    for (const char type : {'b', 'c'}) settings.push_back(setting_of(rule, type));
 }
 
 DeviceKind kind_of(char type) {
@@ -47,9 +60,9 @@ DeviceRule allowed(char type, std::optional<std::int64_t> major, std::optional<s
 }  // namespace
 
 std::vector<DeviceRule> complete_device_rules(const std::vector<DeviceRule>& rules) {
-  std::vector<DeviceRule> complete = rules;
-  // SECURITY(container-device-rules): nothing that is not listed.
-  if (rules.empty()) complete.push_back({});
+  // SECURITY(container-device-rules): nothing that is not listed, whatever a cgroup inherits.
+  std::vector<DeviceRule> complete{DeviceRule{}};
+  complete.insert(complete.end(), rules.begin(), rules.end());
   // Nodes may be made, not opened.
   for (const char type : {'c', 'b'})
     complete.push_back(allowed(type, std::nullopt, std::nullopt, "m"));
@@ -63,8 +76,7 @@ std::vector<DeviceRule> complete_device_rules(const std::vector<DeviceRule>& rul
 
 std::vector<CgroupSetting> device_settings(const std::vector<DeviceRule>& rules) {
   std::vector<CgroupSetting> settings;
-  settings.reserve(rules.size());
-  for (const DeviceRule& rule : rules) settings.push_back(setting_of(rule));
+  for (const DeviceRule& rule : rules) add_settings(rule, settings);
   return settings;
 }
 
