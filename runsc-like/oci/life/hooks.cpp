@@ -8,7 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <climits>
+#include <optional>
 
 #include "ioctl_uapi/child_process.hpp"
 #include "ioctl_uapi/clone.hpp"
@@ -48,23 +51,32 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   ::_exit(kNotRun);
 }
 
+using Deadline = std::optional<Clock::time_point>;
+
+Deadline deadline_of(const Hook& hook) {
+  if (!hook.timeout) return std::nullopt;
+  return Clock::now() + std::chrono::seconds(*hook.timeout);
+}
+
+// As poll(2) takes it: -1 for ever.
+int milliseconds_to(const Deadline& until) {
+  if (!until) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - Clock::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
+}
+
 // Feeds stdin and collects stderr until the hook has closed it or the time is up. False: time.
-bool converse(int input, int errors, const std::string& state, const Hook& hook,
+bool converse(int input, int errors, const std::string& state, const Deadline& until,
               std::string& said) {
   constexpr std::size_t kMostSaid = 4096;
-  const auto until = Clock::now() + std::chrono::seconds(hook.timeout.value_or(0));
   std::size_t fed = 0;
   if (state.empty()) ::shutdown(input, SHUT_WR);
   for (;;) {
     struct pollfd ready[2] = {
         {.fd = errors, .events = POLLIN, .revents = 0},
         {.fd = fed < state.size() ? input : -1, .events = POLLOUT, .revents = 0}};
-    int wait = -1;
-    if (hook.timeout) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-      if (left.count() <= 0) return false;
-      wait = static_cast<int>(left.count());
-    }
+    const int wait = milliseconds_to(until);
+    if (wait == 0) return false;
     if (::poll(ready, 2, wait) < 0 && errno != EINTR) return true;
     if (ready[1].revents != 0) {
       const ssize_t sent =
@@ -96,9 +108,9 @@ std::string ending(int status, const std::string& said) {
 }
 
 // The exit, when it comes in time: stderr may close long before.
-bool exited_in_time(BorrowedFd process, const Hook& hook) {
+bool exited_in_time(BorrowedFd process, const Deadline& until) {
   struct pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
-  return ::poll(&ended, 1, hook.timeout ? static_cast<int>(*hook.timeout * 1000) : -1) != 0;
+  return ::poll(&ended, 1, milliseconds_to(until)) != 0;
 }
 
 Status run_hook(const Hook& hook, const std::string& kind, const std::string& state,
@@ -109,6 +121,7 @@ Status run_hook(const Hook& hook, const std::string& kind, const std::string& st
   int errors[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, input) != 0)
     return fail(errno_error("socketpair"));
+  const Deadline until = deadline_of(hook);
   const UniqueFd feed(input[0]);
   UniqueFd fed(input[1]);
   if (::pipe2(errors, O_CLOEXEC) != 0) return fail(errno_error("pipe"));
@@ -122,8 +135,8 @@ Status run_hook(const Hook& hook, const std::string& kind, const std::string& st
   fed.reset();
   speak.reset();
   std::string said;
-  const bool in_time = converse(feed.get(), listen.get(), state, hook, said);
-  if (!in_time || !exited_in_time(child.pidfd(), hook))
+  const bool in_time = converse(feed.get(), listen.get(), state, until, said);
+  if (!in_time || !exited_in_time(child.pidfd(), until))
     return fail(
         hook_error(hook, kind, "not done after " + std::to_string(*hook.timeout) + " s, killed"));
   int status = 0;
