@@ -1,7 +1,11 @@
 #include "runsc-like/cli/oci_command.hpp"
 
+#include <fcntl.h>
+
 #include <cstdio>
 #include <string>
+
+#include "base/text.hpp"
 
 namespace yett {
 
@@ -10,6 +14,20 @@ void print_oci_help(const OciUsage& usage) {
   const std::string examples = "Example:\n  " + std::string(usage.example);
   const CommandHelp help{.description = usage.summary, .usage = form, .examples = examples};
   std::fputs(help_text(help, usage.options).c_str(), stdout);
+}
+
+// SECURITY(container-preserved-fds): a number that nobody gave would be one of ours by the time it
+// is handed on. Ours are close-on-exec, given ones cannot be.
+Result<unsigned> read_preserved_fds(const CommandLine& given) {
+  constexpr std::uint64_t kMost = 1024;
+  const auto count = parse_decimal(given.value("preserve-fds", "0"), kMost);
+  if (!count) return fail(request_error("--preserve-fds", "is no number up to 1024"));
+  for (int fd = 3; fd < 3 + static_cast<int>(*count); ++fd)
+    if (::fcntl(fd, F_GETFD) != 0)
+      return fail(request_error("--preserve-fds",
+                                "descriptor " + std::to_string(fd) + " is not open",
+                                "give as many as are passed, from 3 on"));
+  return static_cast<unsigned>(*count);
 }
 
 OciCommandLine::OciCommandLine(const OciUsage& usage, int argc, char** argv,

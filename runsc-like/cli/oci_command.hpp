@@ -40,6 +40,9 @@ class OciCommandLine {
   mutable int exit_status_ = 0;
 };
 
+// --preserve-fds: 3, 4, ... that the caller has given, each of them.
+[[nodiscard]] Result<unsigned> read_preserved_fds(const CommandLine& given);
+
 [[nodiscard]] inline oci::ContainerStore oci_store() {
   return oci::ContainerStore(oci_globals().root);
 }

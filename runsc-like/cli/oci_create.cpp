@@ -51,12 +51,7 @@ Result<oci::CreateOptions> take_options(const CommandLine& given) {
   options.console_socket = given.value("console-socket");
   options.pivot = !given.has("no-pivot");
   options.new_keyring = !given.has("no-new-keyring");
-  if (given.has("preserve-fds")) {
-    constexpr std::uint64_t kMost = 1024;
-    const auto count = parse_decimal(given.value("preserve-fds"), kMost);
-    if (!count) return fail(request_error("--preserve-fds", "is no number up to 1024"));
-    options.preserved_fds = static_cast<unsigned>(*count);
-  }
+  YETT_TRY(options.preserved_fds, read_preserved_fds(given));
   options.systemd_cgroup = oci_globals().systemd_cgroup;
   return options;
 }

@@ -113,9 +113,7 @@ Result<int> exec(const CommandLine& given) {
                            .ignore_paused = given.has("ignore-paused")};
   if (process.terminal && detach && options.console_socket.empty())
     return fail(request_error("--detach", "with a terminal needs --console-socket"));
-  const auto preserved = parse_decimal(given.value("preserve-fds", "0"), 1024);
-  if (!preserved) return fail(request_error("--preserve-fds", "is no number up to 1024"));
-  options.preserved_fds = static_cast<unsigned>(*preserved);
+  YETT_TRY(options.preserved_fds, read_preserved_fds(given));
   if (!detach) oci::hold_signals();
   YETT_TRY(oci::ExecutedProcess executed, oci::exec_in_container(oci_store(), options, process));
   if (!executed.warning.empty()) tell_oci_warning(executed.warning);
