@@ -32,8 +32,8 @@ enum class ContainerStep : std::uint32_t {
   placement,  // CPUs of a process that joins, policy of memory nodes
   directory,  // working directory
   lookup,     // the program exists and may be executed
-  wait,       // created: waits for `start`
   identity,   // groups, user, capabilities
+  wait,       // created: waits for `start`
   confine,    // no_new_privs, Landlock, seccomp
   hooks,      // startContainer hooks
   exec,

@@ -83,6 +83,11 @@ ChildResult wait_for_start(ContainerContext& context) {
   return kDone;
 }
 
+ChildResult give_up_rights(ContainerContext& context) {
+  YETT_STEP(close_others(context));
+  return container_steps::identity(context);
+}
+
 struct Step {
   ContainerStep id;
   ContainerStepFunction run;
@@ -110,8 +115,8 @@ constexpr Step kFirstProcess[] = {
     {ContainerStep::placement, container_steps::placement},
     {ContainerStep::directory, container_steps::directory},
     {ContainerStep::lookup, container_steps::lookup},
-    {ContainerStep::wait, wait_for_start},
     {ContainerStep::identity, container_steps::identity},
+    {ContainerStep::wait, wait_for_start},
     {ContainerStep::confine, container_steps::confine},
     {ContainerStep::hooks, container_steps::start_hooks},
     {ContainerStep::exec, container_steps::execute},
@@ -124,18 +129,23 @@ constexpr Step kMaker[] = {
     {ContainerStep::user_namespace, container_steps::join_user_namespace},
 };
 
-constexpr Step kJoiningProcess[] = {
+// SECURITY(container-exec-outside): what the container can see is born with the container's rights.
+// All that takes more is done before, where its pid namespace does not reach.
+constexpr Step kJoiner[] = {
     {ContainerStep::begin, container_steps::begin},
     {ContainerStep::cgroups, container_steps::join_cgroups},
     {ContainerStep::join_namespaces, container_steps::join_container},
     {ContainerStep::terminal, container_steps::terminal},
-    {ContainerStep::session, container_steps::session},
     {ContainerStep::limits, container_steps::limits},
     {ContainerStep::placement, container_steps::placement},
     {ContainerStep::directory, container_steps::directory},
     {ContainerStep::lookup, container_steps::lookup},
+    {ContainerStep::identity, give_up_rights},
+};
+
+constexpr Step kJoiningProcess[] = {
+    {ContainerStep::session, container_steps::session},
     {ContainerStep::wait, created},
-    {ContainerStep::identity, container_steps::identity},
     {ContainerStep::confine, container_steps::confine},
     {ContainerStep::exec, container_steps::execute},
 };
@@ -147,6 +157,7 @@ constexpr bool in_order(const Step* begin, const Step* end) {
 }
 static_assert(in_order(std::begin(kFirstProcess), std::end(kFirstProcess)));
 static_assert(in_order(std::begin(kMaker), std::end(kMaker)));
+static_assert(in_order(std::begin(kJoiner), std::end(kJoiner)));
 static_assert(in_order(std::begin(kJoiningProcess), std::end(kJoiningProcess)));
 
 constexpr int kRuntimeError = 255;
@@ -181,6 +192,24 @@ int clone_sibling(std::uint64_t namespaces) {
   return static_cast<int>(::syscall(SYS_clone3, &arguments, sizeof arguments));
 }
 
+// Makes the process that `run` goes on in, tells its pid, and ends.
+[[noreturn]] void hand_on(ContainerContext& context, ContainerStep step, std::uint64_t namespaces,
+                          void (*run)(ContainerContext&)) {
+  const int pid = clone_sibling(namespaces);
+  if (pid == 0) {
+    // Not a word before the parent knows whose it is.
+    if (await_go_on(context) != kDone) ::_exit(kRuntimeError);
+    run(context);
+  }
+  if (pid < 0) fail_step(context, step, errno);
+  const ContainerMessage forked{.kind = ContainerMessageKind::forked, .detail = pid};
+  ::_exit(send_container_message(context.status_socket, forked) == kDone ? 0 : kRuntimeError);
+}
+
+void run_joined_process(ContainerContext& context) {
+  run_steps(context, std::begin(kJoiningProcess), std::end(kJoiningProcess));
+}
+
 }  // namespace
 
 void run_container_child(ContainerContext& context) {
@@ -191,19 +220,12 @@ void run_container_maker(ContainerContext& context, std::uint64_t namespaces) {
   context.is_maker = true;
   do_steps(context, std::begin(kMaker), std::end(kMaker));
   context.in_namespaces = true;
-  const int pid = clone_sibling(namespaces);
-  if (pid == 0) {
-    // Not a word before the parent knows whose it is.
-    if (await_go_on(context) != kDone) ::_exit(kRuntimeError);
-    run_container_child(context);
-  }
-  if (pid < 0) fail_step(context, ContainerStep::user_namespace, errno);
-  const ContainerMessage forked{.kind = ContainerMessageKind::forked, .detail = pid};
-  ::_exit(send_container_message(context.status_socket, forked) == kDone ? 0 : kRuntimeError);
+  hand_on(context, ContainerStep::user_namespace, namespaces, run_container_child);
 }
 
-void run_joining_child(ContainerContext& context) {
-  run_steps(context, std::begin(kJoiningProcess), std::end(kJoiningProcess));
+void run_joiner(ContainerContext& context) {
+  do_steps(context, std::begin(kJoiner), std::end(kJoiner));
+  hand_on(context, ContainerStep::identity, 0, run_joined_process);
 }
 
 }  // namespace yett

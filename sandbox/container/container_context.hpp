@@ -92,8 +92,10 @@ namespace container_steps {
 // which the container's process begins with belong to it, tells the pid of that process, which is
 // the parent's child too, and ends. Never returns.
 [[noreturn]] void run_container_maker(ContainerContext& context, std::uint64_t namespaces);
-// A process added to a running container. Never returns.
-[[noreturn]] void run_joining_child(ContainerContext& context);
+// A process added to a running container: the caller, which the container does not see, enters all
+// of it, gives up its rights, tells the pid of the process that it makes, which is the parent's
+// child too, and ends. Never returns.
+[[noreturn]] void run_joiner(ContainerContext& context);
 
 // Where the label of the program is written; below the host's /proc, and so before the root is
 // entered. -1: there is none. Child-safe.

@@ -82,15 +82,25 @@ ChildResult bound_capabilities(std::uint64_t bounding) {
   return kDone;
 }
 
-ChildResult set_capabilities(const ContainerCapabilities& asked) {
+// Without no_new_privs a filter takes CAP_SYS_ADMIN, which is then kept until it is installed.
+std::uint64_t kept_for_filters(const ContainerContext& context) {
+  if (context.process->no_new_privileges || context.plan->filters.empty()) return 0;
+  return 1ULL << CAP_SYS_ADMIN;
+}
+
+ChildResult hold_capabilities(const ContainerCapabilities& asked, std::uint64_t besides) {
   struct __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   struct __user_cap_data_struct sets[2]{};
   for (unsigned word = 0; word < 2; ++word) {
-    sets[word].effective = static_cast<std::uint32_t>(asked.effective >> (32 * word));
-    sets[word].permitted = static_cast<std::uint32_t>(asked.permitted >> (32 * word));
+    sets[word].effective = static_cast<std::uint32_t>((asked.effective | besides) >> (32 * word));
+    sets[word].permitted = static_cast<std::uint32_t>((asked.permitted | besides) >> (32 * word));
     sets[word].inheritable = static_cast<std::uint32_t>(asked.inheritable >> (32 * word));
   }
-  YETT_STEP(from_libc(::syscall(SYS_capset, &header, sets)));
+  return from_libc(::syscall(SYS_capset, &header, sets));
+}
+
+ChildResult set_capabilities(const ContainerCapabilities& asked, std::uint64_t besides) {
+  YETT_STEP(hold_capabilities(asked, besides));
   YETT_STEP(from_libc(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)));
   // What is not both permitted and inheritable cannot be ambient, and `runc spec` asks for it.
   const std::uint64_t ambient = asked.ambient & asked.permitted & asked.inheritable;
@@ -114,15 +124,14 @@ ChildResult set_ids(const ContainerProcess& process) {
   return from_libc(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));  // setresuid(2) reset it to the sysctl
 }
 
-// Programs that give up root reopen /dev/stdout by name, so it must be theirs. A file or device of
-// somebody else's that cannot be given away stays as it is.
+// Programs that give up root reopen /dev/stdout by name, so a pipe or socket must be theirs, as the
+// container's own terminal is. SECURITY(container-stdio-owner): files and devices of the host's
+// stay whose they are.
 void own_stdio(const ContainerProcess& process) {
-  struct stat null{};
-  static_cast<void>(::stat("/dev/null", &null));
   for (int fd = 0; fd <= 2; ++fd) {
     struct stat status{};
     if (::fstat(fd, &status) != 0 || status.st_uid == process.uid) continue;
-    if (S_ISCHR(status.st_mode) && status.st_rdev == null.st_rdev) continue;
+    if (!S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode)) continue;
     if (::fchown(fd, process.uid, static_cast<gid_t>(-1)) != 0) continue;
   }
 }
@@ -151,14 +160,13 @@ bool is_directory(int fd) {
 
 }  // namespace
 
-// Without no_new_privs a filter takes CAP_SYS_ADMIN, which is about to go.
+// Before anybody waits, and before a filter of the configuration's could answer for the kernel.
 // SECURITY(container-capabilities): bounding, effective, permitted, inheritable and ambient are
 // exactly the configuration's.
 ChildResult identity(ContainerContext& context) {
   const ContainerProcess& process = *context.process;
   own_stdio(process);
   YETT_STEP(write_label(context));
-  if (!process.no_new_privileges) YETT_STEP(install_filters(context));
   YETT_STEP(bound_capabilities(process.capabilities.bounding));
   YETT_STEP(from_libc(::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)));
   YETT_STEP(set_ids(process));
@@ -166,7 +174,7 @@ ChildResult identity(ContainerContext& context) {
     ::umask(*process.umask);
   else
     ::umask(022);
-  return set_capabilities(process.capabilities);
+  return set_capabilities(process.capabilities, kept_for_filters(context));
 }
 
 // SECURITY(container-no-leaked-fds): 0, 1, 2 and those the caller asked for.
@@ -175,9 +183,10 @@ ChildResult confine(ContainerContext& context) {
     if (is_directory(fd)) return EISDIR;
   const unsigned first = 3 + context.process->preserved_fds;
   YETT_STEP(from_libc(::syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC)));
-  if (!context.process->no_new_privileges) return kDone;
-  YETT_STEP(forbid_new_privileges());
-  return install_filters(context);
+  if (context.process->no_new_privileges) YETT_STEP(forbid_new_privileges());
+  YETT_STEP(install_filters(context));
+  if (kept_for_filters(context) == 0) return kDone;
+  return hold_capabilities(context.process->capabilities, 0);
 }
 
 // As execvp(3) looks a name up, without its allocations and its shell for files of unknown format.

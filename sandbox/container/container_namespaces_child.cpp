@@ -1,6 +1,7 @@
 // The namespaces and cgroups of a container's process, from inside.
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,7 +17,8 @@ namespace {
 
 ChildResult set_ids_to_root() {
   YETT_STEP(from_libc(::syscall(SYS_setresgid, 0, 0, 0)));
-  return from_libc(::syscall(SYS_setresuid, 0, 0, 0));
+  YETT_STEP(from_libc(::syscall(SYS_setresuid, 0, 0, 0)));
+  return from_libc(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));  // the new credentials reset it
 }
 
 ChildResult write_text(const char* path, const char* text, std::size_t size) {

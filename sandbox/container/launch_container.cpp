@@ -56,16 +56,16 @@ class ChildrensNamespaces {
     if ((plan.new_namespaces & CLONE_NEWTIME) != 0) return make_time(plan);
     return {};
   }
-  [[nodiscard]] Status join_pid(BorrowedFd namespace_fd) {
-    YETT_TRY(own_pid_, open_own("/proc/self/ns/pid"));
-    return join(namespace_fd, CLONE_NEWPID);
-  }
   ~ChildrensNamespaces() {
     if (own_pid_.valid()) static_cast<void>(join(own_pid_.borrow(), CLONE_NEWPID));
     if (own_time_.valid()) static_cast<void>(join(own_time_.borrow(), CLONE_NEWTIME));
   }
 
  private:
+  Status join_pid(BorrowedFd namespace_fd) {
+    YETT_TRY(own_pid_, open_own("/proc/self/ns/pid"));
+    return join(namespace_fd, CLONE_NEWPID);
+  }
   static Status join(BorrowedFd namespace_fd, int flag) {
     if (::setns(namespace_fd.get(), flag) != 0)
       return fail(errno_error("join namespace", flag == CLONE_NEWPID ? "pid" : "time"));
@@ -235,30 +235,23 @@ Result<StartedContainer> begin_joining(const ContainerPlan& plan, const Containe
   YETT_TRY(auto sockets, make_status_sockets());
   const ExecStrings strings =
       make_exec_strings(plan.process.argv, plan.process.environment, kDefaultPath);
-  ContainerContext context{
-      .plan = &plan,
-      .process = &plan.process,
-      .status_socket = sockets.second.get(),
-      .cgroup_task_files = inputs.cgroup_task_files,
-      .candidates = strings.candidates.data(),
-      .argv = strings.argv.data(),
-      .environment = strings.environment.data(),
-      .container_process = container.pidfd.get(),
-      .joined_namespaces = container.namespaces & ~static_cast<std::uint64_t>(CLONE_NEWPID)};
+  ContainerContext context{.plan = &plan,
+                           .process = &plan.process,
+                           .status_socket = sockets.second.get(),
+                           .cgroup_task_files = inputs.cgroup_task_files,
+                           .candidates = strings.candidates.data(),
+                           .argv = strings.argv.data(),
+                           .environment = strings.environment.data(),
+                           .container_process = container.pidfd.get(),
+                           .joined_namespaces = container.namespaces};
   YETT_CHECK(move_to(plan.process.initial_cpus));
-  ChildrensNamespaces childrens;
-  if ((container.namespaces & CLONE_NEWPID) != 0) {
-    YETT_TRY(const UniqueFd pids,
-             open_own(("/proc/" + std::to_string(container.pid) + "/ns/pid").c_str()));
-    YETT_CHECK(childrens.join_pid(pids.borrow()));
-  }
-  YETT_TRY(ForkedChild child, fork_with_namespaces(0, inputs.cgroup_v2));
-  if (child.pid == 0) {
+  YETT_TRY(ForkedChild joiner, fork_with_namespaces(0, inputs.cgroup_v2));
+  if (joiner.pid == 0) {
     sockets.first.reset();
-    run_joining_child(context);
+    run_joiner(context);
   }
-  return StartedContainer{.process = ChildProcess(child.pid, std::move(child.pidfd)),
-                          .status_socket = std::move(sockets.first)};
+  sockets.second.reset();
+  return take_made(plan, std::move(joiner), std::move(sockets.first));
 }
 
 Result<ContainerStage> await_stage(BorrowedFd status_socket, int pid, const ContainerPlan& plan) {

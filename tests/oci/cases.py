@@ -25,6 +25,7 @@ import config_cases
 import hostile_cases
 import malformed_cases
 import mount_cases
+import rights_cases
 import root_cases
 import specification_cases
 import systemd_cases
@@ -716,8 +717,8 @@ def case_container_device_rules(box):
 # ---- the program ----------------------------------------------------------------------------------
 
 CASE_MODULES = (
-    command_cases, config_cases, hostile_cases, malformed_cases, mount_cases, root_cases, specification_cases,
-    terminal_cases, unified_cases)
+    command_cases, config_cases, hostile_cases, malformed_cases, mount_cases, rights_cases, root_cases,
+    specification_cases, terminal_cases, unified_cases)
 if os.environ.get("YETT_VM") == "1":  # what it does would reach past its namespaces
     CASE_MODULES += (systemd_cases,)
 CASES = {name.removeprefix("case_"): function
