@@ -67,7 +67,7 @@ std::span<const Command> all_commands() {
       Command{"wait", "wait for their end", sandbox_wait},
       Command{"shutdown", "end all of them", sandbox_shutdown},
       Command{"stats", "what they take of CPU, memory and processes", sandbox_stats},
-      Command{"top", "the processes of one", sandbox_top},
+      Command{"top", "a live table of what runs; or the processes of one", sandbox_top},
       Command{"diff", "what one has changed in its root", sandbox_diff},
       Command{"commit", "a new image of one's image and what it has changed", sandbox_commit},
       Command{"discard", "forget what redirected writing has kept", sandbox_discard},

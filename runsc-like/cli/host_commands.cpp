@@ -9,7 +9,7 @@
 
 #include "base/text.hpp"
 #include "base/time_text.hpp"
-#include "runsc-like/cli/daemon_link.hpp"
+#include "runsc-like/cli/daemon_programs.hpp"
 #include "runsc-like/cli/oci_command.hpp"
 #include "runsc-like/cli/oci_print.hpp"
 #include "runsc-like/oci/state/json_writer.hpp"
@@ -33,50 +33,6 @@ constexpr OciUsage kKill{"kill",
                          "sandbox.",
                          "yett -H /run/yettd.sock kill 7 USR1",
                          {}};
-
-constexpr std::uint32_t kPage = 1024;
-
-Result<int> ask(DaemonLink& link, std::uint32_t command, std::vector<std::byte>& memory) {
-  YETT_TRY(const int answer, link.call(command, 0, memory));
-  if (answer < 0) return fail(errno_error(-answer, "ask", "yettd"));
-  return answer;
-}
-
-Result<std::vector<int>> list(DaemonLink& link) {
-  std::vector<int> numbers;
-  for (;;) {
-    yett_list wanted{};
-    wanted.size = sizeof wanted;
-    wanted.after = numbers.empty() ? 0 : numbers.back();
-    wanted.numbers = sizeof wanted;
-    wanted.room = kPage;
-    std::vector<std::byte> memory = memory_of(wanted);
-    memory.resize(sizeof wanted + kPage * sizeof(int));
-    YETT_TRY([[maybe_unused]] const int answer, ask(link, YETT_LIST, memory));
-    read_back(memory, wanted);
-    const std::size_t before = numbers.size();
-    numbers.resize(before + std::min(wanted.count, kPage));
-    const auto more = std::span(numbers).subspan(before);
-    static_cast<void>(read_memory(memory, sizeof wanted, std::as_writable_bytes(more)));
-    if (wanted.count < kPage) return numbers;
-  }
-}
-
-// Nothing: it has ended meanwhile.
-Result<std::optional<yett_program_info>> look_at(DaemonLink& link, int number) {
-  yett_program_info info{};
-  info.size = sizeof info;
-  info.program = number;
-  std::vector<std::byte> memory = memory_of(info);
-  YETT_TRY(const int answer, link.call(YETT_PROGRAM, 0, memory));
-  if (answer < 0) return std::nullopt;
-  read_back(memory, info);
-  return info;
-}
-
-std::string made_of(const yett_program_info& info) {
-  return escape_for_terminal(static_cast<const char*>(info.made_of));
-}
 
 std::string as_table(const std::vector<yett_program_info>& programs) {
   std::vector<std::vector<std::string>> rows{
@@ -111,12 +67,7 @@ Status ps(const std::string& socket, const CommandLine& given) {
   if (format != "table" && format != "json")
     return fail(request_error("--format", "is " + format, "table or json"));
   YETT_TRY(DaemonLink link, DaemonLink::connect(socket));
-  YETT_TRY(const std::vector<int> numbers, list(link));
-  std::vector<yett_program_info> programs;
-  for (const int number : numbers) {
-    YETT_TRY(const auto info, look_at(link, number));
-    if (info) programs.push_back(*info);
-  }
+  YETT_TRY(const std::vector<yett_program_info> programs, read_programs(link));
   const std::string text = format == "json" ? as_json(programs) : as_table(programs);
   std::fwrite(text.data(), 1, text.size(), stdout);
   return {};

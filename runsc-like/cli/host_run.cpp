@@ -15,19 +15,19 @@
 
 #include "base/text.hpp"
 #include "runsc-like/cli/command_line.hpp"
-#include "runsc-like/cli/daemon_link.hpp"
+#include "runsc-like/cli/daemon_programs.hpp"
 #include "runsc-like/cli/host_commands.hpp"
 #include "runsc-like/cli/oci_create.hpp"
 #include "runsc-like/cli/print_error.hpp"
 #include "runsc-like/cli/run.hpp"
 #include "runsc-like/cli/run_options.hpp"
 #include "runsc-like/cli/run_report.hpp"
+#include "runsc-like/cli/sandbox_commands.hpp"
 #include "supervisor/control/call_memory.hpp"
 
 namespace yett {
 namespace {
 
-constexpr const char* kUsualSocket = "/run/yett/yettd.sock";
 constexpr std::array kPassedOn{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
 
 int tell(const Error& error) { return print_error("run", error, kRunFailure); }
@@ -131,7 +131,7 @@ std::string choose_host(const std::string& given) {
   const char* variable = ::getenv("YETT_HOST");
   const std::string chosen = !given.empty() ? given : variable != nullptr ? variable : "";
   if (chosen != "auto") return chosen;
-  return DaemonLink::connect(kUsualSocket) ? kUsualSocket : "";
+  return usual_host();
 }
 
 int read_host_option(int argc, char** argv, std::string& socket) {
@@ -150,13 +150,17 @@ int run_on_host(const std::string& socket, int argc, char** argv) {
   if (name == "ps") return host_ps(socket, argc, argv);
   if (name == "events") return host_events(socket, argc, argv);
   if (name == "kill") return host_kill(socket, argc, argv);
-  std::fprintf(stderr, "yett: -H: %s is not the daemon's to do (run, ps, events and kill are)\n",
-               escape_for_terminal(name).c_str());
+  if (name == "stats") return stats_of(socket, argc, argv);
+  if (name == "top") return top_of(socket, argc, argv);
+  std::fprintf(
+      stderr, "yett: -H: %s is not the daemon's to do (run, ps, stats, top, events and kill are)\n",
+      escape_for_terminal(name).c_str());
   return 2;
 }
 
 bool is_hosts_command(std::string_view name) {
-  return name == "run" || name == "ps" || name == "events" || name == "kill";
+  return name == "run" || name == "ps" || name == "stats" || name == "top" || name == "events" ||
+         name == "kill";
 }
 
 }  // namespace yett

@@ -1,6 +1,8 @@
 // Commands of the human face: on sandboxes of `yett run` and on containers alike.
 #pragma once
 
+#include <string>
+
 namespace yett {
 
 int sandbox_ps(int argc, char** argv);
@@ -13,6 +15,9 @@ int sandbox_wait(int argc, char** argv);
 int sandbox_shutdown(int argc, char** argv);
 int sandbox_stats(int argc, char** argv);
 int sandbox_top(int argc, char** argv);
+// The same of what the yettd at this socket runs.
+int stats_of(const std::string& host, int argc, char** argv);
+int top_of(const std::string& host, int argc, char** argv);
 int sandbox_diff(int argc, char** argv);
 int sandbox_commit(int argc, char** argv);
 int sandbox_discard(int argc, char** argv);

@@ -4,22 +4,28 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstddef>
+#include <cstring>
 #include <utility>
 
 #include "base/text.hpp"
 #include "ioctl_uapi/peer.hpp"
 #include "supervisor/control/sized_struct.hpp"
+#include "supervisor/daemon/cgroup_figures.hpp"
 
 namespace yett {
 namespace {
 
 static_assert(sizeof(yett_run) == YETT_RUN_SIZE_1);
 static_assert(sizeof(yett_signal) == YETT_SIGNAL_SIZE_1);
-static_assert(sizeof(yett_program_info) == YETT_PROGRAM_SIZE_1);
+static_assert(offsetof(yett_program_info, cpu_ns) == YETT_PROGRAM_SIZE_1);
+static_assert(sizeof(yett_programs) == YETT_PROGRAMS_SIZE_1);
 static_assert(sizeof(yett_list) == YETT_LIST_SIZE_1);
 
 constexpr std::size_t kStdio = 3;
 constexpr std::size_t kMostListed = 4096;
+// Of each, files are read, and all others wait for it: some 3 ms.
+constexpr std::size_t kMostTold = YETT_PROGRAMS_MAX;
 
 constexpr std::uint64_t bit_of(unsigned command) { return 1ULL << _IOC_NR(command); }
 
@@ -40,6 +46,26 @@ CallStrings strings_of(const Struct& given) {
           .size = given.strings_size,
           .argument_count = given.argument_count,
           .environment_count = given.environment_count};
+}
+
+yett_program_info info_of(const RosterEntry& program) {
+  const CgroupFigures figures = read_figures(program.cgroups);
+  yett_program_info told{};
+  told.program = program.number;
+  told.owner = program.caller.uid;
+  told.guard_pid = program.guard_pid;
+  told.app_pid = program.app_pid;
+  told.warm = program.warm ? 1 : 0;
+  told.age_ns = static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(std::chrono::steady_clock::now() - program.began).count());
+  told.memory_bytes = figures.memory_bytes;
+  told.process_count = figures.processes;
+  told.refusals = program.refusals;
+  copy_text(program.made_of, told.made_of);
+  told.cpu_ns = figures.cpu_ns;
+  told.memory_limit = figures.memory_limit;
+  told.process_limit = figures.process_limit;
+  return told;
 }
 
 }  // namespace
@@ -88,6 +114,8 @@ int DaemonClient::carry_out(ControlFrame& frame, std::vector<UniqueFd>& passed) 
       return -program(memory, argument);
     case YETT_LIST:
       return -list(memory, argument);
+    case YETT_PROGRAMS:
+      return -programs(memory, argument);
     case YETT_EVENTS:
       wants_events_ = argument != 0;
       return 0;
@@ -101,7 +129,8 @@ int DaemonClient::info(CallMemory& memory, std::uint64_t address) const {
   info.version = YETT_UAPI_VERSION;
   info.commands = bit_of(YETT_INFO) | bit_of(YETT_CREATE) | bit_of(YETT_SPAWN) |
                   bit_of(YETT_REMOVE) | bit_of(YETT_RUN) | bit_of(YETT_SIGNAL) |
-                  bit_of(YETT_PROGRAM) | bit_of(YETT_LIST) | bit_of(YETT_EVENTS);
+                  bit_of(YETT_PROGRAM) | bit_of(YETT_LIST) | bit_of(YETT_EVENTS) |
+                  bit_of(YETT_PROGRAMS);
   copy_text("yettd", info.sandbox);
   copy_text("full", info.mode);
   return give(memory, address, YETT_INFO_SIZE_1, info);
@@ -184,20 +213,29 @@ int DaemonClient::program(CallMemory& memory, std::uint64_t address) const {
   if (const int error = take(memory, address, YETT_PROGRAM_SIZE_1, asked); error != 0) return error;
   const RosterEntry* found = roster_.find(asked.program, rights_.uid);
   if (found == nullptr) return ENOENT;
-  const CgroupFigures figures = read_figures(found->cgroups);
-  yett_program_info told{};
-  told.program = found->number;
-  told.owner = found->caller.uid;
-  told.guard_pid = found->guard_pid;
-  told.app_pid = found->app_pid;
-  told.warm = found->warm ? 1 : 0;
-  told.age_ns = static_cast<std::uint64_t>(
-      std::chrono::nanoseconds(std::chrono::steady_clock::now() - found->began).count());
-  told.memory_bytes = figures.memory_bytes;
-  told.process_count = figures.processes;
-  told.refusals = found->refusals;
-  copy_text(found->made_of, told.made_of);
+  yett_program_info told = info_of(*found);
   return give(memory, address, YETT_PROGRAM_SIZE_1, told);
+}
+
+// SECURITY(daemon-owner): the roster's numbers are the asker's own.
+int DaemonClient::programs(CallMemory& memory, std::uint64_t address) const {
+  yett_programs given{};
+  if (const int error = take(memory, address, YETT_PROGRAMS_SIZE_1, given); error != 0)
+    return error;
+  if (given.reserved != 0 || given.each_size < YETT_PROGRAM_SIZE_1) return EINVAL;
+  if (given.each_size > YETT_STRUCT_MAX) return E2BIG;
+  const auto numbers =
+      roster_.numbers(rights_.uid, given.after, std::min<std::size_t>(given.room, kMostTold));
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    yett_program_info told = info_of(*roster_.find(numbers[i], rights_.uid));
+    told.size = sizeof told;
+    std::vector<std::byte> each(given.each_size);
+    std::memcpy(each.data(), &told, std::min(each.size(), sizeof told));
+    if (const int error = memory.write(given.programs + i * each.size(), each); error != 0)
+      return error;
+  }
+  given.count = static_cast<std::uint32_t>(numbers.size());
+  return give(memory, address, YETT_PROGRAMS_SIZE_1, given);
 }
 
 int DaemonClient::list(CallMemory& memory, std::uint64_t address) const {

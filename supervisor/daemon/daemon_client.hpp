@@ -49,6 +49,7 @@ class DaemonClient {
   [[nodiscard]] int signal(CallMemory& memory, std::uint64_t address) const;
   [[nodiscard]] int program(CallMemory& memory, std::uint64_t address) const;
   [[nodiscard]] int list(CallMemory& memory, std::uint64_t address) const;
+  [[nodiscard]] int programs(CallMemory& memory, std::uint64_t address) const;
   [[nodiscard]] ProgramCaller caller(const yett_frame& head) const;
 
   std::uint64_t number_;

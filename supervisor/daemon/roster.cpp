@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <fstream>
 #include <limits>
 #include <utility>
 
@@ -49,23 +48,7 @@ std::vector<std::string> split_lines(std::string_view text) {
   return lines;
 }
 
-std::uint64_t read_number(const std::string& path) {
-  std::uint64_t number = 0;
-  std::ifstream(path) >> number;
-  return number;
-}
-
 }  // namespace
-
-CgroupFigures read_figures(const std::vector<std::string>& cgroups) {
-  CgroupFigures figures;
-  for (const std::string& each : cgroups) {
-    for (const char* file : {"/memory.current", "/memory.usage_in_bytes"})
-      if (figures.memory_bytes == 0) figures.memory_bytes = read_number(each + file);
-    if (figures.processes == 0) figures.processes = read_number(each + "/pids.current");
-  }
-  return figures;
-}
 
 int Roster::next_number() const {
   int number = last_;

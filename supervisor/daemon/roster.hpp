@@ -86,11 +86,4 @@ class Roster {
   std::map<int, Program> programs_;
 };
 
-// What the sandbox's cgroups count; 0: nothing does.
-struct CgroupFigures {
-  std::uint64_t memory_bytes = 0;
-  std::uint64_t processes = 0;
-};
-[[nodiscard]] CgroupFigures read_figures(const std::vector<std::string>& cgroups);
-
 }  // namespace yett

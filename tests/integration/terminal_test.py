@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""terminal_test.py YETT: exec -t and stats as somebody sees them who sits at a terminal."""
+"""terminal_test.py YETT: exec -t, stats and top as somebody sees them who sits at a terminal."""
 import fcntl
 import os
 import pty
@@ -92,6 +92,29 @@ def try_stats(yett):
     expect(terminal.end() in (0, -signal.SIGINT), "exit status of stats", terminal)
 
 
+def drawn(terminal):
+    """What the last whole screen of `top` shows."""
+    screens = terminal.shown.split(b"\x1b[H")
+    return screens[-1] if b"\x1b[J" in screens[-1] else b""
+
+
+def try_top(yett):
+    """It has the terminal for itself, follows its size, and leaves it as it was: by a key, and by a signal."""
+    for end in (lambda terminal: terminal.type("q"), lambda terminal: os.kill(terminal.pid, signal.SIGTERM)):
+        terminal = Terminal(yett + ["top", "-i", "100ms"])
+        before = termios.tcgetattr(terminal.fd)[3]
+        terminal.await_that(lambda: b"one " in drawn(terminal) and b"1 running" in drawn(terminal), "a live table")
+        terminal.resize(10, 50)
+        terminal.await_that(lambda: drawn(terminal) and b"REFUSED" not in drawn(terminal), "narrow")
+        terminal.type("jkm")
+        expect(all(len(line) <= 70 for line in drawn(terminal).split(b"\r\n")), "lines too long", terminal)
+        terminal.await_that(lambda: not termios.tcgetattr(terminal.fd)[3] & termios.ECHO, "in its hands")
+        end(terminal)
+        terminal.await_text("\x1b[?1049l")
+        terminal.await_that(lambda: termios.tcgetattr(terminal.fd)[3] == before, "as it was")
+        expect(terminal.end() == 0, "exit status of top", terminal)
+
+
 def try_questions(yett, directory):
     """[on] violation = "ask": on the terminal itself, where what was typed before is no answer.
     SECURITY(typed-ahead)"""
@@ -130,6 +153,7 @@ def main():
         try:
             try_exec(yett)
             try_stats(yett)
+            try_top(yett)
             try_questions(sys.argv[1], root)
         finally:
             subprocess.run(yett + ["shutdown", "-t", "0", "--rm"], check=True, stdout=subprocess.DEVNULL)

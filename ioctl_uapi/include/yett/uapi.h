@@ -249,7 +249,10 @@ struct yett_program_info {
   __u64 memory_bytes;  /* 0: not counted */
   __u64 process_count; /* 0: not counted */
   __u64 refusals;
-  char made_of[64]; /* the template's name, or "run", or the directory, cut */
+  char made_of[64];    /* the template's name, or "run", or the directory, cut */
+  __u64 cpu_ns;        /* 0: not counted */
+  __u64 memory_limit;  /* 0: none */
+  __u64 process_limit; /* 0: none */
 };
 #define YETT_PROGRAM_SIZE_1 120
 #define YETT_PROGRAM _IO(YETT_UAPI_MAGIC, 23) /* struct yett_program_info * */
@@ -264,6 +267,21 @@ struct yett_list {
 };
 #define YETT_LIST_SIZE_1 24
 #define YETT_LIST _IO(YETT_UAPI_MAGIC, 24) /* struct yett_list * */
+
+/* The same of many at once: the caller's programs (root: of everybody's), in the order of their
+ * numbers, YETT_PROGRAMS_MAX in one answer at most. */
+struct yett_programs {
+  __u32 size;
+  __s32 after;     /* those above this one; 0: from the first */
+  __u64 programs;  /* the address of an array of struct yett_program_info, which is filled */
+  __u32 room;      /* its length */
+  __u32 each_size; /* the caller's sizeof(struct yett_program_info) */
+  __u32 count;     /* given back: so many were filled; 0: there are no more */
+  __u32 reserved;  /* 0 */
+};
+#define YETT_PROGRAMS_SIZE_1 32
+#define YETT_PROGRAMS_MAX 64
+#define YETT_PROGRAMS _IO(YETT_UAPI_MAGIC, 30) /* struct yett_programs * */
 
 /* 1: frames with the command YETT_EVENT come from here on, of every program of the caller's user
  * (root: of everybody's); 0: no more. Their argument is the program's number, their memory a struct
