@@ -156,19 +156,20 @@ int receive_frame(struct yett_host* host, int64_t deadline) {
   return noted < 0 ? end_connection(host, noted) : noted;
 }
 
-static int send_frame(struct yett_host* host, const int* descriptors, int64_t deadline) {
+static int send_frame(struct yett_host* host, const int* descriptors, size_t count,
+                      int64_t deadline) {
   union {
     struct cmsghdr head;
-    char room[CMSG_SPACE(3 * sizeof(int))];
-  } control = {.head = {.cmsg_len = CMSG_LEN(3 * sizeof(int)),
+    char room[CMSG_SPACE(kMostPassed * sizeof(int))];
+  } control = {.head = {.cmsg_len = CMSG_LEN(count * sizeof(int)),
                         .cmsg_level = SOL_SOCKET,
                         .cmsg_type = SCM_RIGHTS}};
   struct iovec bytes = {&host->message, sizeof host->message.head + host->message.head.size};
   struct msghdr whole = {.msg_iov = &bytes, .msg_iovlen = 1};
-  if (descriptors != NULL) {
-    memcpy(CMSG_DATA(&control.head), descriptors, 3 * sizeof(int));
+  if (count != 0) {
+    memcpy(CMSG_DATA(&control.head), descriptors, count * sizeof(int));
     whole.msg_control = control.room;
-    whole.msg_controllen = sizeof control.room;
+    whole.msg_controllen = CMSG_SPACE(count * sizeof(int));
   }
   for (;;) {
     if (sendmsg(host->socket, &whole, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return 0;
@@ -180,8 +181,8 @@ static int send_frame(struct yett_host* host, const int* descriptors, int64_t de
 }
 
 /* An answer with another sequence is one that nobody waits for any more. */
-int call(struct yett_host* host, unsigned command, uint64_t argument, size_t size,
-         const int* descriptors) {
+int call_with(struct yett_host* host, unsigned command, uint64_t argument, size_t size,
+              const int* descriptors, size_t count) {
   const int64_t deadline = deadline_after(host->patience_ms);
   const uint32_t sequence = ++host->sequence;
   host->message.head = (struct yett_frame){.magic = YETT_FRAME_MAGIC,
@@ -191,11 +192,28 @@ int call(struct yett_host* host, unsigned command, uint64_t argument, size_t siz
                                            .argument = argument,
                                            .size = (uint32_t)size};
   if (host->broken != 0) return host->broken;
-  const int sent = send_frame(host, descriptors, deadline);
+  const int sent = send_frame(host, descriptors, count, deadline);
   if (sent != 0) return sent;
   for (;;) {
     const int got = receive_frame(host, deadline);
     if (got < 0) return got;
     if (got == 1 && host->message.head.sequence == sequence) return host->message.head.result;
   }
+}
+
+int call(struct yett_host* host, unsigned command, uint64_t argument, size_t size) {
+  return call_with(host, command, argument, size, NULL, 0);
+}
+
+size_t put(struct yett_host* host, size_t at, const char* text) {
+  const size_t size = strlen(text) + 1;
+  if (size > sizeof host->message.memory - at) return 0;
+  memcpy(host->message.memory + at, text, size);
+  return at + size;
+}
+
+size_t put_all(struct yett_host* host, size_t at, char* const* texts, __u32* count) {
+  *count = 0;
+  for (; at != 0 && texts != NULL && *texts != NULL; ++texts, ++*count) at = put(host, at, *texts);
+  return at;
 }

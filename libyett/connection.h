@@ -48,10 +48,18 @@ int64_t deadline_after(int timeout_ms);
  * -ETIMEDOUT, and what has ended the connection. */
 int receive_frame(struct yett_host* host, int64_t deadline);
 
-/* The command on the first `size` bytes of message.memory, which hold its answer's afterwards; with
- * `descriptors`, three or NULL. What ioctl(2) would return, or -errno. */
-int call(struct yett_host* host, unsigned command, uint64_t argument, size_t size,
-         const int* descriptors);
+/* The command on the first `size` bytes of message.memory, which hold its answer's afterwards. What
+ * ioctl(2) would return, or -errno. */
+int call(struct yett_host* host, unsigned command, uint64_t argument, size_t size);
+/* The same with descriptors, kMostPassed at most. */
+enum { kMostPassed = 4 };
+int call_with(struct yett_host* host, unsigned command, uint64_t argument, size_t size,
+              const int* descriptors, size_t count);
+
+/* Puts a string into the call's memory at `at`: the place after it, or 0: there is no room. */
+size_t put(struct yett_host* host, size_t at, const char* text);
+/* The same for a list that NULL ends; counts it. */
+size_t put_all(struct yett_host* host, size_t at, char* const* texts, __u32* count);
 
 /* NULL: no such program, or its end was told. */
 struct program* find_program(struct yett_host* host, int number);

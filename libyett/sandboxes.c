@@ -7,36 +7,21 @@
 
 #include "libyett/connection.h"
 
-/* Puts a string into the call's memory at `at`: the place after it, or 0: there is no room. */
-static size_t put(struct yett_host* host, size_t at, const char* text) {
-  const size_t size = strlen(text) + 1;
-  if (size > sizeof host->message.memory - at) return 0;
-  memcpy(host->message.memory + at, text, size);
-  return at + size;
-}
-
-/* The same for a list that NULL ends; counts it. */
-static size_t put_all(struct yett_host* host, size_t at, char* const* texts, __u32* count) {
-  *count = 0;
-  for (; at != 0 && texts != NULL && *texts != NULL; ++texts, ++*count) at = put(host, at, *texts);
-  return at;
-}
-
 int yett_read_info(struct yett_host* host, struct yett_info* info) {
   struct yett_info wanted = {.size = sizeof wanted};
   memcpy(host->message.memory, &wanted, sizeof wanted);
-  const int result = call(host, YETT_INFO, 0, sizeof wanted, NULL);
+  const int result = call(host, YETT_INFO, 0, sizeof wanted);
   if (result >= 0) memcpy(info, host->message.memory, sizeof *info);
   return result;
 }
 
 int yett_create(struct yett_host* host, const char* directory) {
   const size_t end = put(host, 0, directory);
-  return end == 0 ? -ENAMETOOLONG : call(host, YETT_CREATE, 0, end, NULL);
+  return end == 0 ? -ENAMETOOLONG : call(host, YETT_CREATE, 0, end);
 }
 
 int yett_remove(struct yett_host* host, int sandbox) {
-  return call(host, YETT_REMOVE, (uint64_t)sandbox, 0, NULL);
+  return call(host, YETT_REMOVE, (uint64_t)sandbox, 0);
 }
 
 int yett_start(struct yett_host* host, const struct yett_program* program) {
@@ -49,7 +34,7 @@ int yett_start(struct yett_host* host, const struct yett_program* program) {
   if (wanted.argument_count == 0) return -EINVAL;
   wanted.strings_size = (__u32)(end - sizeof wanted);
   memcpy(host->message.memory, &wanted, sizeof wanted);
-  const int number = call(host, YETT_SPAWN, 0, end, program->descriptors);
+  const int number = call_with(host, YETT_SPAWN, 0, end, program->descriptors, 3);
   if (number > 0 && note_program(host, number) == NULL) return -ENOMEM;
   return number;
 }
@@ -100,15 +85,15 @@ int yett_spawn(struct yett_host* host, const struct yett_program* program, enum 
 int yett_kill(struct yett_host* host, int program, int signal) {
   const struct yett_signal wanted = {.size = sizeof wanted, .program = program, .signal = signal};
   memcpy(host->message.memory, &wanted, sizeof wanted);
-  return call(host, YETT_SIGNAL, 0, sizeof wanted, NULL);
+  return call(host, YETT_SIGNAL, 0, sizeof wanted);
 }
 
 int yett_stats(struct yett_host* host, int program, struct yett_program_info* told) {
   const struct yett_program_info wanted = {.size = sizeof wanted, .program = program};
   memcpy(host->message.memory, &wanted, sizeof wanted);
-  const int result = call(host, YETT_PROGRAM, 0, sizeof wanted, NULL);
+  const int result = call(host, YETT_PROGRAM, 0, sizeof wanted);
   if (result >= 0) memcpy(told, host->message.memory, sizeof *told);
   return result;
 }
 
-int yett_watch(struct yett_host* host) { return call(host, YETT_EVENTS, 1, 0, NULL); }
+int yett_watch(struct yett_host* host) { return call(host, YETT_EVENTS, 1, 0); }

@@ -78,13 +78,13 @@ OWNED = [
     ("seccomp.h", ["tests/unit/filter_oracle_test", "sandbox/seccomp/"],
      "libseccomp compiles config.json's section, and is the tests' second opinion"),
     ("bpf/", ["supervisor/lsm/", "bpf/", "sandbox/host/", "tests/bpf/", "tests/uapi/"], "libbpf belongs to supervisor/lsm"),
-    ("boost/", ["supervisor/loop/", "supervisor/session/", "supervisor/daemon/", "supervisor/control/"],
+    ("boost/", ["supervisor/loop/", "supervisor/session/", "supervisor/daemon/", "supervisor/control/", "examples/"],
      "Asio belongs to supervisor/loop"),
     ("sqfs/", ["sandbox/package/"], "libsquashfs belongs to sandbox/package"),
     ("archive", ["runsc-like/images/"], "libarchive belongs to runsc-like/images"),
     ("toml++/", ["base/toml.hpp"], "toml++ is included through base/toml.hpp"),
     ("spdlog/", ["supervisor/loop/", "supervisor/daemon/", "runsc-like/cli/"], "other rooms return, they do not log"),
-    ("iostream", ["tests/", "bench/"], "its static initialiser costs every start"),
+    ("iostream", ["tests/", "bench/", "examples/"], "its static initialiser costs every start"),
     ("filesystem", ["sandbox/package/", "runsc-like/", "tests/", "bench/"],
      "paths are opened by descriptor in what confines"),
 ]
@@ -213,6 +213,25 @@ def check_threat_model(source, build):
                 found = fnmatch.filter(known, name)
             if not found:
                 yield f"docs/threat-model.md:{number}: there is no test {name}"
+
+
+def check_quotes(source, build):
+    """What a page in docs/ shows below a line <!-- quote FILE --> stands so in that file of the tree."""
+    for page in sorted((source / "docs").glob("*.md")):
+        lines = page.read_text().splitlines()
+        for number, line in enumerate(lines, 1):
+            if not (marked := re.fullmatch(r"<!-- quote ([\w./-]+) -->", line)):
+                continue
+            shown = []
+            for each in lines[number:]:
+                if each and not each.startswith("    "):
+                    break
+                shown.append(each[4:])
+            quote = "\n".join(shown).strip("\n")
+            path = source / marked.group(1)
+            told = "\n".join(each.rstrip() for each in path.read_text().splitlines()) if path.exists() else ""
+            if not quote or quote not in told:
+                yield f"{page.relative_to(source)}:{number}: {marked.group(1)} does not say this"
 
 
 def check_bpf_licence(source, build):

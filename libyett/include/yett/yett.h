@@ -93,6 +93,30 @@ YETT_API int yett_start(struct yett_host* host, const struct yett_program* progr
 YETT_API int yett_spawn(struct yett_host* host, const struct yett_program* program,
                         enum yett_stdio how, int ends[3]);
 
+/* A sandbox of an application's own words, without a template: where its package lies and what is
+ * put over what, as `yett run` has it. What is NULL, or 0, is not said; nothing of it is kept. */
+struct yett_request {
+  size_t size;          /* of this struct, as the caller knows it */
+  const char* package;  /* a squashfs or EROFS file, a directory, an image's name; NULL: the
+                         * host's programs */
+  const char* exec_dir; /* where the package is mounted, with overlay_dirs; NULL: it is the root */
+  const char* data_dir; /* a directory of the host's, writable inside at the same path */
+  char* const*
+      overlay_dirs;       /* the host's top directories under overlays of their own; NULL ends it */
+  unsigned uid, gid;      /* of the program, inside; both 0: 1000 */
+  char* const* options;   /* any other words of `yett run`: "-m", "64M", NULL */
+  char* const* arguments; /* the path of the program inside, what it is given, NULL */
+  char* const* environment; /* NAME=VALUE, NULL; or NULL: empty */
+  int descriptors[3];       /* its standard input, output and error; they stay the caller's */
+};
+
+/* Begins it and gives its number, from 1, as yett_start(). Of yettd's alone (else -ENOTTY), and
+ * with the rights that the caller has; relative paths are from its working directory. What cannot
+ * be is told on descriptors[2], with the end's status 125. Errors: -EINVAL: `size`, or a package
+ * that would be an option; -EBADF: a descriptor; -E2BIG: more than 64 KiB of strings; -EAGAIN: too
+ * many programs. */
+YETT_API int yett_start_request(struct yett_host* host, const struct yett_request* request);
+
 /* A signal for a program, of those that yett/uapi.h names at YETT_SIGNAL; SIGKILL ends its sandbox.
  * Of yettd's alone (else -ENOTTY), and also of the same user's programs on other connections.
  * -EINVAL: another signal; -ENOENT: no such program, or it has ended. */

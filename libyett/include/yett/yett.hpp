@@ -45,6 +45,20 @@ inline std::vector<char*> words_of(std::vector<std::string>& texts) {
 
 }  // namespace client
 
+// As struct yett_request; what is empty is not said.
+struct Request {
+  std::string package;
+  std::string exec_dir;
+  std::string data_dir;
+  std::vector<std::string> overlay_dirs;
+  unsigned uid = 0;
+  unsigned gid = 0;
+  std::vector<std::string> options;
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;
+  std::array<int, 3> descriptors{0, 1, 2};
+};
+
 class Host {
  public:
   explicit Host(const std::string& path) {
@@ -78,6 +92,28 @@ class Host {
   void watch() const { client::checked(yett_watch(host_.get()), "yett_watch"); }
   void kill(int program, int signal) const {
     client::checked(yett_kill(host_.get(), program, signal), "yett_kill");
+  }
+  // Its number.
+  [[nodiscard]] int start(Request request) const {
+    const auto text = [](const std::string& each) { return each.empty() ? nullptr : each.c_str(); };
+    const std::vector<char*> overlay_dirs = client::words_of(request.overlay_dirs);
+    const std::vector<char*> options = client::words_of(request.options);
+    const std::vector<char*> arguments = client::words_of(request.arguments);
+    const std::vector<char*> environment = client::words_of(request.environment);
+    yett_request wanted{};
+    wanted.size = sizeof wanted;
+    wanted.package = text(request.package);
+    wanted.exec_dir = text(request.exec_dir);
+    wanted.data_dir = text(request.data_dir);
+    wanted.overlay_dirs = overlay_dirs.data();
+    wanted.uid = request.uid;
+    wanted.gid = request.gid;
+    wanted.options = options.data();
+    wanted.arguments = arguments.data();
+    wanted.environment = environment.data();
+    for (std::size_t i = 0; i < request.descriptors.size(); ++i)
+      wanted.descriptors[i] = request.descriptors[i];
+    return client::checked(yett_start_request(host_.get(), &wanted), "yett_start_request");
   }
   [[nodiscard]] yett_program_info stats(int program) const {
     yett_program_info told{};
