@@ -1,7 +1,8 @@
 /* Starts of /bin/true through yettd's pool beside plain fork, exec and wait of it, one of each in
  * turn: warm SOCKET TEMPLATE ROUNDS. A pause before each lets the pool be refilled. Prints minima
  * and quartiles in microseconds, as JSON. Or: warm SOCKET TEMPLATE hold COUNT keeps so many
- * sandboxes until its input ends, in which a program sleeps. */
+ * sandboxes until its input ends, in which a program sleeps; of each it prints how long it took
+ * until its program was executed, and beside it a plain fork, exec and wait, in microseconds. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include <unistd.h>
 #include <yett/yett.h>
 
-enum { kMostRounds = 10000, kPauseMs = 40 };
+enum { kMostRounds = 10000, kPauseMs = 20, kPatienceMs = 20000 };
 
 static double now_us(void) {
   struct timespec now;
@@ -76,11 +77,25 @@ static void tell(const char* name, double* times, int count) {
          times[count / 4], times[count / 2], times[count * 3 / 4]);
 }
 
+/* Until its program has been executed. */
+static double start_and_wait(struct yett_host* host, int sandbox, int nothing, char** words) {
+  struct yett_event event = {.kind = 0};
+  const double began = now_us();
+  const int program = start(host, sandbox, nothing, words);
+  while (event.kind != YETT_EVENT_STARTED || event.program != program)
+    if (yett_next_event(host, kPatienceMs, &event) != 1) die("a start", -ETIMEDOUT);
+  return now_us() - began;
+}
+
 static int hold(struct yett_host* host, int sandbox, int nothing, int count) {
-  char* words[] = {"/bin/sleep", "1000", NULL};
+  char* words[] = {"/bin/sleep", "10000", NULL};
   char byte;
+  const int watched = yett_watch(host);
+  if (watched < 0) die("events", watched);
   for (int i = 0; i < count; ++i) {
-    start(host, sandbox, nothing, words);
+    const double began = start_and_wait(host, sandbox, nothing, words);
+    rest();
+    printf("%.0f %.0f\n", began, plain());
     rest();
   }
   puts("held");
