@@ -15,6 +15,7 @@
 #include <cstring>
 #include <span>
 
+#include "ioctl_uapi/own_code.hpp"
 #include "ioctl_uapi/receive_fds.hpp"
 
 namespace yett {
@@ -91,7 +92,9 @@ class Watched {
                               {.fd = supervisors_[0], .events = POLLIN, .revents = 0},
                               {.fd = supervisors_[1], .events = POLLIN, .revents = 0}};
     while (supervisors_[0] >= 0 || supervisors_[1] >= 0) {
-      if (::poll(ready, 3, -1) < 0) continue;
+      const int count = ::poll(ready, 3, patience_ms_);
+      if (count == 0) rest();
+      if (count <= 0) continue;
       if (ready[0].revents != 0) return true;
       for (int i = 0; i < 2; ++i)
         if (ready[i + 1].revents != 0) ready[i + 1].fd = forget(supervisors_[i]);
@@ -110,7 +113,13 @@ class Watched {
     if (process >= 0) ::close(process);
     return process = -1;
   }
+  // For a sandbox that lives on: what comes next may be long in coming, and is little code.
+  void rest() {
+    forget_own_code();
+    patience_ms_ = -1;
+  }
   int supervisors_[2] = {-1, -1};
+  int patience_ms_ = 1000;
 };
 
 // `go`, too: nothing can come any more.
