@@ -41,7 +41,8 @@ void Poller::wait(int timeout_ms) {
   const int count = ::epoll_wait(epoll_.get(), ready.data(), ready.size(), timeout_ms);
   for (int i = 0; i < count; ++i) {
     const epoll_event& each = ready[static_cast<std::size_t>(i)];
-    const auto found = watched_.find(each.data.u64);
+    const Key key = each.data.u64;  // by value: the kernel's struct is packed
+    const auto found = watched_.find(key);
     if (found == watched_.end()) continue;  // forgotten by one before it
     const OnReady on_ready = found->second.on_ready;
     on_ready(each.events);
