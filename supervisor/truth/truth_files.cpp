@@ -103,8 +103,10 @@ Status TruthFiles::announce_reads() {
   if (!reads.valid() || ::fanotify_mark(reads.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
                                         FAN_ACCESS_PERM, files_[meminfo].get(), nullptr) != 0)
     return fail(host_error("announce reads of /proc/meminfo", ::strerror(errno),
-                           "this takes CONFIG_FANOTIFY_ACCESS_PERMISSIONS; or write [truth] "
-                           "resources = \"host\""));
+                           errno == EMFILE ? "raise fs.fanotify.max_user_groups, one for each such "
+                                             "sandbox; or write [truth] resources = \"host\""
+                                           : "this takes CONFIG_FANOTIFY_ACCESS_PERMISSIONS; or "
+                                             "write [truth] resources = \"host\""));
   reads_ = std::move(reads);
   return {};
 }
