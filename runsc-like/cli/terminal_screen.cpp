@@ -78,13 +78,14 @@ TerminalScreen::Size TerminalScreen::size() {
 }
 
 Status TerminalScreen::draw(const std::vector<std::string>& lines, std::size_t marked) const {
+  // A line is wiped before it is written: afterwards its last place would be wiped, too.
   std::string text = "\x1b[H";
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (i != 0) text += "\r\n";
+    text += i + 1 < lines.size() ? "\x1b[K" : "\x1b[J";
     text += i == marked ? "\x1b[7m" + lines[i] + "\x1b[0m" : lines[i];
-    text += "\x1b[K";
   }
-  return write_all(text + "\x1b[J");
+  return write_all(text);
 }
 
 int TerminalScreen::on_signal() const {

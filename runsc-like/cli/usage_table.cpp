@@ -87,7 +87,7 @@ std::vector<Column> columns_for(const UsageLook& before, const UsageLook& now,
     columns.push_back(
         {"LIMIT", 8, false, [](const auto& row) { return size_or_dash(row.usage.memory_limit); }});
   columns.push_back({"PIDS", 5, false, [](const auto& row) {
-                       return count_or_dash(row, std::to_string(row.usage.processes));
+                       return row.usage.processes == 0 ? "-" : std::to_string(row.usage.processes);
                      }});
   if (view.width >= kNarrow)
     columns.push_back({"REFUSED", 7, false, [](const auto& row) {

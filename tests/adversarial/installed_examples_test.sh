@@ -10,11 +10,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 made=$(mktemp -d /tmp/yett-examples-XXXXXX)
 daemon=
-end() {
-  [ -z "$daemon" ] || { kill "$daemon"; wait "$daemon" || true; }
-  rm -rf "$made"
-}
-trap end EXIT
+trap '[ -z "$daemon" ] || { kill "$daemon"; wait "$daemon" || true; }; rm -rf "$made"' EXIT
 fail() {
   echo "FAILED: $*"
   exit 1
