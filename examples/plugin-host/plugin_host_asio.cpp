@@ -34,7 +34,9 @@ class Plugin {
 
   [[nodiscard]] int program() const { return program_; }
   [[nodiscard]] bool waits() const { return !finished_; }
-  void say(const std::string& what) const { std::cout << path_ << ": " << what << '\n' << std::flush; }
+  void say(const std::string& what) const {
+    std::cout << path_ << ": " << what << '\n' << std::flush;
+  }
   void finish(const std::string& how) {
     say(how);
     finished_ = true;

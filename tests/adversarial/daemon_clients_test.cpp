@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <fstream>
+#include <memory>
 #include <vector>
 
 #include "tests/adversarial/daemon_fixture.hpp"
@@ -92,11 +93,11 @@ TEST_F(YettdClients, WhoDiesInTheMiddleLeavesNothing) {
   }
   ::close(null);
   for (int i = 0; i < 5; ++i) {
-    RunningProgram client(yett_command({"-H", daemon_->socket(), "run", "--", "sleep", "1000"}),
-                          RunOptions{});
+    const auto client = std::make_unique<RunningProgram>(
+        yett_command({"-H", daemon_->socket(), "run", "--", "sleep", "1000"}), RunOptions{});
     ::usleep(static_cast<useconds_t>(i) * 4000);
-    client.kill(SIGKILL);
-    client.wait();
+    client->kill(SIGKILL);
+    client->wait();
   }
   expect_served();
   EXPECT_TRUE(daemon_->wait_for_metric("yettd_sandboxes", 0));
