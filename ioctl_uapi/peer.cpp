@@ -1,5 +1,7 @@
 #include "ioctl_uapi/peer.hpp"
 
+#include <sys/stat.h>
+
 #include <utility>
 
 namespace yett {
@@ -15,6 +17,21 @@ std::optional<ucred> read_peer(BorrowedFd connection) {
 bool is_peer_root(BorrowedFd connection) {
   const auto peer = read_peer(connection);
   return peer && peer->uid == 0;
+}
+
+bool is_peer_root_here(BorrowedFd connection) {
+  const auto peer = read_peer(connection);
+  if (!peer || peer->uid != 0 || peer->pid <= 0) return false;
+  const std::string theirs = "/proc/" + std::to_string(peer->pid) + "/ns/";
+  for (const std::string name : {"pid", "user"}) {
+    struct stat own{};
+    struct stat its{};
+    if (::stat(("/proc/self/ns/" + name).c_str(), &own) != 0 ||
+        ::stat((theirs + name).c_str(), &its) != 0 || own.st_dev != its.st_dev ||
+        own.st_ino != its.st_ino)
+      return false;
+  }
+  return true;
 }
 
 Error supervisor_gone(std::string subject) {

@@ -15,6 +15,10 @@ namespace yett {
 [[nodiscard]] std::optional<ucred> read_peer(BorrowedFd connection);
 [[nodiscard]] bool is_peer_root(BorrowedFd connection);
 
+// The same, and of the caller's own pid and user namespaces: whoever is root of a container's is
+// not, though its uid be 0.
+[[nodiscard]] bool is_peer_root_here(BorrowedFd connection);
+
 // Why a sandbox's supervisor gives no answer; `subject` is what was asked of it.
 [[nodiscard]] Error supervisor_gone(std::string subject);
 

@@ -82,6 +82,12 @@ int yett_spawn(struct yett_host* host, const struct yett_program* program, enum 
   return result;
 }
 
+/* Its end may come before the answer does. */
+int yett_take(struct yett_host* host, int program) {
+  const int result = call(host, YETT_TAKE, (uint64_t)program, 0);
+  return result == 0 && note_program(host, program) == NULL ? -ENOMEM : result;
+}
+
 int yett_kill(struct yett_host* host, int program, int signal) {
   const struct yett_signal wanted = {.size = sizeof wanted, .program = program, .signal = signal};
   memcpy(host->message.memory, &wanted, sizeof wanted);

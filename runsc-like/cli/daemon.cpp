@@ -32,7 +32,10 @@ constexpr CommandHelp kHelp{
         "the\n"
         "configuration has as a template, or what they could run themselves.\n"
         "SIGHUP: the configuration is read again. SIGTERM: programs are asked to end, and the "
-        "daemon does.",
+        "daemon does.\n"
+        "SIGUSR2: the program that is installed now takes its place, and what runs goes on, as it "
+        "does for a\n"
+        "minute when yettd dies, until the next one is there.",
     .usage = "yett daemon [--config FILE] [--socket PATH]\n       yett daemon --check FILE",
     .examples =
         "Examples:\n"
@@ -57,7 +60,7 @@ std::optional<std::string> check_options(const std::vector<std::string>& words) 
   const auto input = make_run_input(*options);
   if (!input) return input.error().message();
   if (input->policy.supervisor_loss == SupervisorLoss::kill) return std::nullopt;
-  return "sandboxes of yettd end with it: [on] supervisor_loss must be \"kill\" in " +
+  return "sandboxes of yettd end with their supervisor: [on] supervisor_loss must be \"kill\" in " +
          input->policy.name;
 }
 
@@ -77,9 +80,10 @@ Status serve(const std::string& file, const std::string& socket) {
   if (::geteuid() != 0)
     return fail(
         request_error("yettd", "sandboxes for others are root's to make", "run it as root"));
-  YETT_CHECK(open_runtime_directory());  // where its socket is, unless told
-  return serve_daemon(
-      {.read_config = [&] { return read_config(file, socket); }, .run = run_under_daemon});
+  YETT_TRY(const std::string directory, open_runtime_directory());
+  return serve_daemon({.read_config = [&] { return read_config(file, socket); },
+                       .run = run_under_daemon,
+                       .directory = directory});
 }
 
 }  // namespace

@@ -20,9 +20,8 @@ Result<ControlFrame> DaemonLink::receive() const {
   std::vector<char> message(sizeof(yett_frame) + YETT_FRAME_MAX);
   const ReceivedBytes received = receive_with_fds(socket_.get(), message, {});
   if (received.error == EPIPE)
-    return fail(Error{.kind = ErrorKind::target_gone,
-                      .operation = "yettd",
-                      .detail = "it has gone, and the sandbox with it"});
+    return fail(
+        Error{.kind = ErrorKind::target_gone, .operation = "yettd", .detail = "it has gone"});
   if (received.error != kDone) return fail(errno_error(received.error, "receive", "yettd"));
   ControlFrame frame;
   yett_frame head{};

@@ -48,11 +48,11 @@ Result<WantedProgram> await_program(const SupervisorLine& line) {
                        .descriptors = std::move(wanted.descriptors)};
 }
 
-// Sandboxes of a client's end with it, and with the daemon: nobody goes on with them.
+// Sandboxes of a client's end with it, and with their supervisor: nobody goes on with them.
 Status check_policy(const Policy& policy) {
   if (policy.supervisor_loss == SupervisorLoss::kill) return {};
   return fail(request_error(policy.name + ": [on] supervisor_loss",
-                            "sandboxes of yettd end with it",
+                            "sandboxes of yettd end with their supervisor",
                             "write \"kill\", or run it without -H"));
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -29,6 +30,10 @@ namespace yett {
 namespace {
 
 constexpr std::array kPassedOn{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+
+// As long as programs outlive yettd, unless it was told otherwise.
+constexpr std::chrono::seconds kLongestAbsence{60};
+constexpr std::chrono::milliseconds kBetweenTries{20};
 
 int tell(const Error& error) { return print_error("run", error, kRunFailure); }
 
@@ -89,8 +94,8 @@ Status pass_signals(DaemonLink& link, BorrowedFd signals, int program) {
   return {};
 }
 
-// Its exit status.
-Result<int> run_to_end(DaemonLink& link, BorrowedFd signals, int program) {
+// Its exit status; target_gone: yettd is.
+Result<int> watch_program(DaemonLink& link, BorrowedFd signals, int program) {
   for (;;) {
     std::array<pollfd, 2> watched{{{.fd = link.fd(), .events = POLLIN, .revents = 0},
                                    {.fd = signals.get(), .events = POLLIN, .revents = 0}}};
@@ -103,11 +108,38 @@ Result<int> run_to_end(DaemonLink& link, BorrowedFd signals, int program) {
   }
 }
 
+// The program goes on without yettd, until the next one is there.
+Result<DaemonLink> come_again(const std::string& socket, int program) {
+  const auto until = std::chrono::steady_clock::now() + kLongestAbsence;
+  for (;;) {
+    auto link = DaemonLink::connect(socket);
+    std::vector<std::byte> none;
+    auto taken = link ? link->call(YETT_TAKE, static_cast<std::uint64_t>(program), none)
+                      : fail(link.error());
+    if (taken && *taken == 0) return link;
+    if (taken)
+      return fail(Error{.kind = ErrorKind::target_gone,
+                        .operation = "yettd",
+                        .detail = "it has gone, and the sandbox with it"});
+    if (std::chrono::steady_clock::now() >= until) return fail(std::move(taken).error());
+    ::poll(nullptr, 0, static_cast<int>(kBetweenTries.count()));
+  }
+}
+
+Result<int> run_to_end(DaemonLink link, const std::string& socket, BorrowedFd signals,
+                       int program) {
+  for (;;) {
+    auto status = watch_program(link, signals, program);
+    if (status || status.error().kind != ErrorKind::target_gone) return status;
+    YETT_TRY(link, come_again(socket, program));
+  }
+}
+
 Result<int> run(const std::string& socket, int argc, char** argv) {
   YETT_TRY(const UniqueFd signals, open_signals());
   YETT_TRY(DaemonLink link, DaemonLink::connect(socket));
   YETT_TRY(const int program, begin(link, argc, argv));
-  return run_to_end(link, signals.borrow(), program);
+  return run_to_end(std::move(link), socket, signals.borrow(), program);
 }
 
 bool asks_for_help(int argc, char** argv) {

@@ -22,6 +22,13 @@ std::string variable(const char* name) {
   return value != nullptr ? value : "";
 }
 
+// None: 0.
+std::uint64_t count_passed() {
+  const auto pid = parse_decimal(variable("LISTEN_PID"));
+  const auto count = parse_decimal(variable("LISTEN_FDS"));
+  return pid && count && *pid == static_cast<std::uint64_t>(::getpid()) ? *count : 0;
+}
+
 bool socket_option_is(int socket, int name, int wanted) {
   int value = 0;
   socklen_t size = sizeof value;
@@ -31,12 +38,10 @@ bool socket_option_is(int socket, int name, int wanted) {
 }  // namespace
 
 Result<UniqueFd> take_passed_socket() {
-  const auto pid = parse_decimal(variable("LISTEN_PID"));
-  const auto count = parse_decimal(variable("LISTEN_FDS"));
-  if (!pid || *pid != static_cast<std::uint64_t>(::getpid()) || !count || *count == 0)
-    return UniqueFd();
-  if (*count != 1)
-    return fail(request_error("LISTEN_FDS", "is " + std::to_string(*count),
+  const std::uint64_t count = count_passed();
+  if (count == 0) return UniqueFd();
+  if (count != 1)
+    return fail(request_error("LISTEN_FDS", "is " + std::to_string(count),
                               "give one socket: ListenSequentialPacket= of yettd.socket"));
   UniqueFd socket(kFirstPassed);
   if (!socket_option_is(socket.get(), SO_TYPE, SOCK_SEQPACKET) ||
@@ -46,6 +51,16 @@ Result<UniqueFd> take_passed_socket() {
   ::fcntl(socket.get(), F_SETFD, FD_CLOEXEC);
   ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
   return socket;
+}
+
+std::string passed_socket_path() {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  socklen_t size = sizeof address - 1;
+  if (count_passed() == 0 ||
+      ::getsockname(kFirstPassed, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      address.sun_family != AF_UNIX)
+    return {};
+  return static_cast<const char*>(address.sun_path);
 }
 
 void tell_service_manager(const std::string& state) {

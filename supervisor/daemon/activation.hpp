@@ -12,6 +12,8 @@ namespace yett {
 // The socket that was handed over. Invalid: none was. Error: more than one, or no SOCK_SEQPACKET
 // that listens.
 [[nodiscard]] Result<UniqueFd> take_passed_socket();
+// Where that one listens. Empty: none was handed over.
+[[nodiscard]] std::string passed_socket_path();
 // "READY=1", "RELOADING=1", "STOPPING=1". Nothing where nobody listens.
 void tell_service_manager(const std::string& state);
 

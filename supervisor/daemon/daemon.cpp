@@ -1,5 +1,6 @@
 #include "supervisor/daemon/daemon.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -11,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <list>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -19,7 +21,9 @@
 #include "supervisor/daemon/activation.hpp"
 #include "supervisor/daemon/daemon_client.hpp"
 #include "supervisor/daemon/daemon_log.hpp"
+#include "supervisor/daemon/left_starters.hpp"
 #include "supervisor/daemon/metrics_server.hpp"
+#include "supervisor/daemon/own_program.hpp"
 
 namespace yett {
 namespace {
@@ -30,14 +34,23 @@ constexpr std::size_t kMostClients = 2048;
 constexpr std::size_t kPlacesOfRoot = 32;
 constexpr std::ptrdiff_t kMostOfUser = 64;
 constexpr std::chrono::seconds kStopTime{5};  // for programs to end by themselves
-constexpr std::array kSignals{SIGTERM, SIGINT, SIGHUP};
+constexpr std::array kSignals{SIGTERM, SIGINT, SIGHUP, SIGUSR2};
+
+// By which its starters are known to be its own.
+std::string served_path(const DaemonConfig& config) {
+  const std::string passed = passed_socket_path();
+  return passed.empty() ? config.socket : passed;
+}
 
 class Daemon {
  public:
-  Daemon(const DaemonService& service, DaemonConfig config, Starter starter, Poller poller)
+  Daemon(const DaemonService& service, DaemonConfig config, Starter starter, std::string door,
+         OwnProgram program, Poller poller)
       : service_(service),
         config_(std::move(config)),
         starter_(std::move(starter)),
+        door_(std::move(door)),
+        program_(std::move(program)),
         poller_(std::move(poller)) {
     log_.set_format(config_.log);
   }
@@ -55,6 +68,12 @@ class Daemon {
   };
   Status listen();
   Status watch_signals();
+  // What a yettd before this one has left.
+  void adopt();
+  void adopt_from(Starter found);
+  void on_starter(Starter& starter);
+  void set_patience(std::chrono::seconds patience);
+  void upgrade();
   void open_metrics();
   void on_signals();
   void reload();
@@ -76,6 +95,13 @@ class Daemon {
   DaemonConfig config_;
   DaemonLog log_;
   Starter starter_;
+  const std::string door_;  // of that one
+  const OwnProgram program_;
+  struct LeftStarter {
+    Starter starter;
+    Poller::Key key = 0;
+  };
+  std::list<LeftStarter> left_;  // each until its last supervisor has ended
   Poller poller_;
   Metrics metrics_;
   Roster roster_{
@@ -102,6 +128,8 @@ Daemon::~Daemon() {
   clients_.clear();
   pool_.clear();
   roster_.kill_all();
+  for (LeftStarter& each : left_) each.starter.end();
+  starter_.end();
   if (owns_path_) ::unlink(config_.socket.c_str());
   if (metrics_server_) ::unlink(config_.metrics.c_str());
 }
@@ -109,14 +137,81 @@ Daemon::~Daemon() {
 Status Daemon::prepare() {
   YETT_CHECK(watch_signals());
   YETT_CHECK(listen());
+  adopt();  // not before: what is there may be another yettd's
   open_metrics();
   pool_.set_templates(config_.templates);
-  const auto starter = poller_.watch(starter_.pidfd(), EPOLLIN, [this](std::uint32_t) {
+  const auto starter =
+      poller_.watch(starter_.socket(), EPOLLIN, [this](std::uint32_t) { on_starter(starter_); });
+  return starter ? Status() : fail(starter.error());
+}
+
+void Daemon::adopt() {
+  const auto began = Clock::now();
+  for (const std::string& door : find_doors(service_.directory, served_path(config_))) {
+    if (door == door_) continue;
+    auto found = Starter::find(door);
+    if (found)
+      adopt_from(*std::move(found));
+    else if (found.error().sys_errno == ECONNREFUSED)
+      ::unlink(door.c_str());  // of one that was killed, and all of its supervisors with it
+    else if (found.error().kind != ErrorKind::target_gone)
+      log_.error("sandboxes could not be adopted",
+                 {{"of", door}, {"error", found.error().message()}});
+  }
+  set_patience(config_.adoption_time);
+  if (roster_.count() == 0) return;
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
+  log_.info("sandboxes adopted", {{"sandboxes", std::to_string(roster_.count())},
+                                  {"milliseconds", std::to_string(took.count())}});
+}
+
+void Daemon::adopt_from(Starter found) {
+  LeftStarter& left = left_.emplace_back(LeftStarter{.starter = std::move(found)});
+  const auto watched = poller_.watch(left.starter.socket(), EPOLLIN,
+                                     [this, &left](std::uint32_t) { on_starter(left.starter); });
+  const auto adopted = watched ? roster_.adopt(left.starter) : fail(watched.error());
+  if (watched) left.key = *watched;
+  if (adopted) return metrics_.count_adopted(*adopted);
+  log_.error("sandboxes could not be adopted", {{"error", adopted.error().message()}});
+}
+
+void Daemon::set_patience(std::chrono::seconds patience) {
+  starter_.set_patience(patience);
+  for (const LeftStarter& each : left_) each.starter.set_patience(patience);
+}
+
+void Daemon::on_starter(Starter& starter) {
+  for (const EndedSupervisor& each : starter.take_ends()) roster_.on_end(starter, each);
+  if (!starter.is_gone()) return;
+  roster_.on_end_of(starter);
+  if (&starter == &starter_) {
     log_.error("the process that begins sandboxes has died", {{"mend", "start yettd again"}});
     starter_lost_ = true;
-    begin_to_stop();
-  });
-  return starter ? Status() : fail(starter.error());
+    return begin_to_stop();
+  }
+  starter.end();
+  const auto left = std::ranges::find_if(
+      left_, [&starter](const LeftStarter& each) { return &each.starter == &starter; });
+  poller_.forget(left->key);
+  left_.erase(left);
+}
+
+// A mistake in what comes next would end what runs, so it is looked at first.
+void Daemon::upgrade() {
+  auto read = service_.read_config();
+  if (read && read->socket != config_.socket)
+    read = fail(request_error("socket", "cannot change while yettd runs", "stop and start it"));
+  const Status there = program_.check();
+  if (!read || !there)
+    return log_.error("this yettd goes on",
+                      {{"error", read ? there.error().message() : read.error().message()}});
+  log_.info("executing", {{"program", program_.path()}});
+  tell_service_manager("RELOADING=1");
+  if (!owns_path_) ::fcntl(socket_.get(), F_SETFD, 0);  // it is handed over as it came
+  const Error why = program_.execute();
+  ::fcntl(socket_.get(), F_SETFD, FD_CLOEXEC);
+  log_.error("this yettd goes on", {{"error", why.message()}});
+  tell_service_manager("READY=1");
 }
 
 Status Daemon::listen() {
@@ -165,6 +260,10 @@ void Daemon::on_signals() {
   while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
     if (info.ssi_signo == SIGHUP)
       reload();
+    else if (info.ssi_signo == SIGUSR2 && !stop_at_)
+      upgrade();
+    else if (info.ssi_signo == SIGUSR2)
+      continue;
     else
       begin_to_stop();
   }
@@ -179,6 +278,7 @@ void Daemon::reload() {
     read->metrics = config_.metrics;
     config_ = *std::move(read);
     log_.set_format(config_.log);
+    set_patience(config_.adoption_time);
     pool_.set_templates(config_.templates);
     for (auto& [number, connection] : clients_)
       if (!may_connect(connection.client.uid())) connection.over = true;
@@ -287,6 +387,7 @@ void Daemon::begin_to_stop() {
   stop_at_ = Clock::now() + kStopTime;
   poller_.forget(listening_);
   pool_.clear();
+  set_patience(std::chrono::seconds(0));  // who is in a hurry kills this process
   for (const int number : roster_.numbers(0, 0, SIZE_MAX))
     static_cast<void>(roster_.send(number, 0, SIGTERM));
 }
@@ -317,7 +418,8 @@ Status Daemon::serve() {
       timeout = sooner(timeout, 100);
     else if (const auto due = pool_.refill())
       timeout = sooner(timeout, static_cast<int>(due->count()));
-    poller_.wait(timeout);
+    poller_.wait(starter_.has_ends() ? 0 : timeout);
+    if (starter_.has_ends()) on_starter(starter_);
   }
   static_cast<void>(tend_clients());  // the last ends are told
   log_.info("stopped");
@@ -339,10 +441,13 @@ void raise_descriptor_limit() {
 
 Status serve_daemon(const DaemonService& service) {
   YETT_TRY(DaemonConfig config, service.read_config());
-  YETT_TRY(Starter starter, Starter::make(service.run));
+  YETT_TRY(OwnProgram program, OwnProgram::find());
+  const std::string door = make_door_path(service.directory, served_path(config));
+  YETT_TRY(Starter starter, Starter::make(service.run, door));
   raise_descriptor_limit();
   YETT_TRY(Poller poller, Poller::make());
-  Daemon daemon(service, std::move(config), std::move(starter), std::move(poller));
+  Daemon daemon(service, std::move(config), std::move(starter), door, std::move(program),
+                std::move(poller));
   YETT_CHECK(daemon.prepare());
   return daemon.serve();
 }

@@ -15,9 +15,12 @@ struct DaemonService {
   // Called at the start, and again at each SIGHUP.
   std::function<Result<DaemonConfig>()> read_config;
   RunWords run;
+  // Of root's alone: where a starter waits for the next yettd.
+  std::string directory;
 };
 
-// Until SIGTERM or SIGINT; every sandbox that was begun has ended then. Preconditions: root, one
+// Until SIGTERM or SIGINT; every sandbox that was begun has ended then. At SIGUSR2 the process
+// executes its program anew, and programs go on, as they do when it dies. Preconditions: root, one
 // thread, standard input, output and error open.
 [[nodiscard]] Status serve_daemon(const DaemonService& service);
 

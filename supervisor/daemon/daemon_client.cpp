@@ -116,6 +116,8 @@ int DaemonClient::carry_out(ControlFrame& frame, std::vector<UniqueFd>& passed) 
       return -list(memory, argument);
     case YETT_PROGRAMS:
       return -programs(memory, argument);
+    case YETT_TAKE:
+      return -roster_.take(static_cast<int>(argument), caller(frame.head));
     case YETT_EVENTS:
       wants_events_ = argument != 0;
       return 0;
@@ -130,7 +132,7 @@ int DaemonClient::info(CallMemory& memory, std::uint64_t address) const {
   info.commands = bit_of(YETT_INFO) | bit_of(YETT_CREATE) | bit_of(YETT_SPAWN) |
                   bit_of(YETT_REMOVE) | bit_of(YETT_RUN) | bit_of(YETT_SIGNAL) |
                   bit_of(YETT_PROGRAM) | bit_of(YETT_LIST) | bit_of(YETT_EVENTS) |
-                  bit_of(YETT_PROGRAMS);
+                  bit_of(YETT_PROGRAMS) | bit_of(YETT_TAKE);
   copy_text("yettd", info.sandbox);
   copy_text("full", info.mode);
   return give(memory, address, YETT_INFO_SIZE_1, info);

@@ -10,8 +10,8 @@
 namespace yett {
 namespace {
 
-constexpr std::array<std::string_view, 6> kTopKeys{"socket", "metrics", "log",
-                                                   "users",  "limits",  "template"};
+constexpr std::array<std::string_view, 7> kTopKeys{"socket",        "metrics", "log",     "users",
+                                                   "adoption_time", "limits",  "template"};
 constexpr std::array<std::string_view, 2> kLimitKeys{"sandboxes", "per_user"};
 constexpr std::array<std::string_view, 3> kTemplateKeys{"options", "users", "pool"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
@@ -20,6 +20,7 @@ constexpr std::size_t kLongestPath = 107;
 constexpr std::size_t kLongestName = 32;
 constexpr std::size_t kMostSandboxes = 10'000;
 constexpr std::size_t kLargestPool = 256;
+constexpr std::size_t kLongestAdoption = 86'400;
 constexpr std::int64_t kLastUser = 4'294'967'294;
 
 class ConfigReader {
@@ -34,6 +35,9 @@ class ConfigReader {
       config.log = *chosen == 0 ? LogFormat::text : LogFormat::json;
     users(top, config.users);
     check_reach(top, config);
+    std::size_t seconds = static_cast<std::size_t>(config.adoption_time.count());
+    count(top, "adoption_time", 0, kLongestAdoption, seconds);
+    config.adoption_time = std::chrono::seconds(seconds);
     if (const auto* limits = reader_.table(top, "limits")) {
       reader_.check_keys(*limits, "[limits]", kLimitKeys);
       count(*limits, "sandboxes", 1, kMostSandboxes, config.most_sandboxes);

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -30,6 +31,8 @@ struct DaemonConfig {
   std::string metrics;  // a socket; empty: none
   LogFormat log = LogFormat::text;
   std::vector<uid_t> users;  // may connect, besides root
+  // What runs outlives a yettd that dies for so long; 0: not at all.
+  std::chrono::seconds adoption_time{60};
   std::size_t most_sandboxes = 1000;
   std::size_t most_per_user = 100;
   std::map<std::string, SandboxTemplate> templates;

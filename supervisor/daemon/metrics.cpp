@@ -44,6 +44,8 @@ std::string Metrics::text(const DaemonState& state) const {
   text += fmt::format("yettd_starts_total{{from=\"cold\"}} {}\n", cold_starts_);
   text += single("yettd_failed_starts_total", "counter", "Programs that could not be begun.",
                  failed_starts_);
+  text += single("yettd_adopted_total", "counter",
+                 "Programs that a yettd before this one had begun.", adopted_);
   text += head("yettd_ends_total", "counter", "Sandboxes that have ended, by the reason.");
   for (const auto& [reason, count] : ends_)
     text += fmt::format("yettd_ends_total{{reason=\"{}\"}} {}\n", label(reason), count);

@@ -23,6 +23,7 @@ struct DaemonState {
 class Metrics {
  public:
   void count_start(bool warm) { ++(warm ? warm_starts_ : cold_starts_); }
+  void count_adopted(std::uint64_t programs) { adopted_ += programs; }
   void count_failed_start() { ++failed_starts_; }
   void count_end(const std::string& reason) { ++ends_[reason]; }
   void count_verdicts(const std::string& plane, const std::string& verdict, std::uint64_t times) {
@@ -38,6 +39,7 @@ class Metrics {
   std::uint64_t warm_starts_ = 0;
   std::uint64_t cold_starts_ = 0;
   std::uint64_t failed_starts_ = 0;
+  std::uint64_t adopted_ = 0;
   std::uint64_t refused_clients_ = 0;
   std::uint64_t lost_events_ = 0;
   std::uint64_t reloads_ = 0;

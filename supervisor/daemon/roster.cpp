@@ -1,7 +1,6 @@
 #include "supervisor/daemon/roster.hpp"
 
 #include <sys/epoll.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,7 +11,6 @@
 #include "base/text.hpp"
 #include "ioctl_uapi/clone.hpp"
 #include "supervisor/audit/audit_record.hpp"
-#include "supervisor/control/start_program.hpp"
 
 namespace yett {
 namespace {
@@ -61,21 +59,89 @@ Result<int> Roster::add(StartedSupervisor started, RosterEntry facts) {
   const int number = next_number();
   facts.number = number;
   facts.began = std::chrono::steady_clock::now();
-  YETT_TRY(const Poller::Key news,
-           poller_.watch(started.news.borrow(), EPOLLIN,
-                         [this, number](std::uint32_t) { on_news(number); }));
-  const auto end = poller_.watch(started.process.pidfd(), EPOLLIN,
-                                 [this, number](std::uint32_t) { on_end(number); });
-  if (!end) {
-    poller_.forget(news);
-    return fail(end.error());
+  Starter& starter = *started.starter;
+  Program program{.facts = std::move(facts), .supervisor = std::move(started)};
+  program.place = starter.roster().take_place();
+  const std::uint64_t id = program.supervisor.id;
+  const auto place = program.place;
+  const bool warm = program.facts.warm;
+  if (Status inserted = insert(std::move(program)); !inserted) {
+    starter.roster().free(place);
+    return fail(std::move(inserted).error());
   }
-  metrics_.count_start(facts.warm);
-  programs_.emplace(
-      number,
-      Program{
-          .facts = std::move(facts), .supervisor = std::move(started), .news = news, .end = *end});
-  return last_ = number;
+  last_ = number;
+  starter.roster().write_last_number(number);
+  save(programs_.at(number));
+  starter.keep(id);  // not before there is a record of it
+  metrics_.count_start(warm);
+  return number;
+}
+
+Status Roster::insert(Program program) {
+  const int number = program.facts.number;
+  YETT_TRY(program.news, poller_.watch(program.supervisor.news.borrow(), EPOLLIN,
+                                       [this, number](std::uint32_t) { on_news(number); }));
+  numbers_[{program.supervisor.starter, program.supervisor.id}] = number;
+  programs_.emplace(number, std::move(program));
+  return {};
+}
+
+void Roster::save(const Program& program) {
+  const RosterEntry& facts = program.facts;
+  ProgramRecord record{
+      .supervisor = program.supervisor.id,
+      .number = facts.number,
+      .owner = facts.caller.uid,
+      .guard_pid = facts.guard_pid,
+      .app_pid = facts.app_pid,
+      .warm = facts.warm ? 1U : 0U,
+      .refusals = facts.refusals,
+      .began_ns = std::chrono::nanoseconds(facts.began.time_since_epoch()).count()};
+  copy_text(facts.made_of, record.made_of);
+  std::string cgroups;
+  for (const std::string& each : facts.cgroups) cgroups += each + "\n";
+  copy_text(cgroups, record.cgroups);
+  program.supervisor.starter->roster().write(program.place, record);
+}
+
+Result<std::size_t> Roster::adopt(Starter& starter) {
+  YETT_TRY(const RosterFile::Content content, starter.roster().read());
+  last_ = std::max(last_, content.last_number);
+  std::size_t running = 0;
+  for (LeftSupervisor& left : starter.take_left()) {
+    const auto record = content.records.find(left.id);
+    // Kept before there was a record of it: there is no such order of things.
+    if (record == content.records.end()) {
+      const SupervisorProcess ended(std::move(left.pidfd));
+      continue;
+    }
+    if (left.pidfd.valid()) ++running;
+    YETT_CHECK(adopt(starter, std::move(left), record->second.first, record->second.second));
+  }
+  return running;
+}
+
+Status Roster::adopt(Starter& starter, LeftSupervisor left, RosterFile::Place place,
+                     const ProgramRecord& record) {
+  const std::chrono::nanoseconds began(record.began_ns);
+  Program program{.facts = {.number = record.number,
+                            .caller = {.uid = record.owner},
+                            .made_of = record.made_of.data(),
+                            .warm = record.warm != 0,
+                            .guard_pid = record.guard_pid,
+                            .app_pid = record.app_pid,
+                            .refusals = record.refusals,
+                            .cgroups = split_lines(record.cgroups.data()),
+                            .began = std::chrono::steady_clock::time_point(began)},
+                  .supervisor = {.process = SupervisorProcess(std::move(left.pidfd)),
+                                 .news = std::move(left.news),
+                                 .starter = &starter,
+                                 .id = left.id},
+                  .place = place};
+  const bool lives = program.supervisor.process.pidfd().valid();
+  YETT_CHECK(insert(std::move(program)));
+  if (!lives) end(record.number, left.exit_status);
+  return {};
 }
 
 const RosterEntry* Roster::find(int number, uid_t asker) const {
@@ -111,12 +177,29 @@ void Roster::end_of_client(std::uint64_t client) {
       static_cast<void>(send_signal(program.supervisor.process.pidfd(), SIGKILL));
 }
 
-void Roster::kill_all() {
-  for (auto& [number, program] : programs_) {
-    poller_.forget(program.news);
-    poller_.forget(program.end);
+int Roster::take(int number, const ProgramCaller& caller) {
+  const auto unheard = std::ranges::find_if(unheard_, [&](const UnheardEnd& each) {
+    return each.facts.number == number && may_know(each.facts.caller.uid, caller.uid);
+  });
+  if (unheard != unheard_.end()) {
+    UnheardEnd taken = std::move(*unheard);
+    unheard_.erase(unheard);
+    taken.facts.caller = caller;
+    hooks_.ended(taken.facts, taken.status);
+    return 0;
   }
-  programs_.clear();  // their owner kills and reaps
+  if (find(number, caller.uid) == nullptr) return ENOENT;
+  ProgramCaller& now = programs_.at(number).facts.caller;
+  if (now.client != 0) return EBUSY;
+  now.client = caller.client;
+  now.sequence = caller.sequence;
+  return 0;
+}
+
+void Roster::kill_all() {
+  for (auto& [number, program] : programs_) poller_.forget(program.news);
+  numbers_.clear();
+  programs_.clear();  // their owner kills
 }
 
 void Roster::on_news(int number) {
@@ -138,6 +221,7 @@ void Roster::take_news(Program& program, const News& news) {
       program.facts.guard_pid = news.pid;
       program.facts.app_pid = news.value;
       program.facts.cgroups = split_lines(text);
+      save(program);
       return tell(program, event_of(YETT_EVENT_STARTED, news.pid, {}));
     case NewsKind::ended:
       return tell_end(program, news.value, text);
@@ -148,6 +232,7 @@ void Roster::take_news(Program& program, const News& news) {
   metrics_.count_verdicts(news.plane.data(), verdict_name(verdict), news.count);
   if (verdict != VerdictKind::deny && verdict != VerdictKind::kill) return;
   program.facts.refusals += news.count;
+  save(program);
   yett_event_data event = event_of(YETT_EVENT_REFUSED, news.value, text);
   event.count = news.count;
   copy_text(news.plane.data(), event.plane);
@@ -157,25 +242,40 @@ void Roster::take_news(Program& program, const News& news) {
 
 void Roster::tell(const Program& program, yett_event_data event) const {
   event.owner = program.facts.caller.uid;
-  if (hooks_.event) hooks_.event(program.facts, event);
+  hooks_.event(program.facts, event);
 }
 
 void Roster::tell_end(Program& program, int status, const std::string& reason) {
   if (std::exchange(program.told, true)) return;
   metrics_.count_end(reason);
   tell(program, event_of(YETT_EVENT_ENDED, status, reason));
-  if (hooks_.ended) hooks_.ended(program.facts, status);
+  if (program.facts.caller.client != 0) return hooks_.ended(program.facts, status);
+  if (unheard_.size() == kMostUnheard) unheard_.pop_front();
+  unheard_.push_back({.facts = program.facts, .status = status});
 }
 
-void Roster::on_end(int number) {
+void Roster::on_end(const Starter& starter, const EndedSupervisor& ended) {
+  const auto found = numbers_.find({&starter, ended.id});
+  if (found != numbers_.end()) end(found->second, ended.status);  // else it was the pool's
+}
+
+void Roster::on_end_of(const Starter& starter) {
+  std::vector<int> lost;
+  for (const auto& [supervisor, number] : numbers_)
+    if (supervisor.first == &starter) lost.push_back(number);
+  for (const int number : lost) end(number, 128 + SIGKILL);
+}
+
+void Roster::end(int number, int status) {
   const auto found = programs_.find(number);
   if (found == programs_.end()) return;
   Program& program = found->second;
   while (const auto news = read_news(program.supervisor.news.borrow())) take_news(program, *news);
-  tell_end(program, wait_for_end(program.supervisor.process), "supervisor_ended");
+  tell_end(program, status, "supervisor_ended");
   poller_.forget(program.news);
-  poller_.forget(program.end);
-  programs_.erase(found);  // its owner reaps
+  program.supervisor.starter->roster().free(program.place);
+  numbers_.erase({program.supervisor.starter, program.supervisor.id});
+  programs_.erase(found);
 }
 
 }  // namespace yett

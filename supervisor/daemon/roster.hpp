@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "ioctl_uapi/include/yett/uapi.h"
 #include "supervisor/daemon/metrics.hpp"
 #include "supervisor/daemon/poller.hpp"
+#include "supervisor/daemon/roster_file.hpp"
 #include "supervisor/daemon/starter.hpp"
 
 namespace yett {
@@ -22,7 +24,7 @@ namespace yett {
 // Who began a program, and who is told of its end.
 struct ProgramCaller {
   uid_t uid = 0;
-  std::uint64_t client = 0;
+  std::uint64_t client = 0;  // 0: nobody who is connected
   std::uint32_t sequence = 0;
 };
 
@@ -49,8 +51,14 @@ class Roster {
   Roster(Poller& poller, Metrics& metrics, Hooks hooks)
       : poller_(poller), metrics_(metrics), hooks_(std::move(hooks)) {}
 
-  // Its number, from 1.
+  // Its number, from 1. From then on it outlives the daemon.
   [[nodiscard]] Result<int> add(StartedSupervisor started, RosterEntry facts);
+  // What an earlier daemon has left with `starter`: how many run.
+  [[nodiscard]] Result<std::size_t> adopt(Starter& starter);
+  // The starter has told so.
+  void on_end(const Starter& starter, const EndedSupervisor& ended);
+  // All of its supervisors have ended with it.
+  void on_end_of(const Starter& starter);
   // SECURITY(daemon-owner): the only way to a program by its number. Null: there is none that
   // `asker` may know of.
   [[nodiscard]] const RosterEntry* find(int number, uid_t asker) const;
@@ -60,6 +68,9 @@ class Roster {
   [[nodiscard]] int send(int number, uid_t asker, int signal_number) const;
   [[nodiscard]] std::size_t count() const { return programs_.size(); }
   [[nodiscard]] std::size_t count_of(uid_t owner) const;
+  // A program that has no connection gets the caller's, and ends with it. errno, 0: done; EBUSY: it
+  // has one.
+  [[nodiscard]] int take(int number, const ProgramCaller& caller);
   // What the connection has begun is killed, or all.
   void end_of_client(std::uint64_t client);
   void kill_all();
@@ -68,13 +79,24 @@ class Roster {
   struct Program {
     RosterEntry facts;
     StartedSupervisor supervisor;
+    RosterFile::Place place = 0;
     Poller::Key news = 0;
-    Poller::Key end = 0;
     bool told = false;  // its end
   };
   [[nodiscard]] int next_number() const;
+  // How an end that nobody was connected to hear was.
+  struct UnheardEnd {
+    RosterEntry facts;
+    int status = 0;
+  };
+  static constexpr std::size_t kMostUnheard = 1024;
+  using Supervisor = std::pair<const Starter*, std::uint64_t>;
+  [[nodiscard]] Status insert(Program program);
+  [[nodiscard]] Status adopt(Starter& starter, LeftSupervisor left, RosterFile::Place place,
+                             const ProgramRecord& record);
+  static void save(const Program& program);
   void on_news(int number);
-  void on_end(int number);
+  void end(int number, int status);
   void take_news(Program& program, const News& news);
   void tell_end(Program& program, int status, const std::string& reason);
   void tell(const Program& program, yett_event_data event) const;
@@ -84,6 +106,8 @@ class Roster {
   Hooks hooks_;
   int last_ = 0;
   std::map<int, Program> programs_;
+  std::map<Supervisor, int> numbers_;
+  std::deque<UnheardEnd> unheard_;
 };
 
 }  // namespace yett

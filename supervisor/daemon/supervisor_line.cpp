@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <span>
@@ -42,9 +43,31 @@ Result<ProgramWanted> parse_program(std::span<const char> message, std::span<int
 
 }  // namespace
 
+bool SupervisorLine::send(const News& news) const {
+  return ::send(socket_.get(), &news, sizeof news, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+         errno != EAGAIN;
+}
+
 void SupervisorLine::tell(const News& news) const {
   if (!socket_.valid()) return;
-  static_cast<void>(::send(socket_.get(), &news, sizeof news, MSG_DONTWAIT | MSG_NOSIGNAL));
+  const std::scoped_lock held(lock_);
+  while (!kept_.empty() && send(kept_.front())) kept_.pop_front();
+  if (!kept_.empty() || !send(news)) keep(news);
+}
+
+void SupervisorLine::keep(const News& news) const {
+  if (news.kind != NewsKind::verdict) return kept_.push_back(news);
+  const bool is_full = kept_.size() >= kMostKept;
+  const auto like = std::ranges::find_if(kept_, [&](const News& each) {
+    return each.kind == NewsKind::verdict && each.plane == news.plane &&
+           each.verdict == news.verdict &&
+           (is_full ||
+            (each.call == news.call && each.text == news.text && each.value == news.value));
+  });
+  if (like == kept_.end()) return kept_.push_back(news);
+  like->count += news.count;
+  if (like->call != news.call) like->call = {};
+  if (like->text != news.text) like->text = {};
 }
 
 Result<ProgramWanted> SupervisorLine::await_program() const {
@@ -58,6 +81,9 @@ Result<ProgramWanted> SupervisorLine::await_program() const {
   if (received.error != kDone) return fail(errno_error(received.error, "wait for a program"));
   return parse_program(std::span(message).first(received.size), numbers);
 }
+
+// Between builds: starter_protocol.hpp.
+static_assert(sizeof(News) == 480);
 
 std::optional<News> read_news(BorrowedFd socket) {
   News news;

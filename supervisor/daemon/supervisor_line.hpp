@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,13 +46,19 @@ class SupervisorLine {
   SupervisorLine() = default;
   explicit SupervisorLine(UniqueFd socket) : socket_(std::move(socket)) {}
   [[nodiscard]] bool valid() const { return socket_.valid(); }
-  // Never waits: a daemon that does not read loses news, but not the end, which it sees.
+  // Never waits: what a daemon does not read, or none is there to read, is kept and told later;
+  // verdicts beyond kMostKept are told as one of their plane and kind, their number whole.
   void tell(const News& news) const;
+  static constexpr std::size_t kMostKept = 32;
   // Waits for it. target_gone: the daemon has no use for this sandbox any more.
   [[nodiscard]] Result<ProgramWanted> await_program() const;
 
  private:
+  [[nodiscard]] bool send(const News& news) const;
+  void keep(const News& news) const;
   UniqueFd socket_;
+  mutable std::mutex lock_;  // of what follows
+  mutable std::deque<News> kept_;
 };
 
 // The daemon's end.

@@ -4,14 +4,24 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tests/adversarial/host_unchanged.hpp"
 #include "tests/support/daemon_client.hpp"
 #include "tests/support/require.hpp"
 
 namespace yett::test {
+
+inline std::vector<int> children_of(int pid) {
+  const std::string name = std::to_string(pid);
+  std::ifstream list("/proc/" + name + "/task/" + name + "/children");
+  std::vector<int> children;
+  for (int child = 0; list >> child;) children.push_back(child);
+  return children;
+}
 
 class DaemonFixture : public HostUnchanged {
  protected:

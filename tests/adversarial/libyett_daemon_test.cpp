@@ -108,6 +108,27 @@ TEST_F(LibyettDaemon, TellsRefusalsLimitsAndWhyItEnded) {
   close_all(ends);
 }
 
+// yettd dies; on a connection to the next one the application has its programs again.
+TEST_F(LibyettDaemon, ProgramsAreTakenFromTheNextYettd) {
+  const Sandbox sandbox(*host_, "host");
+  std::array<int, 3> ends{};
+  const int program = spawn(sandbox, {"sh", "-c", "echo up; read line; exit 6"}, ends);
+  ASSERT_GT(program, 0);
+  std::array<char, 64> text{};
+  EXPECT_EQ(::read(ends[1], text.data(), text.size()), 3);
+  static_cast<void>(daemon_->die());
+  EXPECT_EQ(yett_wait(host_->get(), program, -1, nullptr), -EPIPE);
+  ASSERT_TRUE(daemon_->start());
+  Host again(daemon_->socket());
+  EXPECT_EQ(yett_wait(again.get(), program, 0, nullptr), -ENOENT);
+  EXPECT_EQ(yett_take(again.get(), program + 1), -ENOENT);
+  again.take(program);
+  EXPECT_EQ(yett_take(again.get(), program), -EBUSY);
+  EXPECT_EQ(::write(ends[0], "end\n", 4), 4);
+  EXPECT_EQ(again.wait(program, kPatience), 6);
+  close_all(ends);
+}
+
 // A guard is killed by its name, and with it all that it guards; a name that is another's by its
 // time kills nobody.
 TEST_F(LibyettDaemon, GuardsAreKilledByNameAlone) {

@@ -113,15 +113,13 @@ TEST_F(WarmPool, AnEmptyPoolIsNoRefusal) {
 // A sandbox of the pool that dies is replaced.
 TEST_F(WarmPool, WhatDiesWhileItWaitsIsReplaced) {
   ASSERT_TRUE(is_full());
-  // The daemon's children but the first, which is the starter.
-  std::ifstream list("/proc/" + std::to_string(daemon_->pid()) + "/task/" +
-                     std::to_string(daemon_->pid()) + "/children");
-  int starter = 0;
-  list >> starter;
-  std::vector<int> waiting;
-  for (int pid = 0; list >> pid;) waiting.push_back(pid);
+  // The starter is the daemon's child, the supervisors are the starter's.
+  const std::vector<int> starter = children_of(daemon_->pid());
+  ASSERT_EQ(starter.size(), 1U);
+  const std::vector<int> waiting = children_of(starter[0]);
+  EXPECT_FALSE(waiting.empty());
   for (const int pid : waiting) EXPECT_EQ(::kill(pid, SIGKILL), 0);
-  for (const int pid : waiting)  // until the daemon has reaped it
+  for (const int pid : waiting)  // until the starter has reaped it
     while (::kill(pid, 0) == 0) ::usleep(1000);
   EXPECT_EQ(run("warm", "echo here"), "0\nhere\n");
   EXPECT_TRUE(is_full());

@@ -20,7 +20,7 @@ grep -q 'bad.toml:1:1: unknown key' "$work/err" || { echo "FAILED: $(cat "$work/
 capabilities=$(sed -n 's/^CapabilityBoundingSet=//p' "$source/packaging/systemd/yettd.service" |
   tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g' | paste -sd,)
 python3 - "$yettd" "$work" "-all,$capabilities" << 'END'
-import os, socket, subprocess, sys
+import os, signal, socket, subprocess, sys
 
 yettd, work, capabilities = sys.argv[1:]
 listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -46,6 +46,14 @@ try:
     for words, status in ((["-m", "64M", "--", "sh", "-c", "id; exit 4"], 4), (["--", "true"], 0)):
         ran = subprocess.run([yett, "-H", work + "/passed.sock", "run", *words], timeout=60)
         assert ran.returncode == status, ran
+    # Another build takes its place, with the same socket; what runs goes on.
+    runs = subprocess.Popen([yett, "-H", work + "/passed.sock", "run", "--", "sh", "-c", "echo up; read word; exit 5"],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert runs.stdout.readline() == b"up\n"
+    daemon.send_signal(signal.SIGUSR2)
+    assert [ready.recv(100), ready.recv(100)] == [b"RELOADING=1", b"READY=1"]
+    runs.communicate(b"word\n", timeout=60)
+    assert runs.returncode == 5, runs.returncode
 finally:
     daemon.terminate()
     assert daemon.wait(30) == 0

@@ -111,6 +111,7 @@ class DaemonClient : public FrameClient {
     std::memcpy(&info, memory.data(), sizeof info);
     return result;
   }
+  int take(int program) { return ask(YETT_TAKE, static_cast<std::uint64_t>(program)); }
   int signal(int program, int number) {
     yett_signal wanted{};
     wanted.size = sizeof wanted;
@@ -120,7 +121,7 @@ class DaemonClient : public FrameClient {
     return ask(YETT_SIGNAL, 0, memory);
   }
   std::vector<int> list() {
-    constexpr std::uint32_t kRoom = 64;
+    constexpr std::uint32_t kRoom = 1024;
     yett_list wanted{};
     wanted.size = sizeof wanted;
     wanted.numbers = sizeof wanted;
@@ -144,7 +145,8 @@ class DaemonClient : public FrameClient {
 class RunningDaemon {
  public:
   // `directory`: the test's own; `config` is written there, with its sockets.
-  RunningDaemon(const std::string& directory, const std::string& config)
+  RunningDaemon(const std::string& directory, const std::string& config,
+                const std::string& program = YETT_BUILD_DIR "/bin/yettd")
       : directory_(directory), notify_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
     const std::string path = directory + "/notify";
@@ -154,10 +156,7 @@ class RunningDaemon {
     const timeval patience{.tv_sec = 60, .tv_usec = 0};
     ::setsockopt(notify_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     configure(config);
-    program_.emplace(
-        std::vector<std::string>{YETT_BUILD_DIR "/bin/yettd", "--config", config_path()},
-        RunOptions{.environment = {"NOTIFY_SOCKET=" + path}, .timeout = std::chrono::minutes(10)});
-    ready_ = wait_for_state("READY=1");
+    ready_ = start(program);
   }
   RunningDaemon(const RunningDaemon&) = delete;
   RunningDaemon& operator=(const RunningDaemon&) = delete;
@@ -182,6 +181,24 @@ class RunningDaemon {
     return wait_for_state("RELOADING=1") && wait_for_state("READY=1");
   }
   void kill(int signal_number) const { program_->kill(signal_number); }
+  // Another one in its place, once that has died.
+  bool start(const std::string& program = YETT_BUILD_DIR "/bin/yettd") {
+    program_.emplace(std::vector<std::string>{program, "--config", config_path()},
+                     RunOptions{.environment = {"NOTIFY_SOCKET=" + directory_ + "/notify"},
+                                .timeout = std::chrono::minutes(10)});
+    return wait_for_state("READY=1");
+  }
+  // Nothing of what it has begun dies with it.
+  RunResult die() {
+    program_->kill(SIGKILL);
+    RunResult result = program_->wait();
+    program_.reset();
+    return result;
+  }
+  bool upgrade() {
+    program_->kill(SIGUSR2);
+    return wait_for_state("RELOADING=1") && wait_for_state("READY=1");
+  }
   RunResult stop() {
     program_->kill(SIGTERM);
     RunResult result = program_->wait();

@@ -22,6 +22,7 @@ std::string problem_of(const std::string& text) {
 TEST(DaemonConfig, SaysWhatItSays) {
   const auto read = parse_daemon_config(
       "socket = \"/run/s\"\nmetrics = \"/run/m\"\nlog = \"json\"\nusers = [7, 8]\n"
+      "adoption_time = 5\n"
       "[limits]\nsandboxes = 5\nper_user = 2\n"
       "[template.a-1]\noptions = [\"-m\", \"64M\"]\nusers = [7]\npool = 3\n",
       "d.toml", check);
@@ -30,6 +31,7 @@ TEST(DaemonConfig, SaysWhatItSays) {
   EXPECT_EQ(read->metrics, "/run/m");
   EXPECT_EQ(read->log, LogFormat::json);
   EXPECT_EQ(read->users, (std::vector<uid_t>{7, 8}));
+  EXPECT_EQ(read->adoption_time, std::chrono::seconds(5));
   EXPECT_EQ(read->most_sandboxes, 5U);
   EXPECT_EQ(read->most_per_user, 2U);
   const SandboxTemplate wanted{.options = {"-m", "64M"}, .users = {7}, .pool = 3};
@@ -41,6 +43,7 @@ TEST(DaemonConfig, NothingIsWrittenIsGood) {
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(read->socket, "/run/yett/yettd.sock");
   EXPECT_TRUE(read->users.empty());
+  EXPECT_EQ(read->adoption_time, std::chrono::seconds(60));
 }
 
 TEST(DaemonConfig, MistakesHavePlacesAndMends) {

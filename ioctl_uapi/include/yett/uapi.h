@@ -204,8 +204,8 @@ struct yett_spawn_call {
  *
  * To yettd, root may connect, and the users that its configuration names. A sandbox belongs to the
  * user who made it: to everybody else but root there is none of that number (ENOENT), in any
- * command, list or event. Programs end with the connection that began them, as above; numbers of
- * programs are the daemon's, and known to all connections of their owner.
+ * command, list or event. Programs end with the connection that began them, as above (but see
+ * YETT_TAKE); numbers of programs are the daemon's, and known to all connections of their owner.
  *
  * CREATE takes a directory of the host from root alone (else EPERM), and from everybody the name of
  * a template of the configuration that is theirs to use (else ENOENT).
@@ -304,5 +304,12 @@ struct yett_event_data {
 #define YETT_EVENT_REFUSED 2 /* alike ones within a second are told once, and then counted */
 #define YETT_EVENT_ENDED 3   /* "exited", "signaled", "wall_time", "out_of_memory", ... */
 #define YETT_EVENT_LOST 4
+
+/* Programs outlive a yettd that dies, or is replaced by a newer one, and the connections to it do
+ * not. Whose program it is may connect again and take it: from then on it is this connection's, as
+ * if that had begun it, and its end is told with TAKE's sequence; of one that has ended meanwhile,
+ * at once. Nobody has to: who lives on without a connection is ended by its user, or with yettd.
+ * ENOENT: no such program; EBUSY: it has a connection. */
+#define YETT_TAKE _IO(YETT_UAPI_MAGIC, 27) /* int */
 
 #endif

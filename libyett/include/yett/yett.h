@@ -21,9 +21,9 @@
  * belongs to one thread at a time. Every descriptor is close-on-exec; after fork(2) the child may
  * use none of its parent's connections and closes them with yett_close_in_child(). Results are 0 or
  * more, or -errno; errno itself is left alone or not, as the C library does. Errors of every call
- * that asks the other end: -EPIPE it has gone, and the sandboxes with it; -ETIMEDOUT it did not
- * answer in time, what was asked may still happen, and the connection can be used on; -EPROTO it
- * speaks another language, and the connection is of no more use.
+ * that asks the other end: -EPIPE it has gone, and the sandboxes with it (but see yett_take());
+ * -ETIMEDOUT it did not answer in time, what was asked may still happen, and the connection can be
+ * used on; -EPROTO it speaks another language, and the connection is of no more use.
  */
 #ifndef YETT_YETT_H
 #define YETT_YETT_H
@@ -116,6 +116,12 @@ struct yett_request {
  * that would be an option; -EBADF: a descriptor; -E2BIG: more than 64 KiB of strings; -EAGAIN: too
  * many programs. */
 YETT_API int yett_start_request(struct yett_host* host, const struct yett_request* request);
+
+/* yettd has gone (-EPIPE) and another one is there, on another connection: the program of that
+ * number goes on, and belongs to this connection now, as if that had begun it. Of yettd's alone
+ * (else -ENOTTY), and of the same user's programs. -EBUSY: it has a connection; -ENOENT: no such
+ * program, or its end was told to somebody. */
+YETT_API int yett_take(struct yett_host* host, int program);
 
 /* A signal for a program, of those that yett/uapi.h names at YETT_SIGNAL; SIGKILL ends its sandbox.
  * Of yettd's alone (else -ENOTTY), and also of the same user's programs on other connections.

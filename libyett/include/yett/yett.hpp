@@ -90,6 +90,8 @@ class Host {
   }
   // Events of every kind from here on; of yettd alone.
   void watch() const { client::checked(yett_watch(host_.get()), "yett_watch"); }
+  // Of a yettd that has gone, on a connection to the next one.
+  void take(int program) const { client::checked(yett_take(host_.get(), program), "yett_take"); }
   void kill(int program, int signal) const {
     client::checked(yett_kill(host_.get(), program, signal), "yett_kill");
   }
