@@ -57,7 +57,8 @@ Result<int> DaemonLink::call(std::uint32_t command, std::uint64_t argument,
   const auto message = frame.message();
   // Who has been sent away hears why before the end.
   const int sent = send_with_fds(socket_.get(), message.data(), message.size(), descriptors);
-  if (sent != kDone && sent != EPIPE) return fail(errno_error(sent, "send", "yettd"));
+  if (sent != kDone && sent != EPIPE && sent != ECONNRESET)
+    return fail(errno_error(sent, "send", "yettd"));
   for (;;) {
     YETT_TRY(ControlFrame answer, receive());
     if (answer.head.sequence == sequence_ && answer.head.command == command) {

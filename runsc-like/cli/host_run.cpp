@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <string_view>
 
 #include "base/text.hpp"
@@ -80,27 +81,42 @@ Result<int> begin(DaemonLink& link, int argc, char** argv) {
   return number;
 }
 
-Status pass_signals(DaemonLink& link, BorrowedFd signals, int program) {
-  signalfd_siginfo info{};
-  while (::read(signals.get(), &info, sizeof info) == sizeof info) {
-    yett_signal wanted{};
-    wanted.size = sizeof wanted;
-    wanted.program = program;
-    wanted.signal = static_cast<int>(info.ssi_signo);
-    std::vector<std::byte> memory = memory_of(wanted);
-    YETT_TRY([[maybe_unused]] const int sent,
-             link.call(YETT_SIGNAL, 0, memory));  // it may have ended
+// What could not be passed on, for yettd had gone, waits for the next one.
+class Signals {
+ public:
+  explicit Signals(UniqueFd opened) : opened_(std::move(opened)) {}
+  [[nodiscard]] int fd() const { return opened_.get(); }
+  Status pass_on(DaemonLink& link, int program) {
+    signalfd_siginfo info{};
+    while (::read(opened_.get(), &info, sizeof info) == sizeof info)
+      waiting_.push_back(static_cast<int>(info.ssi_signo));
+    for (; !waiting_.empty(); waiting_.pop_front()) {
+      yett_signal wanted{};
+      wanted.size = sizeof wanted;
+      wanted.program = program;
+      wanted.signal = waiting_.front();
+      std::vector<std::byte> memory = memory_of(wanted);
+      YETT_TRY([[maybe_unused]] const int sent,
+               link.call(YETT_SIGNAL, 0, memory));  // it may have ended
+    }
+    return {};
   }
-  return {};
-}
+  [[nodiscard]] bool are_waiting() const { return !waiting_.empty(); }
+
+ private:
+  UniqueFd opened_;
+  std::deque<int> waiting_;
+};
 
 // Its exit status; target_gone: yettd is.
-Result<int> watch_program(DaemonLink& link, BorrowedFd signals, int program) {
+Result<int> watch_program(DaemonLink& link, Signals& signals, int program) {
   for (;;) {
     std::array<pollfd, 2> watched{{{.fd = link.fd(), .events = POLLIN, .revents = 0},
-                                   {.fd = signals.get(), .events = POLLIN, .revents = 0}}};
-    if (!link.has_unasked() && ::poll(watched.data(), watched.size(), -1) < 0) continue;
-    if (watched[1].revents != 0) YETT_CHECK(pass_signals(link, signals, program));
+                                   {.fd = signals.fd(), .events = POLLIN, .revents = 0}}};
+    if (!link.has_unasked() && !signals.are_waiting() &&
+        ::poll(watched.data(), watched.size(), -1) < 0)
+      continue;
+    YETT_CHECK(signals.pass_on(link, program));
     if (watched[0].revents == 0 && !link.has_unasked()) continue;
     YETT_TRY(const ControlFrame frame, link.next());
     if (frame.head.command == YETT_ENDED && static_cast<int>(frame.head.argument) == program)
@@ -126,8 +142,7 @@ Result<DaemonLink> come_again(const std::string& socket, int program) {
   }
 }
 
-Result<int> run_to_end(DaemonLink link, const std::string& socket, BorrowedFd signals,
-                       int program) {
+Result<int> run_to_end(DaemonLink link, const std::string& socket, Signals& signals, int program) {
   for (;;) {
     auto status = watch_program(link, signals, program);
     if (status || status.error().kind != ErrorKind::target_gone) return status;
@@ -136,10 +151,11 @@ Result<int> run_to_end(DaemonLink link, const std::string& socket, BorrowedFd si
 }
 
 Result<int> run(const std::string& socket, int argc, char** argv) {
-  YETT_TRY(const UniqueFd signals, open_signals());
+  YETT_TRY(UniqueFd opened, open_signals());
+  Signals signals(std::move(opened));
   YETT_TRY(DaemonLink link, DaemonLink::connect(socket));
   YETT_TRY(const int program, begin(link, argc, argv));
-  return run_to_end(std::move(link), socket, signals.borrow(), program);
+  return run_to_end(std::move(link), socket, signals, program);
 }
 
 bool asks_for_help(int argc, char** argv) {

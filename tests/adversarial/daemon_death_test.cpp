@@ -280,6 +280,8 @@ TEST_F(DaemonDeath, TheCommandLineComesBack) {
                                    "trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done"}),
                      RunOptions{});
   ASSERT_TRUE(run.wait_for_output("ready\n", seconds(60)));
+  // It may say so before yettd has said whose it is.
+  ASSERT_TRUE(await([&] { return DaemonClient(daemon_->socket()).list().size() == 1; }));
   static_cast<void>(daemon_->die());
   ASSERT_TRUE(daemon_->start());
   run.kill(SIGTERM);
