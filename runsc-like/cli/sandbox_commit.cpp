@@ -28,7 +28,8 @@ constexpr std::array kOptions{
     kImageRootOption, kMaxSizeOption,
     Option{'c', "change", "CHANGE",
            "Of the configuration: 'CMD ...', 'ENV NAME=VALUE', 'WORKDIR DIR', 'USER USER'"},
-    Option{0, "no-pause", "", "Let it go on running meanwhile"}};
+    Option{0, "no-pause", "", "Let it go on running meanwhile"},
+    Option{'f', "force", "", "Of a DIR: over what has changed on the host meanwhile, too"}};
 constexpr OciUsage kUsage{
     "commit", "[OPTIONS] ID IMAGE[:TAG] | DIR [PATH]",
     "A new image: the one that a sandbox runs on, and what it has changed in its root, as one "
@@ -38,7 +39,9 @@ constexpr OciUsage kUsage{
     "is taken; volumes, /tmp and other mounts are no part of it, and owners are not kept.\n\n"
     "Of the fallback mode's --overlay DIR: what was redirected is written to the host, all of it "
     "or\n"
-    "what is at PATH and below. Look at it first: yett diff DIR.",
+    "what is at PATH and below. Look at it first: yett diff DIR. What has changed on the host "
+    "since\n"
+    "the sandbox took it ends the commit before anything is written.",
     "yett commit -c 'CMD /app/serve --all' build app:2", kOptions};
 
 // What the new image begins with.
@@ -147,6 +150,17 @@ Status commit(const CommandLine& given) {
   return {};
 }
 
+// Before anything is written.
+Status check_none_is_newer(const RedirectedChanges& kept, const std::vector<TreeChange>& changes) {
+  for (const TreeChange& change : changes) {
+    YETT_TRY(const bool is_newer, kept.is_newer_on_host(change));
+    if (is_newer)
+      return fail(host_error(change.path, "changed on the host since the sandbox took it",
+                             "nothing was written; look at both, then: commit --force"));
+  }
+  return {};
+}
+
 // A directory comes before what is in it.
 Status commit_to_host(const CommandLine& given) {
   YETT_TRY(const RedirectedChanges kept, RedirectedChanges::open(given.places[0]));
@@ -156,6 +170,7 @@ Status commit_to_host(const CommandLine& given) {
     std::erase_if(changes, [&path = given.places[1]](const TreeChange& change) {
       return change.path != path && !change.path.starts_with(path + "/");
     });
+  if (!given.has("force")) YETT_CHECK(check_none_is_newer(kept, changes));
   for (const TreeChange& change : changes) {
     YETT_TRY(const std::vector<std::string> left, kept.commit(change));
     for (const std::string& path : left)

@@ -66,11 +66,12 @@ Result<std::vector<std::string>> newer_names(const HostName& host, FileTime list
 
 }  // namespace
 
-std::optional<FileTime> made_at(BorrowedFd directory) {
+Result<FileTime> made_in_tree(BorrowedFd object, const std::string& path) {
   struct statx status{};
-  if (::statx(directory.get(), "", AT_EMPTY_PATH, STATX_BTIME, &status) != 0 ||
+  if (::statx(object.get(), "", AT_EMPTY_PATH, STATX_BTIME, &status) != 0 ||
       (status.stx_mask & STATX_BTIME) == 0)
-    return std::nullopt;
+    return fail(host_error(path, "the tree's file system does not tell when it was made",
+                           "keep redirected changes on ext4, xfs, btrfs or tmpfs"));
   return FileTime{status.stx_btime.tv_sec, status.stx_btime.tv_nsec};
 }
 

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -16,8 +15,9 @@ namespace yett {
 
 using FileTime = std::tuple<std::int64_t, std::int64_t>;
 
-// When a directory was made in the tree, before it was listed. Nothing: nobody knows.
-[[nodiscard]] std::optional<FileTime> made_at(BorrowedFd directory);
+// When something was made in the tree: a directory before it was listed, a file before it was
+// copied. Error: nobody knows.
+[[nodiscard]] Result<FileTime> made_in_tree(BorrowedFd object, const std::string& path);
 [[nodiscard]] FileTime changed_at(const struct stat& status);
 
 struct HostName {

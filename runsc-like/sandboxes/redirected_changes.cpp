@@ -11,11 +11,13 @@
 #include <climits>
 #include <optional>
 
+#include "ioctl_uapi/mount_api.hpp"
 #include "runsc-like/images/beneath.hpp"
 #include "runsc-like/images/remove_tree.hpp"
 #include "runsc-like/sandboxes/host_removal.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/emulate/change_marks.hpp"
+#include "supervisor/emulate/change_records.hpp"
 
 namespace yett {
 namespace {
@@ -98,15 +100,14 @@ class Listing {
       return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
                  ? Status()
                  : fail(errno_error("open", path));
-    const auto made = made_at(ours);
-    if (!made)
-      return fail(host_error(path, "its file system does not tell when a directory was made",
-                             "keep redirected changes on ext4, xfs, btrfs or tmpfs"));
+    // SECURITY(redirect-listed): of another directory of that name nobody has removed anything.
+    if (!change_records::is_listed(ours, hosts.borrow())) return {};
+    YETT_TRY(const FileTime made, made_in_tree(ours, path));
     YETT_TRY(const std::vector<std::string> there, names_in(hosts.borrow()));
     for (const std::string& name : there) {
       if (std::ranges::binary_search(names, name)) continue;
       const auto status = look(hosts.get(), name);
-      if (status && changed_at(*status) <= *made)
+      if (status && changed_at(*status) <= made)
         YETT_CHECK(note(ChangeKind::deleted, path + "/" + name));
     }
     return {};
@@ -149,6 +150,23 @@ Result<std::vector<TreeChange>> RedirectedChanges::find() const {
   Listing listing(tree_.borrow());
   YETT_CHECK(listing.look_below({}, true));
   return listing.take();
+}
+
+Result<bool> RedirectedChanges::is_newer_on_host(const TreeChange& change) const {
+  if (change.kind == ChangeKind::deleted) return false;  // what is newer of it stays
+  const UniqueFd hosts(sys_open_plain_in_root(host_.get(), change.path.c_str()));
+  struct stat there{};
+  if (!hosts.valid() || ::fstat(hosts.get(), &there) != 0) {
+    const auto link = look(AT_FDCWD, change.path);
+    if (!link) return false;
+    there = *link;
+  }
+  if (S_ISDIR(there.st_mode)) return false;  // making room looks into it
+  const UniqueFd ours = open_beneath(tree_.borrow(), change.path.substr(1), O_PATH | O_NOFOLLOW);
+  if (!ours.valid()) return fail(errno_error("open", change.path));
+  YETT_TRY(const FileTime made, made_in_tree(ours.borrow(), change.path));
+  return changed_at(there) > made &&
+         !(hosts.valid() && change_records::is_committed(ours.borrow(), hosts.borrow()));
 }
 
 Status RedirectedChanges::lock() const {

@@ -25,6 +25,9 @@ class RedirectedChanges {
   [[nodiscard]] Result<std::vector<TreeChange>> find() const;
   // Errors: a sandbox has it.
   [[nodiscard]] Status lock() const;
+  // Has the host's file changed since the sandbox made or took its own?
+  // SECURITY(redirect-both): whoever changed it may not lose it unasked.
+  [[nodiscard]] Result<bool> is_newer_on_host(const TreeChange& change) const;
   // Makes one of them on the host, through no link. Returns what it left, for it has changed there
   // since. Errors: a directory is in its way with what is newer than the sandbox's. Precondition:
   // locked.

@@ -12,6 +12,7 @@
 #include "runsc-like/images/remove_tree.hpp"
 #include "runsc-like/sandboxes/host_removal.hpp"
 #include "runsc-like/sandboxes/redirected_changes.hpp"
+#include "supervisor/emulate/change_records.hpp"
 #include "supervisor/redirect/copy_bytes.hpp"
 
 namespace yett {
@@ -24,13 +25,6 @@ Status done(int result, const char* operation, const std::string& path) {
 
 std::string name_for_a_while() { return ".yett-commit-" + std::to_string(::getpid()); }
 
-Result<FileTime> listed_at(BorrowedFd listing, const std::string& path) {
-  const auto made = made_at(listing);
-  if (made) return *made;
-  return fail(host_error(path, "its file system does not tell when a directory was made",
-                         "keep redirected changes on ext4, xfs, btrfs or tmpfs"));
-}
-
 // What is there is of another kind.
 Status make_room(const HostName& host, mode_t wanted, BorrowedFd listing) {
   struct stat there{};
@@ -39,7 +33,7 @@ Status make_room(const HostName& host, mode_t wanted, BorrowedFd listing) {
   const bool is_directory = S_ISDIR(there.st_mode);
   if (is_directory == S_ISDIR(wanted)) return {};
   if (is_directory) {
-    YETT_TRY(const FileTime listed, listed_at(listing, host.path));
+    YETT_TRY(const FileTime listed, made_in_tree(listing, host.path));
     YETT_TRY(const std::vector<std::string> newer, find_newer(host, listed));
     if (!newer.empty())
       return fail(host_error(newer.front(), "changed on the host since the sandbox saw it",
@@ -91,7 +85,10 @@ Status commit_file(BorrowedFd object, const struct stat& ours, const HostName& h
     ::unlinkat(host.directory.get(), made.c_str(), 0);
     return fail(failure);
   }
-  return put_in_place(host, made, path);
+  YETT_CHECK(put_in_place(host, made, path));
+  // Where it cannot be kept, the next commit asks.
+  static_cast<void>(change_records::note_committed(object, into.borrow()));
+  return {};
 }
 
 }  // namespace
@@ -105,7 +102,7 @@ Result<std::vector<std::string>> RedirectedChanges::commit(const TreeChange& cha
   if (!listing.valid()) return fail(errno_error("open", above));
   const HostName host{directory.borrow(), change.path.substr(slash + 1), change.path};
   if (change.kind == ChangeKind::deleted) {
-    YETT_TRY(const FileTime listed, listed_at(listing.borrow(), above));
+    YETT_TRY(const FileTime listed, made_in_tree(listing.borrow(), above));
     return remove_older(host, listed);
   }
   const UniqueFd object(

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "ioctl_uapi/mount_api.hpp"
+#include "supervisor/emulate/change_records.hpp"
 
 namespace yett {
 namespace {
@@ -78,6 +79,9 @@ Status ChangeTree::open_directories(const RedirectPlan& plan) {
                     : errno_error("lock", plan.directory));
   YETT_TRY(root_, make_and_open(lock_.borrow(), kChangesName));
   YETT_TRY(making_, make_and_open(lock_.borrow(), "making"));
+  if (change_records::try_at(root_.borrow()) != 0)
+    return fail(host_error("--overlay " + plan.directory, "its file system keeps no attributes",
+                           "keep redirected changes on ext4, xfs, btrfs or tmpfs"));
   host_.reset(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!host_.valid()) return fail(errno_error("open", "/"));
   std::array<char, PATH_MAX> text{};
@@ -184,6 +188,13 @@ int ChangeTree::open_ours(const std::string& path, int flags, mode_t mode) const
   return opened >= 0 ? static_cast<int>(opened) : -errno;
 }
 
+int ChangeTree::find_ours(const std::string& path, UniqueFd& object) const {
+  const int opened = open_ours(path, O_PATH);
+  if (opened < 0) return -opened;
+  object.reset(opened);
+  return 0;
+}
+
 int ChangeTree::open_host(const std::string& path, int flags) const {
   if (!places_.is_shown(path)) return -EACCES;
   const UniqueFd object(sys_open_plain_in_root(host_.get(), path.c_str()));
@@ -213,6 +224,7 @@ int ChangeTree::make_directory(const std::string& path, mode_t mode) {
   if (::mkdirat(directory.get(), name_of(path).c_str(), 0700) != 0) return errno;
   is_empty_ = false;
   directories_[path] = Kind::listed;
+  note_what_it_replaces(path);
   return set_mode(path, mode);
 }
 
@@ -264,7 +276,31 @@ int ChangeTree::rename(const std::string& from, const std::string& to, unsigned 
   }
   directories_.erase(to);
   directories_.merge(moved);
+  if (directories_.contains(to)) note_what_it_replaces(to);
   return 0;
+}
+
+// SECURITY(redirect-listed): a directory of the sandbox's own stands for one of the host's, and for
+// the removal of all that is in it, where that one was shown and was removed: it is as it was when
+// the directory above it was listed.
+void ChangeTree::note_what_it_replaces(const std::string& path) const {
+  UniqueFd ours;
+  if (find_ours(path, ours) != 0) return;
+  change_records::forget_listed(ours.borrow());
+  const UniqueFd host(sys_open_plain_in_root(host_.get(), path.c_str()));
+  struct statx hosts{};
+  struct statx above{};
+  if (!host.valid() || !places_.is_shown(path) || shines_through(parent_of(path))) return;
+  constexpr unsigned kWanted = STATX_TYPE | STATX_CTIME | STATX_BTIME;
+  if (::statx(host.get(), "", AT_EMPTY_PATH, kWanted, &hosts) != 0 || !S_ISDIR(hosts.stx_mode) ||
+      ::statx(parent(path).get(), "", AT_EMPTY_PATH, kWanted, &above) != 0 ||
+      (above.stx_mask & STATX_BTIME) == 0)
+    return;
+  const auto when = [](const struct statx_timestamp& time) {
+    return std::pair(time.tv_sec, time.tv_nsec);
+  };
+  if (when(hosts.stx_ctime) <= when(above.stx_btime))
+    static_cast<void>(change_records::note_listed(ours.borrow(), host.borrow()));
 }
 
 int ChangeTree::link(const std::string& from, const std::string& to) {
@@ -279,7 +315,8 @@ int ChangeTree::set_mode(const std::string& path, mode_t mode) {
   mode_t kept = mode & kPermissions;
   if (is_directory) kept |= 0700;
   if (is_directory && shines_through(path)) kept |= change_marks::kMark;
-  const UniqueFd object(open_ours(path, O_PATH));
+  UniqueFd object;
+  if (const int error = find_ours(path, object); error != 0) return error;
   struct stat status{};
   if (::fstat(object.get(), &status) != 0) return errno;
   if (S_ISLNK(status.st_mode)) return EOPNOTSUPP;

@@ -68,6 +68,8 @@ class ChangeTree {
 
   // A descriptor of what is ours; -errno. O_NOFOLLOW, O_CLOEXEC and O_NOCTTY are added.
   [[nodiscard]] int open_ours(const std::string& path, int flags, mode_t mode = 0) const;
+  // The same for O_PATH, into `object`. Returns 0 or the errno.
+  [[nodiscard]] int find_ours(const std::string& path, UniqueFd& object) const;
   // For the target, to whom no O_PATH can be given: the kernel hands on what can be read or
   // written.
   [[nodiscard]] int open_to_give(const std::string& path, int flags) const;
@@ -97,6 +99,7 @@ class ChangeTree {
   [[nodiscard]] Status load(const std::string& directory);
   [[nodiscard]] Status load_one(const std::string& directory, std::vector<std::string>& found);
   [[nodiscard]] bool is_too_long(const std::string& from, const std::string& to) const;
+  void note_what_it_replaces(const std::string& path) const;
   [[nodiscard]] UniqueFd parent(const std::string& path) const;
   [[nodiscard]] int make_entered(const std::string& path, const struct stat& host);
   [[nodiscard]] int list(const std::string& path) const;

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "ioctl_uapi/mount_api.hpp"
+#include "supervisor/emulate/change_records.hpp"
 #include "supervisor/redirect/change_tree.hpp"
 #include "supervisor/redirect/copy_bytes.hpp"
 
@@ -86,6 +87,8 @@ int ChangeTree::list(const std::string& path) const {
   if (host < 0) return -host;
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(host), ::closedir);
   if (!entries) return EIO;
+  if (const int error = change_records::note_listed(ours.borrow(), BorrowedFd(host)); error != 0)
+    return error;
   for (;;) {
     errno = 0;
     const dirent* entry = ::readdir(entries.get());

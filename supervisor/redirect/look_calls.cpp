@@ -43,8 +43,12 @@ RedirectAnswer Redirector::look_wide(const Copied& copied, const Found& found) c
   if (found.look.standing == Standing::removed) return done(ENOENT);
   const bool is_ours = found.look.standing == Standing::ours;
   if (!is_ours && found.by_kernel) return RedirectAnswer::let_run();
-  const UniqueFd object(is_ours ? tree_.open_ours(found.path, O_PATH)
-                                : ::open(found.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  UniqueFd object;
+  if (is_ours) {
+    if (const int error = tree_.find_ours(found.path, object); error != 0) return done(error);
+  } else {
+    object.reset(::open(found.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  }
   struct statx status{};
   if (!object.valid() || ::statx(object.get(), "", AT_EMPTY_PATH,
                                  static_cast<unsigned>(copied.call.number), &status) != 0)
@@ -65,7 +69,8 @@ RedirectAnswer Redirector::access(const Copied& copied, const Found& found) cons
     return done(::faccessat(AT_FDCWD, found.path.c_str(), rest, AT_SYMLINK_NOFOLLOW) == 0 ? 0
                                                                                           : errno);
   }
-  const UniqueFd object(tree_.open_ours(found.path, O_PATH));
+  UniqueFd object;
+  if (const int error = tree_.find_ours(found.path, object); error != 0) return done(error);
   const std::string name = "/proc/self/fd/" + std::to_string(object.get());
   return done(::access(name.c_str(), mode) == 0 ? 0 : errno);
 }

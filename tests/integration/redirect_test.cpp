@@ -179,6 +179,45 @@ TEST_F(Redirect, CommitKeepsWhatTheHostHasSince) {
   EXPECT_TRUE(fs::exists(shown() + "/way/deep/later") && fs::exists(shown() + "/way/deep/old"));
 }
 
+// SECURITY(redirect-both): whoever changed it on the host may not lose it unasked.
+TEST_F(Redirect, CommitAsksWhereTheHostHasChangedToo) {
+  EXPECT_EQ(redirected("echo x >> one; echo x >> two; echo > made").exit_status, 0);
+  std::ofstream(shown() + "/one", std::ios::app) << "of somebody else\n";
+  file("p/made", "of somebody else\n");
+  before_ = tree_of(shown());
+  for (const char* path : {"", "/one", "/made"}) {
+    const RunResult both = yett("commit", shown() + path);
+    EXPECT_EQ(both.exit_status, 1) << both.text();
+    EXPECT_NE(both.err.find("changed on the host since the sandbox took it"), std::string::npos)
+        << both.text();
+  }
+  EXPECT_EQ(tree_of(shown()), before_);
+  EXPECT_EQ(yett("commit", shown() + "/two").exit_status, 0);  // the twin
+  EXPECT_EQ(text_of(shown() + "/two"), "p/two\nx\n");
+  EXPECT_EQ(
+      run_yett({"commit", "--force", home_->path() + "/changes", shown()}, options_).exit_status,
+      0);
+  EXPECT_EQ(text_of(shown() + "/one"), "p/one\nx\n");
+  // What a commit has written itself is nobody else's.
+  before_ = tree_of(shown());
+  EXPECT_EQ(redirected("echo again >> one").exit_status, 0);
+  EXPECT_EQ(yett("commit", shown()).exit_status, 0);
+  EXPECT_EQ(text_of(shown() + "/one"), "p/one\nx\nagain\n");
+}
+
+// SECURITY(redirect-listed)
+TEST_F(Redirect, RemovalsAreBelievedOfTheDirectoryThatWasListed) {
+  const std::string elsewhere = directory("elsewhere");
+  file("elsewhere/canary", "of somebody else\n");
+  EXPECT_EQ(redirected("mkdir d; rm -r sub; mkdir sub; echo > sub/new").exit_status, 0);
+  fs::rename(elsewhere, shown() + "/d");  // older than all that the sandbox has done
+  EXPECT_EQ(yett("diff").out.find("canary"), std::string::npos) << yett("diff").text();
+  EXPECT_EQ(yett("commit", shown()).exit_status, 0);
+  EXPECT_TRUE(fs::exists(shown() + "/d/canary"));
+  EXPECT_FALSE(fs::exists(shown() + "/sub/three"));  // the twin
+  EXPECT_TRUE(fs::exists(shown() + "/sub/new"));
+}
+
 TEST_F(Redirect, ATreeMayBeDeeperThanThereAreDescriptors) {
   const std::string deep =
       "import os\n"
@@ -218,7 +257,11 @@ TEST_F(Redirect, ALinkOnTheHostLeadsNoCommitAstray) {
   fs::create_directory_symlink(elsewhere, shown() + "/sub");
   EXPECT_EQ(yett("commit", shown() + "/sub/new").exit_status, 1);
   EXPECT_TRUE(fs::is_empty(elsewhere));
-  EXPECT_EQ(yett("commit", shown() + "/sub").exit_status, 0);  // the link makes way
+  EXPECT_EQ(yett("commit", shown() + "/sub").exit_status, 1);  // it came after the sandbox
+  EXPECT_TRUE(fs::is_symlink(shown() + "/sub"));
+  EXPECT_EQ(run_yett({"commit", "--force", home_->path() + "/changes", shown() + "/sub"}, options_)
+                .exit_status,
+            0);  // the link makes way
   EXPECT_TRUE(fs::is_empty(elsewhere));
   EXPECT_EQ(text_of(shown() + "/sub/new"), "x\n");
 }
