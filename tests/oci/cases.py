@@ -10,6 +10,7 @@ A case is a function case_NAME(box). It makes its bundle with box.bundle(), runs
 box.run(), and says what it expects with assert. What it leaves is deleted and must then be gone.
 """
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -155,6 +156,15 @@ class Box:
             time.sleep(0.02)
         raise AssertionError(f"the program has not made {name}")
 
+    def await_text(self, name, text):
+        """As await_file, until it is written whole."""
+        path = self.await_file(name)
+        for _ in range(500):
+            if path.read_text() == text:
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"the program wrote {path.read_text()!r} to {name}, not {text!r}")
+
     def own_mounts(self):
         """Of the box, seen by the host; those of other programs come and go."""
         mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
@@ -164,10 +174,19 @@ class Box:
         for container in self.ids:
             self.run("delete", "--force", container)
         left = [str(path) for path in (self.directory / "state").glob("*")] if self.is_yett() else []
-        for hierarchy in pathlib.Path("/sys/fs/cgroup").iterdir():
-            left += [str(path) for path in hierarchy.glob(f"yett.oci/case-{os.getpid()}-*")]
+        cgroups = pathlib.Path("/sys/fs/cgroup")
+        for hierarchy in (cgroups, *cgroups.iterdir()):
+            for path in hierarchy.glob(f"yett.oci/case-{os.getpid()}-*"):
+                left.append(str(path))
+                remove_cgroups(path)
         shutil.rmtree(self.directory)
         assert not left, f"left behind: {left}"
+
+
+def remove_cgroups(top):
+    for place, _, _ in os.walk(top, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(place)
 
 
 def base_config(script):
@@ -726,17 +745,31 @@ CASES = {name.removeprefix("case_"): function
          for name, function in names.items() if name.startswith("case_")}
 
 
+@contextlib.contextmanager
+def time_limit():
+    """Before ctest's own, which leaves no time to clean up."""
+    def too_long(*_):
+        raise TimeoutError("the case took too long")
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(int(os.environ.get("YETT_CASE_SECONDS", "0")))
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
 def run_case(name, runtime):
     """None: passed. A text: why not. Raises CannotRun."""
     box = Box(runtime)
     try:
-        CASES[name](box)
+        with time_limit():
+            CASES[name](box)
         box.close()
         return None
     except CannotRun:
         box.close()
         raise
-    except (AssertionError, subprocess.TimeoutExpired, LookupError, ValueError, OSError) as error:
+    except Exception as error:  # whatever it is, what it left goes
         text = f"{type(error).__name__}: {error}"
         try:
             box.close()

@@ -1,6 +1,7 @@
 """Cases of cases.py about the commands that look: events, features, update; and what is said."""
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -127,10 +128,15 @@ def case_events_tell_out_of_memory(box):
     bundle = box.bundle("read line < /tmp/go; dd if=/dev/zero of=/dev/null bs=64M count=1; sleep 1000", change)
     os.mkfifo(bundle / "rootfs/tmp/go")
     container = box.start(bundle)
-    watching = subprocess.Popen(box.command("events", "--interval", "1h", container), stdout=subprocess.PIPE, text=True)
-    time.sleep(1)
+    watching = subprocess.Popen(box.command("events", "--interval", "1s", container), stdout=subprocess.PIPE, bufsize=0)
+
+    def next_event():
+        assert select.select([watching.stdout], [], [], 60)[0], "no event within a minute"
+        return json.loads(watching.stdout.readline())
+    assert next_event()["type"] == "stats"  # from now on it watches
     (bundle / "rootfs/tmp/go").write_text("go\n")
-    event = json.loads(watching.stdout.readline())
+    while (event := next_event())["type"] == "stats":
+        pass
     assert event == {"type": "oom", "id": container}, event
     watching.send_signal(signal.SIGKILL)
     watching.wait(60)

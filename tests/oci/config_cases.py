@@ -260,9 +260,7 @@ def case_seccomp_agent_answers(box):
         agent = Agent(box, error=18)
         container = box.start(box.bundle("mkdir /tmp/made 2> /tmp/said; echo $? > /tmp/status; " + HELD,
                                          with_agent(agent, new_privileges, listenerMetadata="for the agent")))
-        status = box.await_file("tmp/status")
-        time.sleep(0.1)
-        assert status.read_text() == "1\n"
+        box.await_text("tmp/status", "1\n")
         assert "ross-device" in (box.directory / "bundle/rootfs/tmp/said").read_text()
         (state, count), = agent.states
         assert count == 1 and state["fds"] == ["seccompFd"], state
@@ -274,7 +272,7 @@ def case_seccomp_agent_answers(box):
         assert agent.calls >= 1
         agent.close()
         os.unlink(agent.path)
-        status.unlink()
+        os.unlink(box.directory / "bundle/rootfs/tmp/status")
         assert box.run("delete", "--force", container).status == 0
 
 
