@@ -54,6 +54,14 @@ struct LaunchOf {
 inline const std::string kAttacks = YETT_BUILD_DIR "/attacks";
 inline const std::string kAttackVolume = kAttacks + ":/attacks:ro";
 
+// For sh in a sandbox, before what looks at PID 1: that restricts itself while the program already
+// runs. Some ten seconds at most, without a process more than there would be.
+inline const std::string kAwaitInit =
+    R"(looks=0
+until while read -r field value; do [ "$field$value" = Seccomp:2 ] && break; done < /proc/1/status ||
+  [ $looks -ge 100000 ]; do looks=$((looks+1)); done
+)";
+
 // `yett run` of /attacks/NAME with these arguments; `flags` stand before the command.
 [[nodiscard]] RunResult run_attack(const std::vector<std::string>& command,
                                    const std::vector<std::string>& flags = {},

@@ -138,10 +138,9 @@ TEST_F(Start, NoPrivilegeInTheProgramOrInPid1) {
     const gid_t groups[] = {4, 27, 65534};
     if (::syscall(SYS_setgroups, 3, groups) != 0) ::_exit(124);
   };
-  // PID 1 restricts itself while the program already runs: it is given a moment.
-  const RunResult run =
-      run_yett({"run", "-v", kAttackVolume, "--", "sh", "-c", "sleep 0.3; exec /attacks/leftovers"},
-               options);
+  const RunResult run = run_yett(
+      {"run", "-v", kAttackVolume, "--", "sh", "-c", kAwaitInit + "exec /attacks/leftovers"},
+      options);
   for (const char* set : {"CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"})
     EXPECT_EQ(lines_about(run.out, set),
               (std::vector<std::string>{"0000000000000000", "0000000000000000"}))
@@ -250,12 +249,15 @@ TEST_F(Start, NamesAreReadStrictly) {
        {"-x", "../x", "a/b", "a\nb", "", ".", "..", "a b", "\x1b[2J",
         "0123456789012345678901234567890123456789012345678901234567890123456789"
         "012345678901234567890123456789012345678901234567890123456789012345678"}) {
-    const RunResult run = run_yett({"run", std::string("--name=") + name, "--", "true"});
+    const RunResult run =
+        run_yett({"run", "--root", work() + "/state", std::string("--name=") + name, "--", "true"});
     if (*name == '\0') continue;  // no name: one is chosen
     EXPECT_EQ(run.exit_status, 125) << "--name='" << name << "': " << run.text();
     EXPECT_EQ(run.err.find('\x1b'), std::string::npos) << "an escape sequence reaches the terminal";
   }
-  EXPECT_EQ(run_yett({"run", "--name=a-name.1", "--", "true"}).exit_status, 0);
+  EXPECT_EQ(
+      run_yett({"run", "--root", work() + "/state", "--name=a-name.1", "--", "true"}).exit_status,
+      0);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "tests/adversarial/daemon_fixture.hpp"
+#include "tests/adversarial/layers.hpp"
 
 namespace yett::test {
 namespace {
@@ -23,18 +24,19 @@ options = ["-m", "64M", "--pids", "20", "-e", "SAID=twice"]
 pool = 1
 )";
 
-// Everything about a program that a sandbox decides and that the program can see.
+// Everything about a program that a sandbox decides and that the program can see. Not what changes
+// by itself: states, signals that wait in a queue, times of files.
 constexpr const char* kPosture = R"posture(
 echo "== descriptors"; for fd in /proc/self/fd/*; do echo "${fd##*/} $(readlink $fd)"; done
 echo "== namespaces"; ls /proc/self/ns
 echo "== mounts"; cut -d' ' -f4- /proc/self/mountinfo
 echo "== environment"; env | sort
-echo "== status"; for pid in self 1; do grep -E '^(Umask|State|Uid|Gid|Groups|NoNewPrivs|Seccomp|Cap|Sig|Shd|TracerPid|CoreDumping|THP|Speculation|Cpus|Mems|NStgid)' /proc/$pid/status | grep -v 'State.*self'; done
+echo "== status"; for pid in self 1; do grep -E '^(Umask|Uid|Gid|Groups|NoNewPrivs|Seccomp|Cap|Sig[PBIC]|Shd|TracerPid|CoreDumping|THP|Speculation|Cpus|Mems|NStgid)' /proc/$pid/status; done
 echo "== limits"; cat /proc/self/limits /proc/self/oom_score_adj /proc/self/cgroup
 echo "== session"; cut -d')' -f2 /proc/self/stat | cut -d' ' -f3-8,18,19
 echo "== processes"; set -- /proc/[0-9]*; echo $#
 echo "== system"; hostname; pwd; ulimit -a; cat /proc/sys/vm/memfd_noexec /proc/keys 2>&1
-echo "== files"; find / -xdev -newer /proc/1/cmdline ! -path '/proc/*' 2>/dev/null | sort; ls -la /tmp "$HOME"
+echo "== files"; find / -xdev -newer /proc/1/cmdline ! -path '/proc/*' 2>/dev/null | sort; ls -la --time-style=+ /tmp "$HOME"
 echo "== network"; cat /proc/net/dev | wc -l; ls -l /proc/self/exe /proc/self/root /proc/self/cwd | sed 's/.*-> //'
 )posture";
 
@@ -75,15 +77,15 @@ class WarmPool : public DaemonFixture {
 // session, files.
 TEST_F(WarmPool, NothingTellsAWarmSandboxFromAColdOne) {
   ASSERT_TRUE(is_full());
-  const std::string warm = posture(run("warm", kPosture));
+  const std::string warm = posture(run("warm", kAwaitInit + kPosture));
   EXPECT_EQ(warm_starts(), 1);
-  const std::string cold = posture(run("cold", kPosture));
+  const std::string cold = posture(run("cold", kAwaitInit + kPosture));
   EXPECT_EQ(warm_starts(), 1);
   EXPECT_EQ(warm, cold);
   EXPECT_NE(cold.find("SAID=once"), std::string::npos) << cold;
   EXPECT_NE(cold.find("CapEff:\t0"), std::string::npos) << cold;
   // The twin: a sandbox that differs is told from both.
-  const std::string other = posture(run("other", kPosture));
+  const std::string other = posture(run("other", kAwaitInit + kPosture));
   EXPECT_EQ(warm_starts(), 2);
   EXPECT_NE(other, cold);
 }
