@@ -430,8 +430,9 @@ TEST_F(LentListen, PortsBelow1024MustBeNamed) {
 
 // SECURITY(lent-listen)
 TEST_F(Lent, ListensWhereARuleSays) {
-  RunningProgram running(serving("serve_one"), {});
+  const std::vector<std::string> command = serving("serve_one");
   listen_.release();
+  RunningProgram running(command, {});
   ASSERT_TRUE(running.wait_for_output("listening", std::chrono::seconds(30)));
   const UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in at{};

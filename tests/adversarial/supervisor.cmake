@@ -1,4 +1,4 @@
-yett_test(adversarial_supervisor LABEL adversarial SOURCES supervisor_test.cpp USES base uapi plan loop)
+yett_test(adversarial_supervisor LABEL adversarial SOURCES supervisor_test.cpp USES base uapi plan loop SERIAL)
 yett_test(adversarial_helper LABEL adversarial SOURCES helper_test.cpp USES base uapi plan loop)
 yett_test(adversarial_freezer LABEL adversarial SOURCES freezer_test.cpp USES base uapi plan loop)
 yett_test(adversarial_flood LABEL adversarial SOURCES flood_test.cpp USES base uapi plan loop SERIAL)
