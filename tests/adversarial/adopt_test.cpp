@@ -160,6 +160,15 @@ class Adopt : public HostUnchanged {
     const auto found = in_group(group, "yett");
     return found.size() == 1 ? found.front() : 0;
   }
+  // SIGKILL to who answers now, as soon as one does.
+  void kill_supervisor_of(int group) const {
+    int supervisor = 0;
+    ASSERT_TRUE(await([&] {
+      supervisor = supervisor_of(group);
+      return supervisor > 1;
+    })) << "nobody answers";
+    ::kill(supervisor, SIGKILL);
+  }
   // It ends by itself, and so does whoever supervises it.
   void expect_ends(int group, const std::string& where) {
     std::ofstream(volume_ + "/stop") << "";
@@ -208,12 +217,10 @@ TEST_F(Adopt, LostAgainAndAgainItGoesOnUntilItWasTooOften) {
   RunningProgram yett(program("adopt"), {});
   ASSERT_TRUE(await([this] { return runs(); }));
   for (int i = 0; i < kMostAdoptions && !HasFailure(); ++i) {
-    const int supervisor = supervisor_of(yett.pid());
-    ASSERT_NE(supervisor, 0) << "after " << i << " losses";
-    ::kill(supervisor, SIGKILL);
+    ASSERT_NO_FATAL_FAILURE(kill_supervisor_of(yett.pid())) << "after " << i << " losses";
     expect_goes_on("loss " + std::to_string(i));
   }
-  ::kill(supervisor_of(yett.pid()), SIGKILL);
+  ASSERT_NO_FATAL_FAILURE(kill_supervisor_of(yett.pid()));
   EXPECT_TRUE(await([] { return living_sandbox_processes().empty(); }))
       << living_sandbox_processes();
   EXPECT_EQ(forbidden_successes(), "");

@@ -141,7 +141,7 @@ TEST_F(GrantAttacks, OnlyRootAnswers) {
 
 // SECURITY(no-answer): who listens and says nothing, or nonsense, or dies, has not answered.
 TEST_F(GrantAttacks, NonsenseIsNoAnswer) {
-  AskingSandbox sandbox = start({"ask", "read", data() + "/shown"}, {.within = {}, .time = "3s"});
+  AskingSandbox sandbox = start({"ask", "read", data() + "/shown"}, {.within = {}, .time = "15s"});
   ASSERT_NE(sandbox.await_questions(AskingSandbox::number(1)), "");
   struct stat socket{};
   ASSERT_EQ(::stat(sandbox.socket_path().c_str(), &socket), 0);

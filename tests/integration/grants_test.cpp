@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "tests/support/asking_sandbox.hpp"
+#include "tests/support/await.hpp"
 #include "tests/support/require.hpp"
 
 namespace yett::test {
@@ -175,17 +176,23 @@ TEST_F(Grants, MistakesAreTold) {
 
 // The end of whoever asks is the end of the question, and of the sandbox that of all of them.
 TEST_F(Grants, AQuestionEndsWithWhoAsks) {
+  const std::string told = directory_ + "/told";
+  fs::create_directory(told);
   AskingSandbox sandbox = start(
-      "cat $D/first & p=$!; read x < /tmp/none; sleep 2; kill -9 $p; "
-      "echo killed; sleep 3; cat $D/second");
+      "await() { until [ -e /told/$1 ]; do sleep 0.05; done; }; cat $D/first & p=$!; "
+      "await kill; kill -9 $p; await ask; cat $D/second",
+      {.within = {}, .time = "60s", .deny = {}, .flags = {"-v", told + ":/told:ro"}});
   ASSERT_NE(sandbox.await_questions(AskingSandbox::number(1)), "");
-  EXPECT_TRUE(sandbox.program().wait_for_output("killed", std::chrono::seconds(20)));
+  std::ofstream(told + "/kill") << "";
+  EXPECT_TRUE(comes_true([&] {
+    return sandbox.audit().find("question 1: who asked has left") != std::string::npos;
+  })) << sandbox.audit();
+  std::ofstream(told + "/ask") << "";
   EXPECT_NE(sandbox.await_questions(AskingSandbox::number(2)), "");
   EXPECT_EQ(sandbox.grant({"--json", AskingSandbox::kName}).out.find(AskingSandbox::number(1)),
             std::string::npos);
   sandbox.program().kill(SIGTERM);
   static_cast<void>(sandbox.program().wait());
-  EXPECT_NE(sandbox.audit().find("question 1: who asked has left"), std::string::npos);
 }
 
 }  // namespace

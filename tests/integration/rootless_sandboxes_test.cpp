@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "tests/integration/rootless_fixture.hpp"
+#include "tests/support/await.hpp"
 
 namespace yett::test {
 namespace {
@@ -20,8 +21,9 @@ class RootlessSandboxes : public RootlessCase {
 };
 
 TEST_F(RootlessSandboxes, LiveTheLifeOfRoots) {
-  const RunResult started = start("echo begun; echo x > /tmp/x; exec sleep 600");
+  const RunResult started = start("echo x > /tmp/x; echo begun; exec sleep 600");
   ASSERT_EQ(started.out, "kept\n") << started.text();
+  EXPECT_TRUE(comes_true([this] { return yett({"logs", "kept"}).out == "begun\n"; }));
   EXPECT_NE(yett({"ps"}).out.find("kept"), std::string::npos);
   const RunResult more = yett({"exec", "kept", "sh", "-c", "id -u; cat /tmp/x; ls /proc/1"});
   EXPECT_EQ(more.out.substr(0, 7), "1000\nx\n") << more.text();

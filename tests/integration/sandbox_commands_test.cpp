@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/await.hpp"
 #include "tests/support/background_sandboxes.hpp"
 #include "tests/support/pace.hpp"
 #include "tests/support/require.hpp"
@@ -16,6 +17,16 @@
 
 namespace yett::test {
 namespace {
+
+// Whether this `yett wait` holds a pidfd: it has found whom it waits for.
+bool is_waiting(int pid) {
+  std::error_code gone;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", gone))
+    if (std::filesystem::read_symlink(entry, gone).string().find("pidfd") != std::string::npos)
+      return true;
+  return false;
+}
 
 class Sandboxes : public BackgroundSandboxes {
  protected:
@@ -128,8 +139,12 @@ TEST_F(Sandboxes, WaitGivesItsStatus) {
   const RunResult waited = start({"--rm", "--wait", "--", "sh", "-c", "exit 7"});
   EXPECT_EQ(waited.exit_status, 7) << waited.text();
   EXPECT_EQ(yett({"ps", "-aq"}).out, "") << "--rm";
-  start_well({"--rm", "--name", "one", "--", "sh", "-c", "sleep 1; exit 9"});
-  EXPECT_EQ(yett({"wait", "one"}).out, "9\n") << "also of one that forgets itself";
+  start_well({"--rm", "--name", "one", "--", "sh", "-c",
+              "until [ -e /tmp/end ]; do sleep 0.05; done; exit 9"});
+  RunningProgram waiting(yett_command({"--root", root(), "wait", "one"}), {});
+  EXPECT_TRUE(comes_true([&] { return is_waiting(waiting.pid()); }));
+  static_cast<void>(yett({"exec", "one", "touch", "/tmp/end"}));  // itself ended by the end
+  EXPECT_EQ(waiting.wait().out, "9\n") << "also of one that forgets itself";
   EXPECT_EQ(yett({"ps", "-aq"}).out, "");
 }
 
@@ -175,7 +190,9 @@ TEST_F(Sandboxes, RmWantsItEnded) {
 
 TEST_F(Sandboxes, ADeadSupervisorTakesItsSandboxWithIt) {
   start_well({"--name", "one", "--", "sleep", "1000"});
-  ASSERT_EQ(::kill(supervisor_of("one"), SIGKILL), 0);
+  const int supervisor = supervisor_of("one");
+  ASSERT_GT(supervisor, 1);
+  ASSERT_EQ(::kill(supervisor, SIGKILL), 0);
   await_text("Dead", {"ps", "-a"});
   EXPECT_EQ(yett({"ps", "-q"}).out, "");
   EXPECT_EQ(yett({"wait", "one"}).out, "unknown\n");

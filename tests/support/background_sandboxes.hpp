@@ -54,10 +54,12 @@ class BackgroundSandboxes : public ::testing::Test {
     text << file.rdbuf();
     return text.str();
   }
+  // 0: none is put down.
   [[nodiscard]] int supervisor_of(const std::string& id) const {
     const std::string text = state_text(id);
     const std::string key = "\"supervisor\":";
-    return std::atoi(text.c_str() + text.find(key) + key.size());
+    const std::size_t at = text.find(key);
+    return at == std::string::npos ? 0 : std::atoi(text.c_str() + at + key.size());
   }
 
   std::string directory_;
