@@ -13,9 +13,11 @@
 #include <fstream>
 #include <thread>
 
+#include "base/scope_exit.hpp"
 #include "ioctl_uapi/launch_protocol.hpp"
 #include "tests/adversarial/death_fixture.hpp"
 #include "tests/adversarial/traced_run.hpp"
+#include "tests/support/await.hpp"
 #include "tests/support/pace.hpp"
 
 namespace yett::test {
@@ -120,17 +122,13 @@ TEST_F(DeathSteps, AtEachCallOfTheEnd) {
 // The twin: a process that nobody ties to its parent outlives it, and is seen to.
 TEST_F(DeathSteps, WithoutAGuardItLivesOn) {
   RunningProgram parent({"sh", "-c", kAttacks + "/forbidden_first " + volume_ + " & echo $!; wait"},
-                        {});
+                        {.before_exec = [] { ::setsid(); }});
+  const ScopeExit none_is_left([group = parent.pid()] { ::kill(-group, SIGKILL); });
   ASSERT_TRUE(parent.wait_for_output("\n", milliseconds(20000)));
   const int orphan = std::stoi(parent.output());
   parent.kill(SIGKILL);
-  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!std::filesystem::exists(volume_ + "/unshare") &&
-         std::chrono::steady_clock::now() < patience)
-    std::this_thread::sleep_for(milliseconds(10));
+  EXPECT_TRUE(comes_true([this] { return std::filesystem::exists(volume_ + "/unshare"); }));
   EXPECT_EQ(::kill(orphan, 0), 0);
-  EXPECT_TRUE(std::filesystem::exists(volume_ + "/unshare"));
-  ::kill(orphan, SIGKILL);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "tests/adversarial/host_unchanged.hpp"
 #include "tests/adversarial/layers.hpp"
+#include "tests/support/await.hpp"
 #include "tests/support/pace.hpp"
 
 namespace yett::test {
@@ -45,7 +46,7 @@ class Death : public HostUnchanged {
     if (stretch_ == 0) {
       const auto began = std::chrono::steady_clock::now();
       RunningProgram yett(attack(), {});
-      while (!started()) std::this_thread::sleep_for(microseconds(100));
+      EXPECT_TRUE(comes_true([this] { return started(); }, microseconds(100)));
       const std::chrono::duration<double, std::milli> took =
           std::chrono::steady_clock::now() - began;
       stretch_ = std::max(1.0, took.count() * 1.5 / 20);
@@ -86,7 +87,7 @@ TEST_F(Death, KilledWhileRunning) {
   for (int i = 0; i < repeated(20); ++i) {
     {
       RunningProgram yett(attack(), {});
-      while (!started()) std::this_thread::sleep_for(milliseconds(1));
+      ASSERT_TRUE(comes_true([this] { return started(); }, milliseconds(1)));
       std::this_thread::sleep_for(microseconds(250 * i));
       yett.kill(SIGKILL);
       yett.wait();

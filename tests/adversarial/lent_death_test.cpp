@@ -19,6 +19,7 @@
 #include "base/unique_fd.hpp"
 #include "tests/adversarial/death_fixture.hpp"
 #include "tests/adversarial/moments.hpp"
+#include "tests/support/await.hpp"
 
 namespace yett::test {
 namespace {
@@ -120,7 +121,6 @@ class LentDeath : public DeathSteps {
       std::this_thread::sleep_for(milliseconds(20));
     }
     run.kill_supervisor();
-    std::filesystem::remove(volume_ + "/started_names");
     expect_all_gone(where);
   }
 
@@ -153,7 +153,8 @@ TEST_F(LentDeath, StoppedAtAnyMomentItGoesOnOrDies) {
   const int times = std::getenv("YETT_LONG") != nullptr ? 200 : repeated(10);
   for (int i = 0; i < times && !HasFailure(); ++i) {
     RunningProgram yett(attack(), {});
-    while (!has_told("started_names")) std::this_thread::sleep_for(milliseconds(1));
+    const auto has_told_names = [this] { return has_told("started_names"); };
+    ASSERT_TRUE(comes_true(has_told_names, milliseconds(1)));
     std::this_thread::sleep_for(std::chrono::microseconds(137 * i));
     for (int stops = 0; stops < 5; ++stops) {
       yett.kill(SIGSTOP);
@@ -163,17 +164,13 @@ TEST_F(LentDeath, StoppedAtAnyMomentItGoesOnOrDies) {
     }
     forget();
     if (i % 2 == 0) {
-      const auto until = std::chrono::steady_clock::now() + seconds(is_emulated_guest() ? 60 : 10);
-      while (!has_told("started_names") && std::chrono::steady_clock::now() < until)
-        std::this_thread::sleep_for(milliseconds(1));
-      EXPECT_TRUE(has_told("started_names")) << "continued, it answers again";
+      EXPECT_TRUE(comes_true(has_told_names)) << "continued, it answers again";
     } else {
       yett.kill(SIGSTOP);
       std::this_thread::sleep_for(milliseconds(20));
     }
     yett.kill(SIGKILL);
     yett.wait();
-    std::filesystem::remove(volume_ + "/started_names");
     expect_all_gone("signals, " + std::to_string(i));
   }
 }

@@ -7,7 +7,10 @@
 
 #include <csignal>
 #include <filesystem>
+#include <set>
+#include <sstream>
 
+#include "tests/support/await.hpp"
 #include "tests/support/require.hpp"
 #include "tests/support/swapped_sandbox.hpp"
 
@@ -43,6 +46,24 @@ class CgroupOf {
  private:
   std::vector<fs::path> directories_;
 };
+
+// Whether a Unix socket of this process is connected.
+bool is_connected(int pid) {
+  std::set<std::string> connected;
+  std::ifstream list("/proc/net/unix");
+  for (std::string line; std::getline(list, line);) {
+    std::istringstream words(line);
+    std::string skipped;
+    std::string state;
+    std::string inode;
+    for (int i = 0; i < 5; ++i) words >> skipped;
+    if (words >> state >> inode && state == "03") connected.insert("socket:[" + inode + "]");
+  }
+  std::error_code gone;
+  for (const auto& fd : fs::directory_iterator("/proc/" + std::to_string(pid) + "/fd", gone))
+    if (connected.contains(fs::read_symlink(fd, gone).string())) return true;
+  return false;
+}
 
 class Swap : public ::testing::Test {
  protected:
@@ -429,7 +450,7 @@ TEST_F(Swap, TheSupervisorDies) {
   const std::string wide = sandbox.write("wide", network("\"tcp://*:*\""));
   RunningProgram swapping(
       yett_command({"--root", sandbox.root(), "policy", "swap", SwappedSandbox::kName, wide}), {});
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_TRUE(comes_true([&] { return is_connected(swapping.pid()); }));
   sandbox.program().kill(SIGKILL);
   const RunResult ended = swapping.wait();
   EXPECT_NE(ended.exit_status, 0) << ended.text();
