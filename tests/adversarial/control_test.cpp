@@ -26,9 +26,9 @@ class Control : public HostUnchanged {};
 
 TEST_F(Control, TellsWhoAndUnderWhat) {
   const std::string log = work() + "/audit.jsonl";
-  const RunResult run =
-      run_attack({"control", "info", "stat_of_all", "log_line"},
-                 {"--name", "asked", "-m", "64M", "--pids", "20", "--audit", log});
+  const RunResult run = run_attack({"control", "info", "stat_of_all", "log_line"},
+                                   {"--root", work() + "/state", "--name", "asked", "-m", "64M",
+                                    "--pids", "20", "--audit", log});
   EXPECT_EQ(run.out,
             "sandbox=asked policy=plugin mode=full version=1 hash=64\ninfo ok\n"
             "limit=67108864 processes=20\nstat_of_all ok\nlog_line ok\n")

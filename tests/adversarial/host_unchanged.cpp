@@ -77,7 +77,7 @@ std::string own_cgroups() {
 void prepare_once() {
   static const bool done = [] {
     return ::unshare(CLONE_NEWNS) == 0 &&
-           ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0;
+           ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
   }();
   ASSERT_TRUE(done) << "no mount namespace of my own";
 }

@@ -243,7 +243,7 @@ TEST_F(Images, OverlayAttributesOfTheImage) {
 TEST_F(Images, MountsDoNotTravelBack) {
   const std::string image = make_image({});
   ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr), 0);
-  const ScopeExit again([] { ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr); });
+  const ScopeExit again([] { ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr); });
   const std::string before = read_file("/proc/self/mounts");
   RunningProgram running(
       yett_command({"run", "-v", work() + "/host:/data", image, "--", "/image_view", "--wait"}),
@@ -259,7 +259,7 @@ TEST_F(Images, WithoutPrivatePropagationTheyWould) {
   ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr), 0);
   const ScopeExit again([] {
     while (::umount2("/run/yett", MNT_DETACH) == 0) continue;
-    ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr);
+    ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
   });
   const std::string before = read_file("/proc/self/mounts");
   const Missing privacy{

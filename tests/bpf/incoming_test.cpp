@@ -3,13 +3,17 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <vector>
 
+#include "base/scope_exit.hpp"
 #include "tests/bpf/cgroup_fixture.hpp"
 
 namespace yett::test {
@@ -229,18 +233,21 @@ class IncomingStreams : public Incoming {
     if (::pipe2(told.data(), O_CLOEXEC) != 0) return 99;
     const pid_t server = ::fork();
     if (server == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       enter();
       const int made = bound(SOCK_STREAM, in6addr_any, port_);
       if (::listen(made, 8) != 0 || ::write(told[1], "l", 1) != 1) ::_exit(1);
       ::pause();
     }
+    const ScopeExit ended([&] {
+      ::kill(server, SIGKILL);
+      ::waitpid(server, nullptr, 0);
+      ::close(told[0]);
+    });
     ::close(told[1]);
     char byte = 0;
     if (::read(told[0], &byte, 1) != 1) return 98;
-    const int result = connected(mapped_loopback()) | connected(in6addr_loopback) << 1;
-    ::kill(server, SIGKILL);
-    ::waitpid(server, nullptr, 0);
-    return result;
+    return connected(mapped_loopback()) | connected(in6addr_loopback) << 1;
   }
   std::uint16_t port_ = 0;
 };

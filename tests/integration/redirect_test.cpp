@@ -72,6 +72,7 @@ TEST_F(Redirect, NamesAndAttributesAreChangedInTheTree) {
 TEST_F(Redirect, PlacesThatAreNotShownTakeNewFiles) {
   const std::string hidden = directory("hidden");
   file("hidden/canary", "secret\n");
+  fs::remove("/tmp/yett-redirected");  // another's
   const RunResult result = redirected("cd " + hidden +
                                       " && echo x > new && cat new && ls && "
                                       "echo x > /tmp/yett-redirected && cat /tmp/yett-redirected; "
