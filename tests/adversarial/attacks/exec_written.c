@@ -110,13 +110,22 @@ static long map_shared(void) {
   void* page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, (int)file, 0);
   return page == MAP_FAILED ? -1 : mprotect(page, 4096, PROT_READ | PROT_EXEC);
 }
-static long link_into_tmp(void) { return link("/usr/bin/env", "/tmp/linked"); }
+static long link_into_tmp(void) {
+  char path[64];
+  snprintf(path, sizeof path, "/tmp/linked-%d", getpid());
+  const long linked = link("/usr/bin/env", path);
+  if (linked == 0) unlink(path);
+  return linked;
+}
 static long loader(void) {  // the dynamic loader as an interpreter of a written program
-  const int to = open("/tmp/env", O_WRONLY | O_CREAT | O_TRUNC, 0755);
+  char path[64], command[128];
+  snprintf(path, sizeof path, "/tmp/env-%d", getpid());
+  snprintf(command, sizeof command, "/lib64/ld-linux-x86-64.so.2 %s true 2>/dev/null", path);
+  const int to = open(path, O_WRONLY | O_CREAT | O_EXCL, 0755);
   if (copy_into("/usr/bin/env", to) < 0) return -1;
   close(to);
-  const int status = system("/lib64/ld-linux-x86-64.so.2 /tmp/env true 2>/dev/null");
-  unlink("/tmp/env");
+  const int status = system(command);
+  unlink(path);
   errno = EACCES;
   return status == 0 ? 0 : -1;
 }

@@ -126,21 +126,22 @@ static long open_by_handle(void) {
   return directory < 0 ? -1 : syscall(SYS_open_by_handle_at, directory, &handle, O_RDONLY);
 }
 
-static long make_node(mode_t type, dev_t device) {
+// By a directory's descriptor too, or by the path alone.
+static long make_node_by(long call, mode_t type, dev_t device) {
   char path[64];
   snprintf(path, sizeof path, "/tmp/attempt-node-%d", getpid());
-  const long made = syscall(SYS_mknod, path, type | 0600, device);
+  const long made = call == SYS_mknod ? syscall(call, path, type | 0600, device)
+                                      : syscall(call, AT_FDCWD, path, type | 0600, device);
   const int error = errno;
   if (made == 0) unlink(path);
   errno = error;
   return made;
 }
+static long make_node(mode_t type, dev_t device) { return make_node_by(SYS_mknod, type, device); }
 static long mknod_block(void) { return make_node(S_IFBLK, 0x700); }
 static long mknod_char(void) { return make_node(S_IFCHR, 0x101); }
 static long mknod_fifo(void) { return make_node(S_IFIFO, 0); }
-static long mknodat_block(void) {
-  return syscall(SYS_mknodat, AT_FDCWD, "/tmp/attempt-block", S_IFBLK | 0600, 0x700);
-}
+static long mknodat_block(void) { return make_node_by(SYS_mknodat, S_IFBLK, 0x700); }
 
 // Past the end of every table, and -1.
 static long number_600(void) { return syscall(600); }

@@ -37,15 +37,20 @@ static long copy_range(void) {
   if (to < 0) return -1;
   return copy_file_range(source(), NULL, to, NULL, 1, 0);
 }
+static const char* outside(void) {
+  static char path[64];
+  snprintf(path, sizeof path, "/tmp/linked-%d", getpid());
+  return path;
+}
 static long removed(long linked) {  // natively /tmp is the host's
-  if (linked == 0) unlink("/tmp/linked");
+  if (linked == 0) unlink(outside());
   return linked;
 }
-static long link_out(void) { return removed(link(TARGET, "/tmp/linked")); }
+static long link_out(void) { return removed(link(TARGET, outside())); }
 static long link_in(void) { return link(TARGET, "linked"); }
 static long link_descriptor(void) {
   const int target = open(TARGET, O_RDONLY);
-  return removed(linkat(target, "", AT_FDCWD, "/tmp/linked", AT_EMPTY_PATH));
+  return removed(linkat(target, "", AT_FDCWD, outside(), AT_EMPTY_PATH));
 }
 static long rename_over(void) { return rename("other", TARGET); }
 static long rename_away(void) {
