@@ -5,7 +5,12 @@ set -u
 export LC_ALL=C
 here=$(cd "$(dirname "$0")/../.." && pwd)
 
-mounts() { awk '{ sub(/ - /, " "); print $5 }' /proc/self/mountinfo | sort; }
+# Those of logins and of services of the host's come and go with them; that of binfmt_misc is made
+# by whoever looks first.
+mounts() {
+  ls /proc/sys/fs/binfmt_misc > /dev/null 2>&1
+  awk '{ sub(/ - /, " "); print $5 }' /proc/self/mountinfo | grep -Ev '^/run/(user|credentials)/' | sort
+}
 
 loops() { losetup -n -O NAME,BACK-FILE 2> /dev/null | tr -s ' ' | sort; }
 
@@ -41,9 +46,10 @@ network() {
   ip -o link show 2> /dev/null | awk '{ print $2 }' | sort
 }
 
-# All but counters, random numbers, and what the kernel says of itself.
+# All but counters, random numbers, what the kernel says of itself, and what it changes by itself.
 sysctls() {
-  sysctl -a 2> /dev/null | grep -Ev '^(kernel\.(random|tainted|ns_last_pid|pty\.nr|spl|sched_domain)|fs\.(file-nr|inode|dentry|aio-nr|quota|mqueue)|net\.netfilter\.nf_conntrack_count|net\.ipv4\.tcp_fastopen_key|net\.ipv6\.conf\..*stable_secret|vm\.stat)' | sort
+  sysctl -a 2> /dev/null | grep -Ev '^(kernel\.(random|tainted|ns_last_pid|pty\.nr|spl|sched_domain)|fs\.(file-nr|inode|dentry|aio-nr|quota|mqueue)|net\.netfilter\.nf_conntrack_count|net\.ipv4\.tcp_fastopen_key|net\.ipv6\.conf\..*stable_secret|vm\.stat)' |
+    grep -Ev '^(vm\.min_free_kbytes|kernel\.(perf_event_max_sample_rate|hung_task_detect_count|printk)|net\.core\.netdev_rss_key|[^ ]*_available_[^ ]*) =' | sort
 }
 
 system_files() { find /etc -xdev -type f -exec sha256sum {} + 2> /dev/null | sort -k2; }
