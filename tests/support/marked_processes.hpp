@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/support/yett_runner.hpp"
@@ -37,7 +38,7 @@ inline std::vector<std::string> bomb_command(const std::string& mode, const std:
           "--pids",
           std::to_string(kBombLimit),
           "--time",
-          is_emulated_guest() ? "12s" : "3s",
+          is_emulated_guest() ? "12s" : "6s",
           "--",
           "python3",
           "-c",
@@ -52,6 +53,7 @@ inline void expect_bomb_is_held(RunningProgram& bomb, const std::string& mark) {
   do {
     now = processes_with(mark).size();
     most = std::max(most, now);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   } while ((most < 3 || now > 0) && std::chrono::steady_clock::now() < until);
   EXPECT_EQ(bomb.wait().exit_status, 137);
   EXPECT_LE(most, kBombLimit * 1.1 + 2);
