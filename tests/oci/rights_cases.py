@@ -132,3 +132,55 @@ def case_container_devices_that_are_not_listed(box):
     assert opens_fuse(box, [{"allow": True, "type": "c", "major": 10, "minor": 237, "access": "rwm"}]) == "refused\n"
     assert opens_fuse(box, [{"allow": True, "major": 1, "minor": 3, "access": "r"}]) == "refused\n"
     assert opens_fuse(box, [{"allow": True, "access": "m"}]) == "refused\n"
+
+
+def case_container_of_the_runtimes_own_namespaces(box):
+    """SECURITY(container-own-namespace): by its path the runtime's own is no namespace of the container's."""
+    if not box.is_yett():
+        box.cannot_run("others set what the host has")
+
+    def joined(kind, **linux):
+        def change(config):
+            config["linux"].update(linux)
+            config.pop("hostname")
+            for entry in config["linux"]["namespaces"]:
+                if entry["type"] == kind:
+                    entry["path"] = f"/proc/self/ns/{kind[:3] if kind == 'network' else kind}"
+        return box.once("echo in", change)
+    done = joined("network", sysctl={"net.ipv4.ip_default_ttl": "65"})
+    assert done.status != 0 and "the runtime's own network namespace" in done.err, done
+    done = joined("uts")
+    assert done.status != 0 and "the runtime's own uts namespace" in done.err, done
+    assert joined("network").out == "in\n"
+
+
+def case_container_pid_file_is_the_owners(box):
+    """SECURITY(container-pid-file): what somebody else has put in its way is not written to."""
+    if not box.is_yett():
+        box.cannot_run("about yett's own files")
+    others = box.directory / "app.pid.yett-new"
+    others.write_text("theirs\n")
+    os.chown(others, 1000, 1000)
+    with open(others, encoding="ascii") as held:
+        container = box.create(box.bundle(HELD), "--pid-file", box.directory / "app.pid")
+        assert held.read() == "theirs\n"
+    file = box.directory / "app.pid"
+    assert file.stat().st_uid == 0 and int(file.read_text()) == box.state(container)["pid"]
+
+
+def case_container_store_of_another_user(box):
+    """SECURITY(container-store-owner): what is kept there decides which programs run as its reader."""
+    if not box.is_yett():
+        box.cannot_run("about yett's own files")
+    store = box.directory / "theirs"
+    store.mkdir()
+    os.chown(store, 1000, 1000)
+    bundle = box.bundle()
+    words = [*box.prefix, box.runtime, "--root", str(store)]
+    for command in (["run", "--bundle", str(bundle), "case-theirs"], ["delete", "case-theirs"]):
+        done = subprocess.run([*words, *command], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode != 0 and "belongs to uid 1000" in done.stderr, done
+    os.chown(store, 0, 0)
+    done = subprocess.run([*words, "run", "--bundle", str(bundle), "case-theirs"], capture_output=True, timeout=60,
+                          check=False)
+    assert done.returncode == 0, done

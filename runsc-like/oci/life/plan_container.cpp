@@ -51,6 +51,26 @@ Status check_joined_maps(const Linux& linux_section, BorrowedFd user_namespace) 
   return check_joined_map("/linux/gidMappings", linux_section.gid_mappings, maps.gids);
 }
 
+bool is_own(BorrowedFd opened, NamespaceType type) {
+  struct stat given{};
+  struct stat own{};
+  const std::string path = "/proc/self/ns/" + std::string(namespace_proc_name(type));
+  return ::fstat(opened.get(), &given) == 0 && ::stat(path.c_str(), &own) == 0 &&
+         given.st_dev == own.st_dev && given.st_ino == own.st_ino;
+}
+
+// SECURITY(container-own-namespace): the runtime's own namespace, by its path, is no namespace of
+// the container's: what is set in it would be the host's.
+Status check_not_own(const Linux& linux_section, const Namespace& entry, BorrowedFd opened) {
+  const bool sets_something = entry.type == NamespaceType::mount ||
+                              entry.type == NamespaceType::uts || !linux_section.sysctl.empty();
+  if (!sets_something || !is_own(opened, entry.type)) return {};
+  return fail(request_error("/linux/namespaces",
+                            entry.path + " is the runtime's own " +
+                                std::string(namespace_type_name(entry.type)) + " namespace",
+                            "leave the entry out, or the path for a new one"));
+}
+
 // A path to the caller's own namespace would be joined at no cost and no gain; a new one is what
 // was asked for only where no path is given.
 Status plan_namespaces(const Linux& linux_section, ContainerPlan& plan) {
@@ -62,6 +82,7 @@ Status plan_namespaces(const Linux& linux_section, ContainerPlan& plan) {
     }
     UniqueFd opened(::open(entry.path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!opened.valid()) return fail(errno_error("open namespace", entry.path));
+    YETT_CHECK(check_not_own(linux_section, entry, opened.borrow()));
     if (entry.type == NamespaceType::user)
       YETT_CHECK(check_joined_maps(linux_section, opened.borrow()));
     plan.joined.push_back({flag, std::move(opened)});

@@ -25,8 +25,10 @@ Status write_text_file(const std::string& path, std::string_view text) {
 Status write_pid_file(const std::string& path, int pid) {
   const std::string fresh = path + ".yett-new";
   {
-    const UniqueFd file(
-        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+    // SECURITY(container-pid-file): what another user left there would be theirs, and so the pid
+    // that is read from it later.
+    ::unlink(fresh.c_str());
+    const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     YETT_CHECK(write_all(file, std::to_string(pid), fresh));
   }
   if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(errno_error("rename", path));

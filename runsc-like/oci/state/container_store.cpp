@@ -82,11 +82,20 @@ void remove_hidden(const std::string& path) {
   ::rmdir(path.c_str());
 }
 
+// SECURITY(container-store-owner): what is kept here decides which programs run as its reader.
+Status check_owner(const std::string& path) {
+  struct stat found{};
+  if (::lstat(path.c_str(), &found) != 0) return fail(errno_error("look at", path));
+  if (found.st_uid == ::geteuid()) return {};
+  return fail(host_error(path, "belongs to uid " + std::to_string(found.st_uid),
+                         "choose another --root, which is yours"));
+}
+
 Status make_root(const std::string& root) {
   for (std::size_t end = root.find('/', 1); end != std::string::npos; end = root.find('/', end + 1))
-    ::mkdir(root.substr(0, end).c_str(), 0755);
+    ::mkdir(root.substr(0, end).c_str(), root.compare(0, end, "/run/yett") == 0 ? 0700 : 0755);
   if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) return fail(errno_error("mkdir", root));
-  return {};
+  return check_owner(root);
 }
 
 // Of the directory itself, so that a long --root is no matter for the 108 bytes of an address.
@@ -265,6 +274,7 @@ Result<ContainerDirectory> ContainerStore::create(const std::string& id) const {
 
 Result<ContainerDirectory> ContainerStore::open(const std::string& id) const {
   YETT_CHECK(check_container_id(id));
+  if (::access(root_.c_str(), F_OK) == 0) YETT_CHECK(check_owner(root_));
   ContainerDirectory found;
   found.root_ = root_;
   found.id_ = id;
