@@ -11,7 +11,7 @@ import engine
 from engine import expect, run
 
 engine.enter_own_namespaces()
-engine.need("podman", "crun", "conmon", "python3", "gcc", "make", "git", "sqlite3")
+engine.need("podman", "crun", "conmon", "python3", "gcc", "make", "git", "sqlite3", "node", "redis-server", "nginx", "wrk")
 place = engine.Place("container")
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 USER = 1000
@@ -63,7 +63,9 @@ def contained(*words, status=0):
     return run("podman", "run", "--rm", "--network", "none", "--cgroups", "disabled", "--user", f"{USER}:{USER}",
                "--env", "HOME=/home/user", "--workdir", PROJECT, "--volume", "/usr:/usr:ro",
                "--volume", f"{programs}:/yett/bin:ro", "--volume", f"{programs}:/demo/build/release/bin:ro",
-               "--volume", f"{SOURCE}/examples:/demo/examples:ro", "--rootfs", place / "root", *words,
+               "--volume", f"{SOURCE}/examples:/demo/examples:ro", "--volume", f"{SOURCE}/docs:/yett/docs:ro",
+               "--env", f"YETT_BIN={YETT}", "--env", "YETT_WORKPLACE=container",
+               "--env", "YETT_MODES_PAGE=/yett/docs/modes.md", "--rootfs", place / "root", *words,
                status=status, env=environment)
 
 
@@ -88,11 +90,19 @@ def check_modes():
     expect("doctor", True, "  + fallback" in doctor and "  - rootless" in doctor)
 
 
-def check_programs():
-    expect("python3", "42", sandboxed("--", "python3", "-c", "import json, sqlite3, threading; print(6 * 7)"))
-    expect("sqlite3", "7", sandboxed("--", "sqlite3", "d", "create table t(a); insert into t values(7); select a from t"))
-    expect("git", "x", sandboxed("--", "sh", "-c", "git init -q a && cd a && echo x > f && git add f && "
-                                 "git -c user.name=a -c user.email=b commit -qm c && git clone -q . ../b && cat ../b/f"))
+def check_workloads():
+    """Those of tests/workload, in the same program as on the host; docs/modes.md has their table."""
+    listed = contained("/yett/bin/workload", "--gtest_list_tests", "--gtest_filter=From/Workload.*").split()
+    tests = [f"From/Workload.{name}" for name in listed if name.endswith("/contained")]
+    expect("workloads", True, len(tests) > 6)
+    for test in [*tests, "WorkloadTable.*"]:
+        done = contained("/yett/bin/workload", f"--gtest_filter={test}", status=None)
+        if done.returncode != 0 or "[  PASSED  ]" not in done.stdout or "[  PASSED  ] 0" in done.stdout:
+            engine.fail(f"{test}:\n{done.stdout}{done.stderr}")
+        expect(test, 0, done.returncode)
+
+
+def check_processes():
     forks = "import os, time\nn = 0\ntry:\n  while os.fork(): n += 1\n  time.sleep(60)\nexcept OSError: print(n + 1)"
     expect("processes", "20", sandboxed("--pids", "20", "--", "python3", "-c", forks))
 
@@ -120,7 +130,7 @@ def check_demo():
     expect("demo", True, len(demo["attempts"]) > 10 and all(row["held"] for row in demo["attempts"]))
 
 
-CHECKS = ["container", "modes", "programs", "bounds", "redirected", "demo"]
+CHECKS = ["container", "modes", "workloads", "processes", "bounds", "redirected", "demo"]
 
 configure()
 make_root()

@@ -1,5 +1,5 @@
 // Real programs, unmodified, under the default policy: from the host, from a squashfs and from an
-// EROFS package.
+// EROFS package as root, and as an ordinary user in the rootless and in the fallback mode.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -9,57 +9,114 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <set>
 #include <thread>
 
 #include "base/unique_fd.hpp"
+#include "tests/support/ordinary_user.hpp"
 #include "tests/support/require.hpp"
 #include "tests/support/yett_runner.hpp"
-#include "tests/workload/images.hpp"
+#include "tests/workload/workplace.hpp"
 
 namespace yett::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-// A directory of the test's own below the build tree, gone afterwards.
-class Workload : public ::testing::TestWithParam<Image> {
+// A directory of the test's own, gone afterwards. Files keep their paths inside, for the fallback
+// mode can give them no other, and what is written inside goes below $TMPDIR where there is one.
+class Workload : public ::testing::TestWithParam<Workplace> {
  protected:
   void SetUp() override {
-    YETT_REQUIRE(::geteuid() == 0, "the full mode needs root");
-    std::string path = YETT_BUILD_DIR "/workload-XXXXXX";
-    ASSERT_NE(::mkdtemp(path.data()), nullptr);
-    directory_ = path;
-    ::chmod(path.c_str(), 0755);
-    ImageArgument image = image_argument(GetParam());
-    ASSERT_EQ(image.problem, "");
-    image_ = std::move(image.arguments);
+    if (const char* column = GetParam().column; column != nullptr) {
+      EXPECT_EQ(tabled(workload_name(), column), kPasses) << "docs/modes.md, " << column;
+    }
+    if (is_contained())
+      make_directory("/tmp");
+    else if (GetParam().is_roots())
+      prepare_as_root();
+    else
+      prepare_for_user();
   }
   void TearDown() override {
-    if (!directory_.empty()) std::filesystem::remove_all(directory_);
+    if (!home_ && !directory_.empty()) std::filesystem::remove_all(directory_);
   }
 
   std::string write_file(const std::string& name, const std::string& text) {
     std::ofstream(directory_ + "/" + name) << text;
     return directory_ + "/" + name;
   }
+  // A directory that whoever calls yett may write in.
+  std::string make_writable(const std::string& name) const {
+    const std::string path = directory_ + "/" + name;
+    std::filesystem::create_directory(path);
+    if (home_) OrdinaryHome::give(path);
+    return path;
+  }
+  static std::string shown(const std::string& path) { return path + ":" + path + ":ro"; }
 
   // yett run FLAGS IMAGE -- COMMAND
   std::vector<std::string> command_line(std::vector<std::string> flags,
                                         std::vector<std::string> command) {
     std::vector<std::string> line = yett_command({"run"});
+    if (!GetParam().is_roots()) line.insert(line.end(), {"--mode", GetParam().mode});
     line.insert(line.end(), flags.begin(), flags.end());
     line.insert(line.end(), image_.begin(), image_.end());
     line.emplace_back("--");
     line.insert(line.end(), command.begin(), command.end());
     return line;
   }
-  RunResult run(std::vector<std::string> flags, std::vector<std::string> command,
-                RunOptions options = {}) {
-    return run_program(command_line(std::move(flags), std::move(command)), std::move(options));
+  RunResult run(std::vector<std::string> flags, std::vector<std::string> command) {
+    return run_program(command_line(std::move(flags), std::move(command)), options());
+  }
+  // Of the caller, outside of any sandbox.
+  [[nodiscard]] RunOptions options() const {
+    if (!home_) return {};
+    RunOptions options = home_->options();
+    options.environment.push_back("TMPDIR=" + home_->path() + "/run");
+    return options;
+  }
+  // Landlock, which holds the rule for an ordinary user, knows no address.
+  static std::string listen_policy(int port) {
+    const std::string address = GetParam().is_roots() ? "127.0.0.1" : "*";
+    return "[network]\nmode = \"host\"\nlisten = [\"tcp://" + address + ":" + std::to_string(port) +
+           "\"]\n";
+  }
+  static std::vector<std::string> redis_at(int port) {
+    return {"sh", "-c",
+            "exec redis-server --port " + std::to_string(port) +
+                " --bind 127.0.0.1 --save '' --dir \"${TMPDIR:-/tmp}\""};
   }
 
   std::string directory_;
   std::vector<std::string> image_;
+
+ private:
+  static std::string workload_name() {
+    const std::string name = ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    return name.substr(0, name.find('/'));
+  }
+  void make_directory(const std::string& within) {
+    std::string path = within + "/workload-XXXXXX";
+    ASSERT_NE(::mkdtemp(path.data()), nullptr);
+    directory_ = path;
+    ::chmod(path.c_str(), 0755);
+  }
+  void prepare_as_root() {
+    YETT_REQUIRE(::geteuid() == 0, "the full mode needs root");
+    make_directory(YETT_BUILD_DIR);
+    ImageArgument image = image_argument(GetParam().image);
+    ASSERT_EQ(image.problem, "");
+    image_ = std::move(image.arguments);
+  }
+  void prepare_for_user() {
+    YETT_REQUIRE(::geteuid() == 0, "only root can become an ordinary user");
+    home_.emplace();
+    directory_ = home_->path();
+  }
+
+  std::optional<OrdinaryHome> home_;  // of the user that root has become
 };
 
 // A TCP port of 127.0.0.1 that was free a moment ago.
@@ -88,11 +145,6 @@ bool wait_for_port(int port) {
   return false;
 }
 
-std::string listen_policy(int port) {
-  return "[network]\nmode = \"host\"\nlisten = [\"tcp://127.0.0.1:" + std::to_string(port) +
-         "\"]\n";
-}
-
 TEST_P(Workload, Python) {
   const RunResult result =
       run({}, {"python3", "-c",
@@ -118,7 +170,7 @@ TEST_P(Workload, NodeWithWorkerThreads) {
                  "} else {\n"
                  "  let n = 0; for (let i = 0; i < 1000; i++) n += i; parentPort.postMessage(n);\n"
                  "}\n");
-  const RunResult result = run({"-v", script + ":/workers.js:ro"}, {"node", "/workers.js"});
+  const RunResult result = run({"-v", shown(script)}, {"node", script});
   EXPECT_EQ(result.exit_status, 0) << result.text();
   EXPECT_EQ(result.out, "sum 1998000\n") << result.text();
 }
@@ -126,10 +178,7 @@ TEST_P(Workload, NodeWithWorkerThreads) {
 TEST_P(Workload, RedisServesItsBenchmark) {
   const int port = free_port();
   const std::string policy = write_file("redis.toml", listen_policy(port));
-  RunningProgram server(
-      command_line({"--policy", policy}, {"redis-server", "--port", std::to_string(port), "--bind",
-                                          "127.0.0.1", "--save", "", "--dir", "/tmp"}),
-      {});
+  RunningProgram server(command_line({"--policy", policy}, redis_at(port)), options());
   ASSERT_TRUE(wait_for_port(port)) << server.output();
   const RunResult benchmark = run_program(
       {"redis-benchmark", "-p", std::to_string(port), "-n", "5000", "-q", "-t", "set,get"});
@@ -145,9 +194,7 @@ TEST_P(Workload, RedisMayListenNowhereElse) {
   const int port = free_port();
   const std::string policy =
       write_file("redis.toml", listen_policy(port == 65535 ? port - 1 : port + 1));
-  const RunResult result =
-      run({"--policy", policy}, {"redis-server", "--port", std::to_string(port), "--bind",
-                                 "127.0.0.1", "--save", "", "--dir", "/tmp"});
+  const RunResult result = run({"--policy", policy}, redis_at(port));
   EXPECT_EQ(result.exit_status, 1) << result.text();
   EXPECT_NE(result.out.find("ermi"), std::string::npos)
       << result.text();  // "Permission denied", "not permitted"
@@ -158,17 +205,19 @@ TEST_P(Workload, NginxServesWrk) {
   const std::string policy = write_file("nginx.toml", listen_policy(port));
   const std::string configuration =
       write_file("nginx.conf",
-                 "daemon off; pid /tmp/nginx.pid; error_log stderr; worker_processes 2;\n"
+                 "daemon off; pid nginx.pid; error_log stderr; worker_processes 2;\n"
                  "events { worker_connections 256; }\n"
-                 "http { access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p;\n"
-                 "  fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;\n"
+                 "http { access_log off; client_body_temp_path b; proxy_temp_path p;\n"
+                 "  fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;\n"
                  "  server { listen 127.0.0.1:" +
                      std::to_string(port) +
                      ";\n"
                      "    location / { return 200 \"hello\\n\"; } } }\n");
-  RunningProgram server(command_line({"--policy", policy, "-v", configuration + ":/nginx.conf:ro"},
-                                     {"nginx", "-c", "/nginx.conf", "-e", "stderr"}),
-                        {});
+  RunningProgram server(
+      command_line(
+          {"--policy", policy, "-v", shown(configuration)},
+          {"sh", "-c", "exec nginx -p \"${TMPDIR:-/tmp}\" -c " + configuration + " -e stderr"}),
+      options());
   ASSERT_TRUE(wait_for_port(port));
   const RunResult load =
       run_program({"wrk", "-t1", "-c8", "-d1s", "http://127.0.0.1:" + std::to_string(port) + "/"});
@@ -181,41 +230,45 @@ TEST_P(Workload, NginxServesWrk) {
 }
 
 TEST_P(Workload, SqliteWritesAVolume) {
+  const std::string data = make_writable("data");
   const RunResult result =
-      run({"-v", directory_ + ":/data"},
-          {"sqlite3", "/data/rows.db",
+      run({"-v", data + ":" + data},
+          {"sqlite3", data + "/rows.db",
            "create table t(a); with recursive c(x) as (select 1 union all select x+1 from c "
            "where x < 100000) insert into t select x from c; select count(*) from t;"});
   EXPECT_EQ(result.exit_status, 0) << result.text();
   EXPECT_EQ(result.out, "100000\n") << result.text();
-  EXPECT_GT(std::filesystem::file_size(directory_ + "/rows.db"), 1'000'000U);
+  EXPECT_GT(std::filesystem::file_size(data + "/rows.db"), 1'000'000U);
+  struct stat volume{};
   struct stat status{};
-  ASSERT_EQ(::stat((directory_ + "/rows.db").c_str(), &status), 0);
-  EXPECT_EQ(status.st_uid, ::geteuid()) << "what the sandbox wrote belongs to the volume's owner";
+  ASSERT_EQ(::stat(data.c_str(), &volume), 0);
+  ASSERT_EQ(::stat((data + "/rows.db").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, volume.st_uid) << "what the sandbox wrote belongs to the volume's owner";
 }
 
 TEST_P(Workload, GitClonesALocalRepository) {
-  const std::string repository = directory_ + "/repository";
+  const std::string repository = make_writable("repository");
   const std::string script =
       "git init -q " + repository + " && cd " + repository +
       " && echo text > file && git add file && git -c user.name=a -c user.email=a@b commit -qm one";
-  ASSERT_EQ(run_program({"sh", "-c", script}).exit_status, 0);
-  const RunResult result = run(
-      {"-v", repository + ":/repository:ro"},
-      {"sh", "-c",
-       "git clone -q /repository /tmp/clone && git -C /tmp/clone log --oneline && ls /tmp/clone"});
+  ASSERT_EQ(run_program({"sh", "-c", script}, options()).exit_status, 0);
+  const RunResult result =
+      run({"-v", shown(repository)}, {"sh", "-c",
+                                      "cd \"${TMPDIR:-/tmp}\" && git clone -q " + repository +
+                                          " clone && git -C clone log --oneline && ls clone"});
   EXPECT_EQ(result.exit_status, 0) << result.text();
   EXPECT_NE(result.out.find("one\nfile\n"), std::string::npos) << result.text();
 }
 
-constexpr const char* kCompileAndRun = "gcc -o /tmp/hello /hello.c && /tmp/hello";
+std::vector<std::string> compile_and_run(const std::string& source) {
+  return {"sh", "-c", "cd \"${TMPDIR:-/tmp}\" && gcc -o hello " + source + " && ./hello"};
+}
 
 TEST_P(Workload, GccCompilesAndRuns) {
   const std::string source =
       write_file("hello.c", "#include <stdio.h>\nint main(void) { puts(\"hello\"); }\n");
   const std::string policy = write_file("exec.toml", "[exec]\nwritten_files = true\n");
-  const RunResult result =
-      run({"--policy", policy, "-v", source + ":/hello.c:ro"}, {"sh", "-c", kCompileAndRun});
+  const RunResult result = run({"--policy", policy, "-v", shown(source)}, compile_and_run(source));
   EXPECT_EQ(result.exit_status, 0) << result.text();
   EXPECT_EQ(result.out, "hello\n") << result.text();
 }
@@ -223,25 +276,58 @@ TEST_P(Workload, GccCompilesAndRuns) {
 // The twin: the default policy compiles, and refuses to execute what was written.
 TEST_P(Workload, WhatGccWroteDoesNotRunByDefault) {
   const std::string source = write_file("hello.c", "int main(void) { return 0; }\n");
-  const RunResult result = run({"-v", source + ":/hello.c:ro"}, {"sh", "-c", kCompileAndRun});
+  const RunResult result = run({"-v", shown(source)}, compile_and_run(source));
   EXPECT_EQ(result.exit_status, 126) << result.text();
 }
 
-// script(1) gives yett a terminal; yett gives the shell one of its own.
+// script(1) gives yett a terminal; yett gives the shell one of its own: the first of the sandbox's
+// where that has terminals of its own.
 TEST_P(Workload, BusyboxShellOnATerminal) {
   std::string line;
   for (const std::string& word : command_line({"-it"}, {"busybox", "sh", "-i"})) line += word + " ";
-  RunningProgram shell({"script", "-qec", line, "/dev/null"},
-                       {.input = "tty; echo $((6*7)); exit 5\n", .timeout = 30s});
+  RunOptions typed = options();
+  typed.input = "tty; echo $((6*7)); exit 5\n";
+  typed.timeout = 30s;
+  RunningProgram shell({"script", "-qec", line, "/dev/null"}, typed);
   const RunResult result = shell.wait();
   EXPECT_EQ(result.exit_status, 5) << result.text();
-  EXPECT_NE(result.out.find("/dev/pts/0"), std::string::npos) << result.text();
+  const char* terminal = GetParam().is_fallback() ? "/dev/pts/" : "/dev/pts/0";
+  EXPECT_NE(result.out.find(terminal), std::string::npos) << result.text();
   EXPECT_NE(result.out.find("42"), std::string::npos) << result.text();
 }
 
-INSTANTIATE_TEST_SUITE_P(From, Workload,
-                         ::testing::Values(Image::host, Image::squashfs, Image::erofs),
-                         [](const auto& chosen) { return std::string(image_name(chosen.param)); });
+INSTANTIATE_TEST_SUITE_P(From, Workload, ::testing::ValuesIn(workplaces()),
+                         [](const auto& chosen) { return std::string(chosen.param.name); });
+
+// What an acceptance says of the modes is what the page says, and the page what these tests say.
+TEST(WorkloadTable, HasARowForEachWorkload) {
+  std::set<std::string> tested;
+  const auto& all = *::testing::UnitTest::GetInstance();
+  for (int i = 0; i < all.total_test_suite_count(); ++i) {
+    const ::testing::TestSuite& suite = *all.GetTestSuite(i);
+    if (std::string_view(suite.name()) != "From/Workload") continue;
+    for (int j = 0; j < suite.total_test_count(); ++j) {
+      const std::string name = suite.GetTestInfo(j)->name();
+      tested.insert(name.substr(0, name.find('/')));
+    }
+  }
+  const std::vector<std::string> rows = tabled_workloads();
+  EXPECT_EQ(std::set(rows.begin(), rows.end()), tested);
+}
+
+// Where a mode cannot run anything the page has the words by which the launch ends.
+TEST(WorkloadTable, WhatCannotRunInAContainerEndsSo) {
+  if (!is_contained()) return;  // ordinary_container_test.py runs it in one
+  const RunResult result = run_yett({"run", "--mode", "rootless", "--", "true"});
+  EXPECT_EQ(result.exit_status, 125) << result.text();
+  for (const std::string& workload : tabled_workloads()) {
+    const std::string told = tabled(workload, kContainedRootless);
+    EXPECT_NE(told, kPasses) << workload;
+    EXPECT_TRUE(!told.empty() && result.err.find(told) != std::string::npos)
+        << workload << ": " << told << "\n"
+        << result.text();
+  }
+}
 
 // sysinfo(2), as `free` asks it: the sandbox's own limit, what it uses of it, and its own
 // processes.
