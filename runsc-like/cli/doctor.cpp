@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "runsc-like/cli/command_line.hpp"
 #include "runsc-like/cli/doctor_print.hpp"
+#include "sandbox/host/delegated_cgroup.hpp"
 #include "sandbox/host/probe.hpp"
 #include "sandbox/host/user_namespace.hpp"
 #include "supervisor/session/foreground.hpp"
@@ -47,6 +48,8 @@ HostReport examine_host() {
     std::fprintf(stderr, "yett doctor: %s\n", entered.error().message().c_str());
   report.features = runtime ? probe_and_keep_kernel_features(*runtime, bpf_probes())
                             : probe_kernel_features(bpf_probes());
+  if (report.features.is_namespace_root)
+    report.features.cgroup = look_for_delegated_cgroup().features;
   report.rows = describe_host(report.features);
   report.tools = find_tools();
   report.planes = usable_planes(report.features);

@@ -174,18 +174,25 @@ const char* layout_name(CgroupLayout layout) {
   return "";
 }
 
+std::string layout_text(const KernelFeatures& features) {
+  const CgroupFeatures& cgroup = features.cgroup;
+  if (!features.is_namespace_root) return layout_name(cgroup.layout);
+  return cgroup.layout == CgroupLayout::none ? "none is delegated to you"
+                                             : "delegated to you: " + cgroup.v2_mount;
+}
+
 HostRow describe_layout(const KernelFeatures& features) {
   return {.name = "cgroups",
           .there = features.cgroup.layout != CgroupLayout::none,
-          .detail = features.is_namespace_root ? "none is delegated to you"
-                                               : layout_name(features.cgroup.layout),
+          .detail = layout_text(features),
           .need = Need::one_use,
           .gives = "limits, and killing a sandbox as one",
           .without = features.is_namespace_root
                          ? "processes are counted by an rlimit, memory and time by the supervisor"
                          : "no limit but rlimits; a policy with such limits is refused",
-          .mend = features.is_namespace_root ? "run yett as root"
-                                             : "mount -t cgroup2 cgroup2 /sys/fs/cgroup",
+          .mend = features.is_namespace_root
+                      ? "systemd-run --user --scope -p Delegate=yes yett ..., or run yett as root"
+                      : "mount -t cgroup2 cgroup2 /sys/fs/cgroup",
           .kernel_options = "CONFIG_CGROUPS"};
 }
 

@@ -262,6 +262,15 @@ Status take_image_config(const ImageConfig& config, const RunOptions& options, R
   return take_user(user, request.user);
 }
 
+Status take_ids(const RunOptions& options, SandboxRequest& request) {
+  if (options.ids == "one") return {};
+  if (options.ids != "range" && options.ids != "auto")
+    return fail(request_error("--ids " + options.ids, "wanted one, range or auto"));
+  request.ids = options.ids == "range" ? Ids::range : Ids::automatic;
+  if (options.user.empty()) request.user = {.uid = 0, .gid = 0};
+  return {};
+}
+
 bool all_terminals() { return ::isatty(0) == 1 && ::isatty(1) == 1 && ::isatty(2) == 1; }
 
 // A name is used in paths and logs: letters, digits, "._-", not first a dot or a dash.
@@ -286,6 +295,7 @@ Status take_process(const RunOptions& options, SandboxRequest& request) {
   for (const std::string& text : options.environment)
     YETT_CHECK(add_variable(text, "-e", request.environment));
   YETT_CHECK(take_user(options.user, request.user));
+  YETT_CHECK(take_ids(options, request));
   YETT_CHECK(take_name(options.name, request));
   request.addressed = !options.name.empty();
   if (options.terminal || all_terminals()) request.terminal = TerminalMode::pty;

@@ -25,6 +25,7 @@ struct RunOptions {
   std::vector<std::string> environment_files;
   std::string working_directory;
   std::string user;
+  std::string ids = "one";
   std::string name;
   std::string memory;
   std::string cpus;

@@ -81,17 +81,34 @@ Attempt enter_user_namespace() {
   return write_once("/proc/self/gid_map", group_map);
 }
 
-Status become_namespace_root() {
+namespace {
+
+Status refused(const Attempt& attempt) {
+  return fail(host_error("mode rootless", feature_of(attempt).detail, mend_of_refusal()));
+}
+
+Status enter_with(const SubordinateIds& more) {
+  YETT_TRY(IdMapper mapper, IdMapper::start(more));
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+    return refused({errno, "unshare of a user namespace"});
+  return mapper.map();
+}
+
+}  // namespace
+
+Status become_namespace_root(const std::optional<SubordinateIds>& more) {
   if (::geteuid() == 0) return {};
   // Containers let namespaces be made and refuse what is done in them. Whoever is in one finds out
   // too late for another mode.
   if (const Attempt tried = is_filtered() ? attempt_in_child(try_namespaces) : Attempt{};
       tried.error != 0)
-    return fail(host_error("mode rootless", feature_of(tried).detail, mend_of_refusal()));
+    return refused(tried);
   note_user_namespace_around();
-  const Attempt entered = enter_user_namespace();
-  if (entered.error != 0)
-    return fail(host_error("mode rootless", feature_of(entered).detail, mend_of_refusal()));
+  if (more) {
+    YETT_CHECK(enter_with(*more));
+  } else if (const Attempt entered = enter_user_namespace(); entered.error != 0) {
+    return refused(entered);
+  }
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return fail(errno_error("make mounts private"));
   return {};

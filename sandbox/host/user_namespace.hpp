@@ -4,6 +4,7 @@
 
 #include "base/result.hpp"
 #include "sandbox/host/attempt.hpp"
+#include "sandbox/host/subordinate_ids.hpp"
 
 namespace yett {
 
@@ -14,8 +15,9 @@ namespace yett {
 // single thread. user_namespaces(7).
 [[nodiscard]] Attempt enter_user_namespace();
 
-// The same for good, as the rootless mode begins: the mounts are private from here on. Does nothing
-// for who is root already. Error: this host allows no user namespace, with what forbids it.
-[[nodiscard]] Status become_namespace_root();
+// The same for good, as the rootless mode begins: the mounts are private from here on, and with
+// `more` the ids from 1 on are those. Does nothing for who is root already. Error: this host allows
+// no user namespace, with what forbids it.
+[[nodiscard]] Status become_namespace_root(const std::optional<SubordinateIds>& more = {});
 
 }  // namespace yett

@@ -114,9 +114,10 @@ Result<IdMaps> read_id_maps(BorrowedFd user_namespace) {
 }
 
 Status write_id_maps(int pid, const std::vector<IdMapping>& uids,
-                     const std::vector<IdMapping>& gids) {
+                     const std::vector<IdMapping>& gids, Setgroups setgroups) {
   const std::string process = "/proc/" + std::to_string(pid);
   YETT_CHECK(write_text(process + "/uid_map", map_text(uids)));
+  if (setgroups == Setgroups::denied) YETT_CHECK(write_text(process + "/setgroups", "deny"));
   return write_text(process + "/gid_map", map_text(gids));
 }
 

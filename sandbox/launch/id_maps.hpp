@@ -10,9 +10,11 @@
 
 namespace yett {
 
+enum class Setgroups { as_before, denied };
 // Writes uid_map and gid_map of the process `pid`, which waits in a fresh user namespace.
 [[nodiscard]] Status write_id_maps(int pid, const std::vector<IdMapping>& uids,
-                                   const std::vector<IdMapping>& gids);
+                                   const std::vector<IdMapping>& gids,
+                                   Setgroups setgroups = Setgroups::as_before);
 
 // A user namespace with these maps and nobody in it: what an idmapped mount is mapped by.
 [[nodiscard]] Result<UniqueFd> make_mapped_namespace(const std::vector<IdMapping>& uids,

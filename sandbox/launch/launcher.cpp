@@ -230,7 +230,8 @@ LaunchResult<WaitingSandbox> await_mounted(StartedSandbox started, const Sandbox
   const Status mapped =
       plan.mode == Mode::fallback
           ? Status()
-          : write_id_maps(started.init.pid(), plan.identity.uid_map, plan.identity.gid_map);
+          : write_id_maps(started.init.pid(), plan.identity.uid_map, plan.identity.gid_map,
+                          plan.identity.keeps_groups ? Setgroups::denied : Setgroups::as_before);
   if (!mapped) return launch_failure(mapped.error(), ChildStep::user_namespace);
   return WaitingSandbox{.init = std::move(started.init),
                         .status_socket = std::move(started.status_socket),

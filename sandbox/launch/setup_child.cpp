@@ -70,6 +70,9 @@ ChildResult user_namespace(ChildContext& context) {
   // die_with_parent takes it back. proc_pid_uid_map(5).
   if (context.plan->mode == Mode::rootless)
     YETT_STEP(from_libc(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)));
+  // SECURITY(ids-count): each id has a count of its own; that of all of them is bounded by the
+  // limit of who makes the namespace.
+  if (context.plan->identity.capabilities != 0) YETT_STEP(bound_tasks(*context.plan));
   YETT_STEP(from_libc(::unshare(CLONE_NEWUSER)));
   return send_launch_message(context.status_socket,
                              LaunchMessage{.kind = LaunchMessageKind::ready});
@@ -105,7 +108,9 @@ ChildResult late_program(ChildContext& context) {
 ChildResult cgroup_namespace(ChildContext&) { return from_libc(::unshare(CLONE_NEWCGROUP)); }
 ChildResult rlimits(ChildContext& context) { return set_rlimits(*context.plan); }
 ChildResult identity(ChildContext& context) { return take_identity(*context.plan); }
-ChildResult capabilities(ChildContext&) { return drop_capabilities(); }
+ChildResult capabilities(ChildContext& context) {
+  return drop_capabilities(context.plan->identity.capabilities);
+}
 ChildResult no_new_privs(ChildContext&) { return forbid_new_privileges(); }
 
 // The parent may have died before the signal was armed: the closed socket tells, and PID 1 watches

@@ -35,34 +35,79 @@ bool is_asked_for(const LimitPolicy& limits, const std::string& key) {
   return found->second.line != 0 || found->second.file.starts_with("--");
 }
 
+bool has_controller(const CgroupFeatures& cgroup, const char* controller) {
+  const auto v2 = cgroup.v2_controllers.find(controller);
+  return cgroup.v1_mounts.contains(controller) || (v2 != cgroup.v2_controllers.end() && v2->second);
+}
+
 Status check_controller(const PlanInputs& inputs, const std::string& controller,
                         const std::string& key) {
-  const CgroupFeatures& cgroup = inputs.features.cgroup;
-  const auto v2 = cgroup.v2_controllers.find(controller);
-  if (cgroup.v1_mounts.contains(controller) || (v2 != cgroup.v2_controllers.end() && v2->second))
-    return {};
+  if (has_controller(inputs.features.cgroup, controller.c_str())) return {};
   return fail(host_error(source_text(inputs.policy.limits, key),
                          fmt::format("this host has no '{}' cgroup controller", controller),
                          "mount it, or leave the limit out"));
 }
 
-// Who is root of a namespace alone has no cgroup: processes are counted for the user namespace,
-// which is the sandbox's own (Linux 5.14), memory and time by the supervisor.
+// What was delegated to the caller: in the rootless mode alone it was looked for.
+const CgroupFeatures& delegated(const PlanInputs& inputs) {
+  static const CgroupFeatures none;
+  return is_fallback(inputs) ? none : inputs.features.cgroup;
+}
+
+// What the delegated cgroup has no controller for is said: another holds it less exactly.
+void note_meter(const PlanInputs& inputs, const char* key, const char* controller,
+                const char* holder, SandboxPlan& plan) {
+  const std::string& missing = inputs.context.cgroup_missing;
+  const bool is_there = delegated(inputs).layout != CgroupLayout::none;
+  if (missing.empty() && !is_there) return;  // nobody looked
+  plan.reduced.push_back(fmt::format(
+      "limits.{}: held by {}: {}", key, holder,
+      is_there ? fmt::format("the delegated cgroup has no controller {}", controller) : missing));
+}
+
+// Who is root of a namespace alone has the cgroup that was delegated to it, if one was. Else
+// processes are counted for the user namespace, which is the sandbox's own (Linux 5.14), memory and
+// time by the supervisor.
 Status plan_rootless_limits(const PlanInputs& inputs, SandboxPlan& plan) {
   const LimitPolicy& limits = inputs.policy.limits;
+  const CgroupFeatures& cgroup = delegated(inputs);
+  if (limits.pids && is_asked_for(limits, "pids")) {
+    if (has_controller(cgroup, "pids"))
+      plan.cgroup.pids = limits.pids;
+    else
+      note_meter(inputs, "pids", "pids", "RLIMIT_NPROC", plan);
+  }
+  if (limits.cpus && has_controller(cgroup, "cpu")) {
+    plan.cgroup.cpus = limits.cpus;
+  } else if (limits.cpus) {
+    plan.meter.cpus = limits.cpus;
+    note_meter(inputs, "cpu", "cpu", "the supervisor, which stops it", plan);
+  }
+  if (has_controller(cgroup, "memory")) {
+    plan.cgroup.memory_bytes = limits.memory_bytes;
+    plan.cgroup.swap_bytes = limits.swap_bytes;
+  }
+  plan.cgroup.wanted = plan.cgroup.pids || plan.cgroup.cpus || plan.cgroup.memory_bytes;
+  if (has_controller(cgroup, "memory")) return {};
   if (limits.swap_bytes && is_asked_for(limits, "swap"))
     return fail(host_error(source_text(limits, "swap"),
                            "the rootless mode has no cgroup to hold it",
-                           "leave the limit out, or run yett as root"));
-  plan.meter.cpus = limits.cpus;
+                           "leave the limit out, have a cgroup delegated, or run yett as root"));
   plan.meter.memory_bytes = limits.memory_bytes;
-  if (limits.memory_bytes)  // System V segments would have room that no process's memory shows
-    plan.namespaces.sysctls.push_back(
-        {"/proc/sys/kernel/shmall", std::to_string(*limits.memory_bytes / 4096)});
+  if (!limits.memory_bytes) return {};
+  note_meter(inputs, "memory", "memory", "the supervisor's meter", plan);
+  // System V segments would have room that no process's memory shows.
+  plan.namespaces.sysctls.push_back(
+      {"/proc/sys/kernel/shmall", std::to_string(*limits.memory_bytes / 4096)});
   return {};
 }
 
 }  // namespace
+
+bool wants_cgroup(const LimitPolicy& limits) {
+  return limits.memory_bytes || limits.cpus || limits.swap_bytes ||
+         (limits.pids && is_asked_for(limits, "pids"));
+}
 
 Status plan_limits(const PlanInputs& inputs, SandboxPlan& plan) {
   const LimitPolicy& limits = inputs.policy.limits;

@@ -182,7 +182,10 @@ std::vector<PlacedRule> place_rules(const PlanInputs& inputs, const SandboxPlan&
   place_limits(rows, inputs, plan);
   place_loss(rows, inputs);
   add(rows, "privileges", Plane::capabilities,
-      "all five sets are empty, no_new_privs, one id is mapped", "0", {inputs.policy.name, 0, 0});
+      plan.identity.capabilities == 0
+          ? "all five sets are empty, no_new_privs, one id is mapped"
+          : "over its own ids alone (chown, setuid, kill and their like), no_new_privs",
+      "0", {inputs.policy.name, 0, 0});
   return rows;
 }
 

@@ -15,6 +15,10 @@ namespace yett {
 [[nodiscard]] std::vector<std::string> backends_of(const PlanInputs& inputs,
                                                    const SandboxPlan& plan);
 
+// --ids. Before all that goes by the plan's identity. Errors: invalid_request, unsupported_host.
+[[nodiscard]] Status plan_ids(const PlanInputs& inputs, SandboxPlan& plan);
+// Of a sandbox of several ids. After plan_filter.
+void allow_setgroups(FilterPlan& filter);
 // Rlimits, and a cgroup where a limit was asked for that only it can hold.
 [[nodiscard]] Status plan_limits(const PlanInputs& inputs, SandboxPlan& plan);
 // The filter's rules as this host can hold them. After the mounts.

@@ -33,7 +33,7 @@ std::uint32_t host_id_of(const PlanInputs& inputs) {
 
 // SECURITY(one-id): one uid and one gid exist inside; on the host each is this sandbox's alone, or
 // that of those which are given the same kept directories. Rootless, it is the caller's own: 0 of
-// the namespace that yett runs in.
+// the namespace that yett runs in, with more beside it where they were asked for (plan_ids).
 IdentityPlan make_identity(const PlanInputs& inputs) {
   IdentityPlan identity{.uid = inputs.request.user.uid, .gid = inputs.request.user.gid};
   if (!is_rootless(inputs)) identity.host_uid = host_id_of(inputs);
@@ -71,7 +71,9 @@ SandboxPlan start_plan(const PlanInputs& inputs) {
   SandboxPlan plan;
   plan.sandbox =
       request.name.empty() ? fmt::format("yett-{}", inputs.context.identity_seed) : request.name;
-  plan.mode = is_rootless(inputs) ? Mode::rootless : Mode::full;
+  plan.mode = is_fallback(inputs)   ? Mode::fallback
+              : is_rootless(inputs) ? Mode::rootless
+                                    : Mode::full;
   plan.policy_name = inputs.policy.name;
   plan.policy_file = inputs.policy.file;
   plan.policy_hash = hash_policy(inputs.policy);
@@ -162,10 +164,12 @@ Result<SandboxPlan> make_plan(const SandboxRequest& request, const Policy& polic
   YETT_CHECK(choose_mode(inputs));
   YETT_CHECK(check_host(inputs));
   SandboxPlan plan = start_plan(inputs);
+  YETT_CHECK(plan_ids(inputs, plan));
   if (is_fallback(inputs)) return make_fallback_plan(inputs, std::move(plan));
   YETT_TRY(plan.mounts, make_mounts(inputs));
   YETT_CHECK(plan_limits(inputs, plan));
   YETT_CHECK(plan_filter(inputs, plan));
+  if (plan.identity.capabilities != 0) allow_setgroups(plan.filter);
   YETT_CHECK(plan_questions(inputs, plan));
   plan_truth(inputs, plan);
   YETT_CHECK(plan_landlock(inputs, plan));

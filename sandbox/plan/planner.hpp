@@ -20,10 +20,20 @@ struct PlanContext {
   std::uint32_t caller_uid = 0;
   std::uint32_t caller_gid = 0;
   std::string work_directory;
+  // Rootless, where more ids than one were asked for and are to be had: how many are mapped from 1
+  // on. Else `ids_missing` says why not.
+  std::uint32_t more_uids = 0;
+  std::uint32_t more_gids = 0;
+  std::string ids_missing;
+  bool has_groups = false;          // the caller is in groups beside its own
+  std::string cgroup_missing;       // rootless: why features.cgroup has nothing that was delegated
   bool copies_descriptors = false;  // the supervisor, those of a fallback sandbox's processes
   // Of a sandbox that runs: what it was started with, which the new plan has to fit.
   const SandboxPlan* runs = nullptr;
 };
+
+// Whether a limit was asked for that a cgroup holds best.
+[[nodiscard]] bool wants_cgroup(const LimitPolicy& limits);
 
 // A host id that is the same whenever `directory`, which outlives sandboxes, is used: far from the
 // ids of people and services, and from those that sandboxes have by their supervisor's pid.

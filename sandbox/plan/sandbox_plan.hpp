@@ -109,6 +109,10 @@ struct IdentityPlan {
   std::vector<IdMapping> gid_map;
   std::uint32_t host_uid = 0;  // what `uid` is outside
   std::uint32_t host_gid = 0;
+  // Of more ids than one the program's first is root, and may take and give away the others.
+  std::uint64_t capabilities = 0;  // bits, kept in every set but the ambient and the inheritable
+  bool keeps_groups =
+      false;  // setgroups is refused, or it could leave one that denies it something
 };
 
 enum class NetworkNamespace { fresh, host };

@@ -108,7 +108,8 @@ void add_lxcfs(SandboxPlan& plan) {
 
 void plan_truth(const PlanInputs& inputs, SandboxPlan& plan) {
   const ResourceTruth resources = inputs.policy.truth.resources;
-  const bool limited = plan.cgroup.memory_bytes || plan.cgroup.cpus;
+  // Reads of files are announced to the host's root alone: fanotify_init(2).
+  const bool limited = !is_rootless(inputs) && (plan.cgroup.memory_bytes || plan.cgroup.cpus);
   if (resources != ResourceTruth::host) tell_affinity(inputs, plan);
   plan.emulation.affinity = is_notified(plan.filter, "sched_getaffinity");
   tell_uname(inputs, plan);

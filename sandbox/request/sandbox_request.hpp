@@ -20,6 +20,8 @@ enum class Mode { automatic, full, rootless, fallback };
   return kNames[static_cast<std::size_t>(mode)];
 }
 enum class TerminalMode { none, pty };
+// --ids: one id for the program, or those that its user has been given beside its own (rootless).
+enum class Ids { one, range, automatic };
 
 struct VolumeRequest {
   std::string source;  // absolute on the host
@@ -50,6 +52,7 @@ struct SandboxRequest {
   std::string working_directory;         // inside; empty: /, or the package's
   std::string host_working_directory;    // the caller's, for the "on the host but not inside" hint
   IdRequest user;
+  Ids ids = Ids::one;
   TerminalMode terminal = TerminalMode::none;
   std::string hostname = "yett";
   bool addressed =

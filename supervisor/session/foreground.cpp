@@ -301,7 +301,7 @@ SessionReport launch_failed(SessionReport report, LaunchFailure failure,
 BpfProbes bpf_probes() { return {.lsm = probe_bpf_lsm, .cgroup = probe_cgroup_bpf}; }
 
 Result<SandboxPlan> plan_session(const SandboxRequest& request, const Policy& policy) {
-  YETT_TRY(const Host host, look_at_host(request.mode));
+  YETT_TRY(const Host host, look_at_host(request, policy));
   return plan_on(host, request, policy, ::getpid());
 }
 
@@ -310,7 +310,7 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   SessionReport report;
   Clock clock;
   block_forwarded_signals();
-  auto host = look_at_host(request.mode);
+  auto host = look_at_host(request, policy);
   if (!host) return failed_report(std::move(report), std::move(host).error(), kLaunchFailureStatus);
   auto network = begin_network(host->features, policy);
   clock.note("host features");

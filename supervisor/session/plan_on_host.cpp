@@ -3,11 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <map>
 #include <utility>
 #include <vector>
 
 #include "sandbox/host/copied_descriptors.hpp"
+#include "sandbox/host/delegated_cgroup.hpp"
 #include "sandbox/host/own_directory.hpp"
 #include "sandbox/host/probe.hpp"
 #include "sandbox/host/user_namespace.hpp"
@@ -42,24 +44,52 @@ std::vector<std::string> sources_keeping_owners(const std::vector<std::string>& 
   return keeping;
 }
 
+bool has_other_groups() {
+  std::array<gid_t, 2> groups{};
+  const int count = ::getgroups(groups.size(), groups.data());
+  return count > 1 || count < 0 || (count == 1 && groups[0] != ::getegid());
+}
+
+// Looked for by who is asked for them, while it still is who it is.
+Status find_more_ids(const SandboxRequest& request, Host& host) {
+  if (request.ids == Ids::one) return {};
+  if (::geteuid() == 0 || request.mode == Mode::fallback) {
+    host.ids_missing = "a range of ids is a rootless sandbox's alone";
+    return {};
+  }
+  auto found = find_subordinate_ids();
+  if (!found && request.ids == Ids::range) return fail(std::move(found).error());
+  if (found)
+    host.more_ids = *found;
+  else
+    host.ids_missing = found.error().message();
+  return {};
+}
+
 }  // namespace
 
 // The place that is kept in comes first: in its namespace a user is somebody else.
-Result<Host> look_at_host(Mode mode) {
+Result<Host> look_at_host(const SandboxRequest& request, const Policy& policy) {
+  const Mode mode = request.mode;
+  Host host;
   if (mode == Mode::full && ::geteuid() != 0) return fail(full_mode_needs_root());
-  YETT_TRY(std::string directory, open_runtime_directory());
-  std::string stepped_down;
+  YETT_TRY(host.runtime_directory, open_runtime_directory());
+  YETT_CHECK(find_more_ids(request, host));
+  host.has_groups = has_other_groups();
   if (mode == Mode::automatic || mode == Mode::rootless) {
     const uid_t before = ::geteuid();
-    const Status entered = become_namespace_root();
+    const Status entered = become_namespace_root(host.more_ids);
     // Where a namespace was made and gave nothing, its caller is nobody any more.
     if (!entered && (mode == Mode::rootless || ::geteuid() != before)) return fail(entered.error());
-    if (!entered) stepped_down = entered.error().message();
+    if (!entered) host.stepped_down = entered.error().message();
   }
-  KernelFeatures features = load_or_probe_kernel_features(directory, bpf_probes());
-  return Host{.features = std::move(features),
-              .runtime_directory = std::move(directory),
-              .stepped_down = std::move(stepped_down)};
+  host.features = load_or_probe_kernel_features(host.runtime_directory, bpf_probes());
+  if (host.features.is_namespace_root && wants_cgroup(policy.limits)) {
+    DelegatedCgroup cgroup = take_delegated_cgroup();
+    host.features.cgroup = std::move(cgroup.features);
+    host.cgroup_missing = std::move(cgroup.missing);
+  }
+  return host;
 }
 
 Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request, const Policy& policy,
@@ -70,6 +100,11 @@ Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request, con
                       .caller_uid = ::geteuid(),
                       .caller_gid = ::getegid(),
                       .work_directory = choose_work_directory(),
+                      .more_uids = host.more_ids ? host.more_ids->uids.count : 0,
+                      .more_gids = host.more_ids ? host.more_ids->gids.count : 0,
+                      .ids_missing = host.ids_missing,
+                      .has_groups = host.has_groups,
+                      .cgroup_missing = host.cgroup_missing,
                       .copies_descriptors = can_copy_descriptors(),
                       .runs = runs};
   if (host.features.idmapped_mounts.usable)

@@ -22,6 +22,9 @@ struct PlanCase {
   std::vector<std::string> keeps_owners = {};
   std::uint32_t caller = 0;
   bool copies_descriptors = false;
+  std::uint32_t more_ids = 0;
+  bool has_groups = false;
+  std::string cgroup_missing = {};
 
   [[nodiscard]] Result<SandboxPlan> plan() const {
     const Policy parsed = *parse_policy(policy, "p.toml");
@@ -32,6 +35,10 @@ struct PlanCase {
         .caller_uid = caller,
         .caller_gid = caller,
         .work_directory = "/w/yett-1",
+        .more_uids = more_ids,
+        .more_gids = more_ids,
+        .has_groups = has_groups,
+        .cgroup_missing = cgroup_missing,
         .copies_descriptors = copies_descriptors};
     return make_plan(request, parsed, features, context);
   }
