@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,13 +24,13 @@ using yett::test::Message;
 using yett::test::need;
 
 constexpr uid_t kAlice = 1000;
-constexpr int kNobody = std::numeric_limits<int>::max();  // no process has this number
 constexpr std::array<unsigned, 12> kCommands{
     YETT_INFO,   YETT_CREATE,  YETT_SPAWN, YETT_SPAWN,    YETT_REMOVE, YETT_RUN,
     YETT_SIGNAL, YETT_PROGRAM, YETT_LIST,  YETT_PROGRAMS, YETT_EVENTS, YETT_ADD_SELF};
 
 // The other ends of a supervisor that nobody is: what its process is known by, and its line.
 struct StandIn {
+  std::uint64_t id = 0;
   UniqueFd process;
   UniqueFd line;
   bool of_pool = false;
@@ -45,18 +44,33 @@ UniqueFd copy_of(const UniqueFd& fd) { return UniqueFd(::fcntl(fd.get(), F_DUPFD
 namespace yett {
 
 // What the daemon's room would link besides.
-Result<Starter> Starter::make(const RunWords&) { return Starter(ChildProcess(), UniqueFd()); }
+SupervisorProcess& SupervisorProcess::operator=(SupervisorProcess&& other) noexcept {
+  pidfd_ = std::move(other.pidfd_);
+  return *this;
+}
+
+void SupervisorProcess::kill() { pidfd_.reset(); }
+
+Result<Starter> Starter::make(const RunWords&, const std::string&) {
+  YETT_TRY(RosterFile roster, RosterFile::make());
+  return Starter(ChildProcess(), UniqueFd(), std::move(roster));
+}
+
+void Starter::tell(const StarterRequest&) const {}
 
 Result<StartedSupervisor> Starter::start(const SupervisorWanted& wanted) {
   need(!wanted.words.empty() && wanted.words[0] == "run", "nothing but `run`");
   std::array<int, 2> ends{};
   need(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) == 0, "a line");
   UniqueFd process(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  stand_ins.push_back({.process = copy_of(process),
+  stand_ins.push_back({.id = ++last_,
+                       .process = copy_of(process),
                        .line = UniqueFd(ends[1]),
                        .of_pool = wanted.when == WhenStarted::when_told});
-  return StartedSupervisor{.process = ChildProcess(kNobody, std::move(process)),
-                           .news = UniqueFd(ends[0])};
+  return StartedSupervisor{.process = SupervisorProcess(std::move(process)),
+                           .news = UniqueFd(ends[0]),
+                           .starter = this,
+                           .id = last_};
 }
 
 }  // namespace yett
@@ -117,7 +131,9 @@ class Daemon {
     if (stand_ins.empty()) return;
     const StandIn& ended = stand_ins[input.number(1) % stand_ins.size()];
     // The daemon's log has a line of each that waits still, and is the fuzzer's own.
-    if (!ended.of_pool || has_program(ended)) ::eventfd_write(ended.process.get(), 1);
+    if (ended.of_pool && !has_program(ended)) return;
+    ::eventfd_write(ended.process.get(), 1);
+    roster_.on_end(starter_, {.id = ended.id, .status = static_cast<int>(input.number(1))});
   }
   // What a supervisor says: news with anything in them, or no news.
   static void tell(FuzzInput& input) {
@@ -261,7 +277,7 @@ class Daemon {
   yett::DaemonConfig config_ = config();
   yett::DaemonLog log_;
   yett::Poller poller_ = *yett::Poller::make();
-  yett::Starter starter_ = *yett::Starter::make({});
+  yett::Starter starter_ = *yett::Starter::make({}, {});
   yett::Metrics metrics_;
   std::array<Client, 2> clients_;
   yett::Roster roster_{poller_,

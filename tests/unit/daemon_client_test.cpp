@@ -1,10 +1,12 @@
 // One connection of yettd's: what it keeps for a client that does not read.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "supervisor/daemon/daemon_client.hpp"
@@ -25,6 +27,7 @@ class DaemonClientTest : public ::testing::Test {
     client_->answer(listen, {});
     EXPECT_EQ(listen.head.result, 0);
   }
+  void TearDown() override { starter_.end(); }
   // The events that have come.
   std::vector<yett_event_data> read_events() {
     std::vector<yett_event_data> events;
@@ -41,7 +44,9 @@ class DaemonClientTest : public ::testing::Test {
   DaemonLog log_;
   Metrics metrics_;
   Closer closer_;
-  Starter starter_ = *Starter::make([](const auto&, WhenStarted, const auto&) { return 0; });
+  Starter starter_ =
+      *Starter::make([](const auto&, WhenStarted, const auto&) { return 0; },
+                     ::testing::TempDir() + "yett-door-" + std::to_string(::getpid()));
   Poller poller_ = *Poller::make();
   Roster roster_{poller_, metrics_, {.ended = {}, .event = {}}};
   WarmPool pool_{poller_, starter_, log_};
