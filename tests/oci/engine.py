@@ -118,7 +118,9 @@ class Place:
     def daemon(self, *command, ready):
         """Runs until the test ends; `ready` says when it serves."""
         log = open(self.path / f"{os.path.basename(command[0])}.log", "w")
-        process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        # An engine that finds its containerd too slow makes that write its stacks there.
+        process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                   env={**os.environ, "TMPDIR": str(self.path)})
         self.daemons.append((process, log.name))
         end = time.monotonic() + SECONDS
         while not ready():
