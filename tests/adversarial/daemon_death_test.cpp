@@ -19,29 +19,18 @@
 #include "tests/adversarial/daemon_fixture.hpp"
 #include "tests/adversarial/daemon_parties.hpp"
 #include "tests/adversarial/layers.hpp"
+#include "tests/support/await.hpp"
 
 namespace yett::test {
 namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr uid_t kAlice = 61'301;
 constexpr uid_t kBob = 61'302;
 constexpr const char* kDoors = "/run/yett/starter-*";
-
-// Waits until `holds`, a minute at most (a loaded machine).
-template <typename Holds>
-bool await(Holds holds) {
-  const auto until = Clock::now() + seconds(60);
-  while (!holds()) {
-    if (Clock::now() > until) return false;
-    ::usleep(2000);
-  }
-  return true;
-}
 
 std::set<std::string> doors() {
   glob_t found{};
@@ -101,15 +90,15 @@ class DaemonDeath : public DaemonFixture {
   [[nodiscard]] int starter() const { return children_of(daemon_->pid()).at(0); }
   void TearDown() override {
     DaemonFixture::TearDown();
-    EXPECT_TRUE(await([&] { return own_doors().empty(); }));
-    EXPECT_TRUE(await([&] { return std::ranges::none_of(guards_, lives); }));
+    EXPECT_TRUE(comes_true([&] { return own_doors().empty(); }));
+    EXPECT_TRUE(comes_true([&] { return std::ranges::none_of(guards_, lives); }));
     for (const std::string& each : cgroups_)
-      EXPECT_TRUE(await([&] { return !fs::exists(each); })) << each;
+      EXPECT_TRUE(comes_true([&] { return !fs::exists(each); })) << each;
   }
   // Begun and in its sandbox; what is known of it.
   yett_program_info note(DaemonClient& client, int program) {
     yett_program_info info{};
-    EXPECT_TRUE(await([&] {
+    EXPECT_TRUE(comes_true([&] {
       return client.program_info(program, info) == 0 && info.guard_pid != 0 && info.app_pid != 0;
     })) << program;
     guards_.insert(info.guard_pid);
@@ -179,7 +168,7 @@ TEST_F(DaemonDeath, NoneDiesAndNoAnswerIsLost) {
       ADD_FAILURE() << line;
   for (const int program : programs) EXPECT_EQ(client.wait_for(program), 7);
   // The starters of those that died leave with their last supervisor.
-  EXPECT_TRUE(await([&] { return own_doors().size() == 1; }));
+  EXPECT_TRUE(comes_true([&] { return own_doors().size() == 1; }));
 }
 
 // While nobody is there, calls are answered, and what was refused is told to who comes.
@@ -208,7 +197,8 @@ TEST_F(DaemonDeath, WhatHappensMeanwhileIsTold) {
   ASSERT_TRUE(daemon_->start());
   DaemonClient client(daemon_->socket());
   yett_program_info info{};
-  EXPECT_TRUE(await([&] { return client.program_info(program, info) == 0 && info.refusals > 0; }));
+  EXPECT_TRUE(
+      comes_true([&] { return client.program_info(program, info) == 0 && info.refusals > 0; }));
   EXPECT_GE(daemon_->metric("yettd_verdicts_total{plane=\"supervisor\",verdict=\"deny\"}"), 1);
   EXPECT_STREQ(static_cast<const char*>(info.made_of), "cold");
   // Numbers are not given twice.
@@ -241,7 +231,7 @@ TEST_F(DaemonDeath, ProgramsAreTheirUsersToTake) {
   EXPECT_EQ(info.owner, kAlice);
   // Taken by Alice, whose connection then ends: and the program with it.
   EXPECT_EQ(as_user(kAlice, look), (std::vector{0, 1}));
-  EXPECT_TRUE(await([&] { return root.program_info(program, info) == -ENOENT; }));
+  EXPECT_TRUE(comes_true([&] { return root.program_info(program, info) == -ENOENT; }));
   const int kept = root.start(root.make_sandbox("cold"), {"sleep", "100"});
   EXPECT_EQ(DaemonClient(daemon_->socket()).take(kept), -EBUSY);
 }
@@ -281,7 +271,7 @@ TEST_F(DaemonDeath, TheCommandLineComesBack) {
                      RunOptions{});
   ASSERT_TRUE(run.wait_for_output("ready\n", seconds(60)));
   // It may say so before yettd has said whose it is.
-  ASSERT_TRUE(await([&] { return DaemonClient(daemon_->socket()).list().size() == 1; }));
+  ASSERT_TRUE(comes_true([&] { return DaemonClient(daemon_->socket()).list().size() == 1; }));
   static_cast<void>(daemon_->die());
   ASSERT_TRUE(daemon_->start());
   run.kill(SIGTERM);
@@ -318,7 +308,7 @@ TEST_F(DaemonDeath, AnUpgradeTakesItsPlace) {
   EXPECT_EQ(after.signal(program, SIGKILL), 0);
   EXPECT_EQ(after.wait_for(program), 128 + SIGKILL);
   // The starter of before leaves, and is no zombie of the process that it had been begun by.
-  EXPECT_TRUE(await([&] { return children_of(daemon_->pid()).size() == 1; }));
+  EXPECT_TRUE(comes_true([&] { return children_of(daemon_->pid()).size() == 1; }));
 }
 
 // SECURITY(nobodys-sandboxes): of the pool nothing outlives the daemon, and so the starter does
@@ -328,8 +318,8 @@ TEST_F(DaemonDeath, WhatIsNobodysEnds) {
   const std::vector<int> waiting = children_of(starter());
   EXPECT_EQ(waiting.size(), 2U);
   static_cast<void>(daemon_->die());
-  EXPECT_TRUE(await([&] { return std::ranges::none_of(waiting, lives); }));
-  EXPECT_TRUE(await([&] { return own_doors().empty(); }));
+  EXPECT_TRUE(comes_true([&] { return std::ranges::none_of(waiting, lives); }));
+  EXPECT_TRUE(comes_true([&] { return own_doors().empty(); }));
   ASSERT_TRUE(daemon_->start());
   DaemonClient client(daemon_->socket());
   EXPECT_EQ(client.list(), std::vector<int>{});
@@ -347,8 +337,8 @@ TEST_F(DaemonDeath, WithoutAnotherOneAllEnds) {
   static_cast<void>(note(client, polite));
   static_cast<void>(note(client, deaf));
   static_cast<void>(daemon_->die());
-  EXPECT_TRUE(await([&] { return std::ranges::none_of(guards_, lives); }));
-  EXPECT_TRUE(await([&] { return own_doors().empty(); }));
+  EXPECT_TRUE(comes_true([&] { return std::ranges::none_of(guards_, lives); }));
+  EXPECT_TRUE(comes_true([&] { return own_doors().empty(); }));
   ASSERT_TRUE(daemon_->start());
 }
 
@@ -359,7 +349,7 @@ TEST_F(DaemonDeath, TheStartersDeathEndsAll) {
   const int parent = starter();
   static_cast<void>(daemon_->die());
   EXPECT_EQ(::kill(parent, SIGKILL), 0);
-  EXPECT_TRUE(await([&] { return std::ranges::none_of(guards_, lives); }));
+  EXPECT_TRUE(comes_true([&] { return std::ranges::none_of(guards_, lives); }));
   ASSERT_TRUE(daemon_->start()) << "and removes what it has left";
   EXPECT_EQ(own_doors().size(), 1U);
   EXPECT_EQ(DaemonClient(daemon_->socket()).list(), std::vector<int>{});

@@ -5,24 +5,15 @@
 
 #include <chrono>
 #include <fstream>
-#include <functional>
 #include <sstream>
 #include <thread>
 
+#include "tests/support/await.hpp"
 #include "tests/support/background_sandboxes.hpp"
-#include "tests/support/pace.hpp"
 #include "tests/support/yett_runner.hpp"
 
 namespace yett::test {
 namespace {
-
-bool await(const std::function<bool()>& holds) {
-  for (int i = 0; i < (is_emulated_guest() ? 6000 : 1000); ++i) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return false;
-}
 
 class Adoption : public BackgroundSandboxes {
  protected:
@@ -53,7 +44,7 @@ class Adoption : public BackgroundSandboxes {
     const int lost = supervisor();
     ASSERT_GT(lost, 1);
     ASSERT_EQ(::kill(lost, SIGKILL), 0);
-    ASSERT_TRUE(await([&] { return supervisor() > 1 && supervisor() != lost; }))
+    ASSERT_TRUE(comes_true([&] { return supervisor() > 1 && supervisor() != lost; }))
         << yett({"ps", "-a"}).out;
   }
   [[nodiscard]] std::string status() const {
@@ -63,7 +54,7 @@ class Adoption : public BackgroundSandboxes {
   // Its program writes: it runs, and its log is kept.
   void expect_runs() const {
     const std::size_t before = yett({"logs", "it"}).out.size();
-    EXPECT_TRUE(await([&] { return yett({"logs", "it"}).out.size() > before; }));
+    EXPECT_TRUE(comes_true([&] { return yett({"logs", "it"}).out.size() > before; }));
   }
 
   static constexpr const char* kTicks = "while sleep 0.05; do echo tick; done";
@@ -125,7 +116,7 @@ TEST_F(Adoption, WithoutASuccessorItDies) {
   const int lost = supervisor();
   ASSERT_GT(lost, 1);
   ASSERT_EQ(::kill(lost, SIGKILL), 0);
-  EXPECT_TRUE(await([&] { return status().find("Dead") != std::string::npos; })) << status();
+  EXPECT_TRUE(comes_true([&] { return status().find("Dead") != std::string::npos; })) << status();
 }
 
 TEST_F(Adoption, ItsPolicyStays) {
