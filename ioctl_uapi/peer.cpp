@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "ioctl_uapi/own_namespace.hpp"
+
 namespace yett {
 
 std::optional<ucred> read_peer(BorrowedFd connection) {
@@ -24,11 +26,8 @@ bool is_peer_root_here(BorrowedFd connection) {
   if (!peer || peer->uid != 0 || peer->pid <= 0) return false;
   const std::string theirs = "/proc/" + std::to_string(peer->pid) + "/ns/";
   for (const std::string name : {"pid", "user"}) {
-    struct stat own{};
     struct stat its{};
-    if (::stat(("/proc/self/ns/" + name).c_str(), &own) != 0 ||
-        ::stat((theirs + name).c_str(), &its) != 0 || own.st_dev != its.st_dev ||
-        own.st_ino != its.st_ino)
+    if (::stat((theirs + name).c_str(), &its) != 0 || !is_own_namespace(its, name).value_or(false))
       return false;
   }
   return true;

@@ -17,6 +17,7 @@
 
 #include "ioctl_uapi/child_process.hpp"
 #include "ioctl_uapi/clone.hpp"
+#include "ioctl_uapi/own_namespace.hpp"
 #include "supervisor/notify/target_memory.hpp"
 
 namespace yett {
@@ -42,11 +43,9 @@ UniqueFd open_base(const PendingNotification& pending, int directory) {
 }
 
 // SECURITY(mounts-of-its-own): whatever was planned, nothing is mounted on the host.
-bool is_own_namespace(const UniqueFd& mounts) {
+bool has_its_own(const UniqueFd& mounts) {
   struct stat theirs{};
-  struct stat ours{};
-  return ::fstat(mounts.get(), &theirs) == 0 && ::stat("/proc/self/ns/mnt", &ours) == 0 &&
-         (theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev);
+  return ::fstat(mounts.get(), &theirs) == 0 && !is_own_namespace(theirs, "mnt").value_or(true);
 }
 
 long left_ms(const timespec& began) {
@@ -84,7 +83,7 @@ Result<TargetPlace> open_target_place(const PendingNotification& pending, int di
   // SECURITY(copy-once): valid now means that the thread id meant our thread all along.
   if (!pending.still_valid())
     return fail(Error{.kind = ErrorKind::target_gone, .operation = "open target's place"});
-  if (!is_own_namespace(place.mounts) || !place.root.valid())
+  if (!has_its_own(place.mounts) || !place.root.valid())
     return fail(errno_error(EIO, "open target's place"));
   if (!place.base.valid()) return fail(errno_error(EBADF, "open target's place"));
   return place;

@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "ioctl_uapi/own_namespace.hpp"
 #include "runsc-like/oci/config/read_config.hpp"
 #include "runsc-like/oci/life/await_program.hpp"
 #include "runsc-like/oci/life/console_socket.hpp"
@@ -25,13 +26,6 @@ constexpr std::array kNamespaces{NamespaceType::user,    NamespaceType::mount, N
                                  NamespaceType::network, NamespaceType::ipc,   NamespaceType::uts,
                                  NamespaceType::cgroup,  NamespaceType::time};
 
-bool is_same(const std::string& one, const std::string& other) {
-  struct stat first{};
-  struct stat second{};
-  return ::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0 &&
-         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-}
-
 // Those that are not the caller's own already: joining one's own user namespace is an error.
 std::uint64_t foreign_namespaces(int pid) {
   std::uint64_t flags = 0;
@@ -40,7 +34,7 @@ std::uint64_t foreign_namespaces(int pid) {
     const std::string name = namespace_proc_name(type);
     struct stat there{};
     if (::stat((directory + name).c_str(), &there) != 0) continue;
-    if (!is_same(directory + name, "/proc/self/ns/" + name)) flags |= namespace_clone_flag(type);
+    if (!is_own_namespace(there, name).value_or(false)) flags |= namespace_clone_flag(type);
   }
   return flags;
 }

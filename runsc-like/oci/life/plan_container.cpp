@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "ioctl_uapi/own_namespace.hpp"
 #include "runsc-like/oci/config/names.hpp"
 #include "runsc-like/oci/config/number_list.hpp"
 #include "runsc-like/oci/life/plan_mounts.hpp"
@@ -51,20 +52,15 @@ Status check_joined_maps(const Linux& linux_section, BorrowedFd user_namespace) 
   return check_joined_map("/linux/gidMappings", linux_section.gid_mappings, maps.gids);
 }
 
-bool is_own(BorrowedFd opened, NamespaceType type) {
-  struct stat given{};
-  struct stat own{};
-  const std::string path = "/proc/self/ns/" + std::string(namespace_proc_name(type));
-  return ::fstat(opened.get(), &given) == 0 && ::stat(path.c_str(), &own) == 0 &&
-         given.st_dev == own.st_dev && given.st_ino == own.st_ino;
-}
-
 // SECURITY(container-own-namespace): the runtime's own namespace, by its path, is no namespace of
 // the container's: what is set in it would be the host's.
 Status check_not_own(const Linux& linux_section, const Namespace& entry, BorrowedFd opened) {
   const bool sets_something = entry.type == NamespaceType::mount ||
                               entry.type == NamespaceType::uts || !linux_section.sysctl.empty();
-  if (!sets_something || !is_own(opened, entry.type)) return {};
+  struct stat there{};
+  if (!sets_something || (::fstat(opened.get(), &there) == 0 &&
+                          !is_own_namespace(there, namespace_proc_name(entry.type)).value_or(true)))
+    return {};
   return fail(request_error("/linux/namespaces",
                             entry.path + " is the runtime's own " +
                                 std::string(namespace_type_name(entry.type)) + " namespace",
