@@ -1,5 +1,6 @@
 #include "runsc-like/cli/daemon_run.hpp"
 
+#include <memory>
 #include <utility>
 
 #include "base/text.hpp"
@@ -48,6 +49,38 @@ Result<WantedProgram> await_program(const SupervisorLine& line) {
                        .descriptors = std::move(wanted.descriptors)};
 }
 
+InstanceHooks hooks_of_instance(UniqueFd line) {
+  const auto own = std::make_shared<SupervisorLine>(std::move(line));
+  return {.await_program = [own]() -> Result<InstanceProgram> {
+            YETT_TRY(WantedProgram wanted, await_program(*own));
+            return InstanceProgram{.arguments = std::move(wanted.arguments),
+                                   .environment = std::move(wanted.environment),
+                                   .descriptors = std::move(wanted.descriptors)};
+          },
+          .on_started =
+              [own](int pid, const std::vector<std::string>& cgroups) {
+                own->tell(news_of_start({.init_pid = pid, .app_pid = pid, .cgroups = cgroups}));
+              },
+          .on_ended = [own](int status,
+                            const char* reason) { own->tell(news_of_end(status, reason)); }};
+}
+
+// The number of a wish is known to the process that is forked for it.
+WarmForkHooks hooks_of_template(const SupervisorLine& line) {
+  const auto wish = std::make_shared<std::uint64_t>(0);
+  return {.ready = [&line] { line.tell({.kind = NewsKind::waiting}); },
+          .await_wish =
+              [&line, wish] {
+                const auto number = line.await_wish();
+                *wish = number.value_or(0);
+                return number.has_value();
+              },
+          .begin_instance = [&line, wish]() -> Result<InstanceHooks> {
+            YETT_TRY(UniqueFd own, line.grant_wish(*wish));
+            return hooks_of_instance(std::move(own));
+          }};
+}
+
 // Sandboxes of a client's end with it, and with their supervisor: nobody goes on with them.
 Status check_policy(const Policy& policy) {
   if (policy.supervisor_loss == SupervisorLoss::kill) return {};
@@ -66,7 +99,8 @@ SessionOptions options_for(const RunOptions& options, WhenStarted when,
   session.on_verdict = [&line](const AuditRecord& record, std::uint64_t times) {
     line.tell(news_of_verdict(record, times));
   };
-  if (when == WhenStarted::now) return session;
+  if (when == WhenStarted::as_template) session.warm_fork = hooks_of_template(line);
+  if (when != WhenStarted::when_told) return session;
   session.await_program = [&line] { return await_program(line); };
   // Nobody waits for what is printed at the end.
   session.on_ended = [&line](const SandboxOutcome& outcome) {

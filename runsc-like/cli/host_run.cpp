@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <span>
 #include <string_view>
 
 #include "base/text.hpp"
@@ -48,6 +50,14 @@ Result<UniqueFd> open_signals() {
   return opened;
 }
 
+template <typename Struct>
+std::vector<std::byte> memory_of_call(const Struct& wanted, const std::string& strings) {
+  std::vector<std::byte> memory = memory_of(wanted);
+  const auto texts = std::as_bytes(std::span(strings));
+  memory.insert(memory.end(), texts.begin(), texts.end());
+  return memory;
+}
+
 // `yett run`'s words and this process's environment, as a call's memory.
 std::vector<std::byte> memory_of_run(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
@@ -60,10 +70,56 @@ std::vector<std::byte> memory_of_run(int argc, char** argv) {
   wanted.environment_count = static_cast<std::uint32_t>(variables.size());
   wanted.strings_size = static_cast<std::uint32_t>(strings.size());
   wanted.strings = sizeof wanted;
-  std::vector<std::byte> memory(sizeof wanted + strings.size());
-  std::memcpy(memory.data(), &wanted, sizeof wanted);
-  std::memcpy(memory.data() + sizeof wanted, strings.data(), strings.size());
-  return memory;
+  return memory_of_call(wanted, strings);
+}
+
+// The caller's value for a name alone, as everywhere.
+std::vector<std::string> variables_of(const std::vector<std::string>& given) {
+  std::vector<std::string> variables;
+  for (const std::string& each : given) {
+    const char* value = each.contains('=') ? nullptr : ::getenv(each.c_str());
+    if (value != nullptr) variables.push_back(each + "=" + value);
+    if (each.contains('=')) variables.push_back(each);
+  }
+  return variables;
+}
+
+std::vector<std::byte> memory_of_spawn(int sandbox, const RunOptions& options) {
+  const std::vector<std::string> variables = variables_of(options.environment);
+  const std::string strings = join_strings(options.command) + join_strings(variables);
+  yett_spawn_call wanted{};
+  wanted.size = sizeof wanted;
+  wanted.sandbox = sandbox;
+  wanted.argument_count = static_cast<std::uint32_t>(options.command.size());
+  wanted.environment_count = static_cast<std::uint32_t>(variables.size());
+  wanted.strings = sizeof wanted;
+  wanted.strings_size = static_cast<std::uint32_t>(strings.size());
+  return memory_of_call(wanted, strings);
+}
+
+// A template has its options in the configuration; what is left is the program's.
+Result<int> begin_of_template(DaemonLink& link, const RunOptions& options) {
+  const RunOptions possible{
+      .command = options.command, .environment = options.environment, .made_of = options.made_of};
+  if (options != possible || options.command.empty())
+    return fail(request_error("--template " + options.made_of,
+                              "all but -e and a command is the template's",
+                              "write yett -H SOCKET run --template " + options.made_of +
+                                  " -- COMMAND, and options in yettd.toml"));
+  std::vector<std::byte> name(options.made_of.size() + 1);
+  std::memcpy(name.data(), options.made_of.c_str(), name.size());
+  YETT_TRY(const int sandbox, link.call(YETT_CREATE, 0, name));
+  if (sandbox < 0)
+    return fail(request_error("--template " + options.made_of, "yettd has none of that name",
+                              "see the templates of its configuration, and their users"));
+  std::vector<std::byte> memory = memory_of_spawn(sandbox, options);
+  YETT_TRY(const int number, link.call(YETT_SPAWN, 0, memory, std::array{0, 1, 2}));
+  if (number == -EAGAIN)
+    return fail(request_error("--template " + options.made_of,
+                              "it is not ready, or there are as many sandboxes as there may be",
+                              "try again; the log of yettd says more"));
+  if (number < 0) return fail(errno_error(-number, "run", "yettd"));
+  return number;
 }
 
 Result<int> begin(DaemonLink& link, int argc, char** argv) {
@@ -150,11 +206,13 @@ Result<int> run_to_end(DaemonLink link, const std::string& socket, Signals& sign
   }
 }
 
-Result<int> run(const std::string& socket, int argc, char** argv) {
+Result<int> run(const std::string& socket, const RunOptions& options, int argc, char** argv) {
   YETT_TRY(UniqueFd opened, open_signals());
   Signals signals(std::move(opened));
   YETT_TRY(DaemonLink link, DaemonLink::connect(socket));
-  YETT_TRY(const int program, begin(link, argc, argv));
+  const bool is_of_template = !options.made_of.empty();
+  YETT_TRY(const int program,
+           is_of_template ? begin_of_template(link, options) : begin(link, argc, argv));
   return run_to_end(std::move(link), socket, signals, program);
 }
 
@@ -169,7 +227,9 @@ int run_command(const std::string& socket, int argc, char** argv) {
   if (is_oci_run(argc, argv))
     return tell(
         request_error("-H", "a bundle's container is not the daemon's to run", "leave -H out"));
-  const auto status = run(socket, argc, argv);
+  const auto options = parse_run_options(argc, argv);
+  if (!options) return options.error().exit_status;
+  const auto status = run(socket, *options, argc, argv);
   return status ? *status : tell(status.error());
 }
 

@@ -441,6 +441,10 @@ Result<Policy> read_other_policy(const RunOptions& options, const RunInput& inpu
 }
 
 Result<RunInput> make_run_input(const RunOptions& options) {
+  if (!options.made_of.empty())
+    return fail(
+        request_error("--template " + options.made_of, "templates are yettd's",
+                      "write yett -H SOCKET run --template " + options.made_of + " -- ..."));
   RunInput input;
   input.request.host_working_directory = current_directory();
   input.request.require = options.require;

@@ -80,6 +80,8 @@ std::vector<Option> options_into(RunOptions& into) {
        "Background"},
       {0, "root", "DIR", "of the state that ps, logs, stop, ... read (default /run/yett/oci)",
        &into.root, "Background"},
+      {0, "template", "NAME", "with yett -H: in a sandbox of this template of yettd's",
+       &into.made_of, "Background"},
 
       {'m', "memory", "SIZE", "memory limit, e.g. 256M", &into.memory, "Limits"},
       {0, "cpus", "NUMBER", "CPU limit, e.g. 1.5", &into.cpus, "Limits"},
@@ -160,6 +162,7 @@ std::optional<std::string> check_template(const RunOptions& options) {
   if (options.detach || !options.name.empty() || options.dry_run)
     return "-d, --name and --dry-run are for one run";
   if (options.trace) return "--trace is for one run";
+  if (!options.made_of.empty()) return "--template: a template is of none";
   if (!options.command.empty()) return "the program comes with each start: leave -- out";
   return std::nullopt;
 }

@@ -55,6 +55,8 @@ struct RunOptions {
   std::string log;         // file or directory; empty: beside the state
   std::string image_root;  // of imported images; empty: kDefaultImageRoot
   std::string root;        // of the state; empty: oci_globals()'s
+  std::string made_of;     // yettd's template; empty: none
+  bool operator==(const RunOptions&) const = default;
 };
 
 // What parsing decided when there is nothing to run: --help, or a usage error already printed.

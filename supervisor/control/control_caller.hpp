@@ -2,12 +2,18 @@
 // may have made. One class for each carrier; the commands themselves are ControlCalls'.
 #pragma once
 
+#include <cerrno>
+#include <functional>
 #include <string>
 
 #include "supervisor/control/call_memory.hpp"
 #include "supervisor/control/sandbox_manager.hpp"
+#include "supervisor/notify/pending_notification.hpp"
 
 namespace yett {
+
+// Makes the calling program the template of others, as YETT_READY: errno, or 0.
+using MakeTemplate = std::function<int(const PendingNotification& pending)>;
 
 // Numbers are errno, 0: done.
 class ControlCaller : public CallMemory {
@@ -16,6 +22,7 @@ class ControlCaller : public CallMemory {
   [[nodiscard]] virtual int create(SandboxManager& manager, const std::string& path) = 0;
   [[nodiscard]] virtual int add_self(SandboxManager& manager, int number) = 0;
   [[nodiscard]] virtual int spawn(SandboxManager& manager, int number, InsteadOf wanted) = 0;
+  [[nodiscard]] virtual int become_template(const MakeTemplate& /*make*/) { return EOPNOTSUPP; }
 };
 
 }  // namespace yett

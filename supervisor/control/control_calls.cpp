@@ -24,6 +24,7 @@ static_assert(sizeof(yett_stat) == YETT_STAT_SIZE_1);
 static_assert(sizeof(yett_log) == YETT_LOG_SIZE_1);
 static_assert(sizeof(yett_restrict) == YETT_RESTRICT_SIZE_1);
 static_assert(sizeof(yett_grant) == YETT_GRANT_SIZE_1);
+static_assert(sizeof(yett_ready) == YETT_READY_SIZE_1);
 static_assert(sizeof(yett_spawn_call) == YETT_SPAWN_SIZE_1);
 
 constexpr std::int64_t kUsageAgeNs = 10'000'000;
@@ -105,6 +106,11 @@ void ControlCalls::set_manager(std::shared_ptr<SandboxManager> manager) {
   info_.commands |= bit_of(YETT_CREATE) | bit_of(begin) | bit_of(YETT_REMOVE);
 }
 
+void ControlCalls::set_template_maker(MakeTemplate make) {
+  make_template_ = std::move(make);
+  if (make_template_) info_.commands |= bit_of(YETT_READY);
+}
+
 void ControlCalls::refresh() {
   const std::int64_t now = monotonic_ns();
   stat_.uptime_ns = static_cast<std::uint64_t>(now - began_ns());
@@ -136,6 +142,8 @@ CallAnswer ControlCalls::answer(ControlCaller& caller, std::uint32_t command,
       return log(caller, argument);
     case YETT_RESTRICT_SELF:
       return restrict_self(caller, argument);
+    case YETT_READY:
+      return become_template(caller, argument);
     default:
       return manage(caller, command, argument);
   }
@@ -182,6 +190,17 @@ CallAnswer ControlCalls::restrict_self(ControlCaller& caller, std::uint64_t addr
     made.error = caller.write(given.filter, std::as_bytes(std::span(made.program)));
   const int told = write_struct(caller, address, YETT_RESTRICT_SIZE_1, bytes_of(given));
   return {.error = told != 0 ? told : made.error};
+}
+
+// What is given back is written into each instance's own copy, not here.
+CallAnswer ControlCalls::become_template(ControlCaller& caller, std::uint64_t address) const {
+  if (!make_template_) return {.error = ENOTTY};
+  yett_ready given{};
+  if (const int error = read_struct(caller, address, YETT_READY_SIZE_1, bytes_into(given));
+      error != 0)
+    return {.error = error};
+  if (given.reserved != 0) return {.error = EINVAL};
+  return {.error = caller.become_template(make_template_)};
 }
 
 CallAnswer ControlCalls::create(ControlCaller& caller, std::uint64_t address) const {

@@ -27,6 +27,8 @@ class ControlCalls {
                ControlCarrier carrier = ControlCarrier::device);
   // Who makes sandboxes for those who ask. None: they cannot be made.
   void set_manager(std::shared_ptr<SandboxManager> manager);
+  // Who holds programs that are ready to be forked. None: they cannot be.
+  void set_template_maker(MakeTemplate make);
   // Asks for the usage, when it is time to. To be called before answer(), which may wait for the
   // target's memory.
   void refresh();
@@ -45,6 +47,7 @@ class ControlCalls {
   [[nodiscard]] CallAnswer manage(ControlCaller& caller, std::uint32_t command,
                                   std::uint64_t argument) const;
   [[nodiscard]] CallAnswer restrict_self(ControlCaller& caller, std::uint64_t address) const;
+  [[nodiscard]] CallAnswer become_template(ControlCaller& caller, std::uint64_t address) const;
   [[nodiscard]] CallAnswer create(ControlCaller& caller, std::uint64_t address) const;
   [[nodiscard]] CallAnswer spawn(ControlCaller& caller, std::uint64_t address) const;
   [[nodiscard]] static CallAnswer log(ControlCaller& caller, std::uint64_t address);
@@ -52,6 +55,7 @@ class ControlCalls {
   std::function<SandboxUsage()> usage_;
   ControlCarrier carrier_;
   std::shared_ptr<SandboxManager> manager_;
+  MakeTemplate make_template_;
   yett_info info_{};
   yett_stat stat_{};
   std::int64_t asked_ns_ = 0;  // CLOCK_MONOTONIC

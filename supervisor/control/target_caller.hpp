@@ -34,6 +34,7 @@ class TargetCaller final : public ControlCaller {
   int spawn(SandboxManager& /*manager*/, int /*number*/, InsteadOf /*wanted*/) override {
     return -EOPNOTSUPP;
   }
+  int become_template(const MakeTemplate& make) override { return make(pending_); }
 
  private:
   const PendingNotification& pending_;

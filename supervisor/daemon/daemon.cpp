@@ -109,9 +109,10 @@ class Daemon {
       metrics_,
       {.ended = [this](const auto& program, int status) { on_ended(program, status); },
        .event = [this](const auto& program, const auto& event) { on_event(program, event); }}};
-  WarmPool pool_{poller_, starter_, log_};
+  WarmForks forks_{poller_, starter_, log_};
+  WarmPool pool_{poller_, starter_, forks_, log_};
   Closer closer_;
-  ProgramStarter programs_{config_, starter_, pool_, roster_, metrics_, log_, closer_};
+  ProgramStarter programs_{config_, starter_, pool_, forks_, roster_, metrics_, log_, closer_};
   UniqueFd socket_;
   bool owns_path_ = false;
   Poller::Key listening_ = 0;
@@ -127,6 +128,7 @@ class Daemon {
 Daemon::~Daemon() {
   clients_.clear();
   pool_.clear();
+  forks_.clear();
   roster_.kill_all();
   for (LeftStarter& each : left_) each.starter.end();
   starter_.end();
@@ -139,6 +141,7 @@ Status Daemon::prepare() {
   YETT_CHECK(listen());
   adopt();  // not before: what is there may be another yettd's
   open_metrics();
+  forks_.set_templates(config_.templates);
   pool_.set_templates(config_.templates);
   const auto starter =
       poller_.watch(starter_.socket(), EPOLLIN, [this](std::uint32_t) { on_starter(starter_); });
@@ -279,6 +282,7 @@ void Daemon::reload() {
     config_ = *std::move(read);
     log_.set_format(config_.log);
     set_patience(config_.adoption_time);
+    forks_.set_templates(config_.templates);
     pool_.set_templates(config_.templates);
     for (auto& [number, connection] : clients_)
       if (!may_connect(connection.client.uid())) connection.over = true;
@@ -416,8 +420,9 @@ Status Daemon::serve() {
     int timeout = sooner(tend_clients(), listen_when_due());
     if (stop_at_)
       timeout = sooner(timeout, 100);
-    else if (const auto due = pool_.refill())
-      timeout = sooner(timeout, static_cast<int>(due->count()));
+    else
+      for (const auto& due : {forks_.tend(), pool_.refill()})
+        if (due) timeout = sooner(timeout, static_cast<int>(due->count()));
     poller_.wait(starter_.has_ends() ? 0 : timeout);
     if (starter_.has_ends()) on_starter(starter_);
   }

@@ -13,7 +13,8 @@ namespace {
 constexpr std::array<std::string_view, 7> kTopKeys{"socket",        "metrics", "log",     "users",
                                                    "adoption_time", "limits",  "template"};
 constexpr std::array<std::string_view, 2> kLimitKeys{"sandboxes", "per_user"};
-constexpr std::array<std::string_view, 3> kTemplateKeys{"options", "users", "pool"};
+constexpr std::array<std::string_view, 5> kTemplateKeys{"options", "users", "pool", "warm_fork",
+                                                        "command"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 constexpr std::string_view kRootsDirectory = "/run/yett/";
 constexpr std::size_t kLongestPath = 107;
@@ -117,6 +118,13 @@ class ConfigReader {
       into.options.push_back(std::move(option.text));
     users(table, into.users);
     count(table, "pool", 0, kLargestPool, into.pool);
+    into.warm_fork = reader_.boolean(table, "warm_fork").value_or(false);
+    for (TomlText& word : reader_.texts(table, "command"))
+      into.command.push_back(std::move(word.text));
+    const toml::node* command = table.get("command");
+    if (into.warm_fork == into.command.empty())
+      reader_.note(reader_.location_of(command != nullptr ? *command : table),
+                   "'warm_fork = true' and 'command = [\"PROGRAM\", ...]' go together");
     const auto problem = check_ ? check_(into.options) : std::nullopt;
     if (!problem) return;
     const toml::node* options = table.get("options");

@@ -23,6 +23,8 @@ struct SandboxTemplate {
   std::vector<std::string> options;  // of `yett run`, without a command
   std::vector<uid_t> users;          // besides root
   std::size_t pool = 0;              // so many are kept ready
+  bool warm_fork = false;            // they are forks of one that runs `command`
+  std::vector<std::string> command;
   bool operator==(const SandboxTemplate&) const = default;
 };
 

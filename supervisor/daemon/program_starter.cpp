@@ -47,8 +47,18 @@ int ProgramStarter::begin(const Recipe& recipe, ProgramWanted wanted, const Prog
     if (sent) return enlist(*std::move(warm), recipe.template_name, true, caller);
     log_.error("a sandbox of the pool does not listen", {{"template", recipe.template_name}});
   }
-  return begin_cold(config_.templates.at(recipe.template_name), recipe.template_name,
-                    std::move(wanted), caller);
+  const SandboxTemplate& made_of = config_.templates.at(recipe.template_name);
+  if (made_of.warm_fork) return begin_fork(recipe.template_name, std::move(wanted), caller);
+  return begin_cold(made_of, recipe.template_name, std::move(wanted), caller);
+}
+
+int ProgramStarter::begin_fork(const std::string& name, ProgramWanted wanted,
+                               const ProgramCaller& caller) {
+  auto born = forks_.start(name);
+  const bool sent = born && send_program(born->news.borrow(), wanted);
+  closer_.close(wanted.descriptors);
+  if (born && !sent) born = fail(errno_error(EAGAIN, "begin an instance", name));  // it has died
+  return enlist(std::move(born), name, false, caller);
 }
 
 int ProgramStarter::begin_cold(const SandboxTemplate& made_of, const std::string& name,

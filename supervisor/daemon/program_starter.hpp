@@ -20,11 +20,12 @@ struct Recipe {
 
 class ProgramStarter {
  public:
-  ProgramStarter(const DaemonConfig& config, Starter& starter, WarmPool& pool, Roster& roster,
-                 Metrics& metrics, DaemonLog& log, const Closer& closer)
+  ProgramStarter(const DaemonConfig& config, Starter& starter, WarmPool& pool, WarmForks& forks,
+                 Roster& roster, Metrics& metrics, DaemonLog& log, const Closer& closer)
       : config_(config),
         starter_(starter),
         pool_(pool),
+        forks_(forks),
         roster_(roster),
         metrics_(metrics),
         log_(log),
@@ -39,6 +40,8 @@ class ProgramStarter {
 
  private:
   [[nodiscard]] bool has_room(uid_t caller) const;
+  [[nodiscard]] int begin_fork(const std::string& name, ProgramWanted wanted,
+                               const ProgramCaller& caller);
   [[nodiscard]] int begin_cold(const SandboxTemplate& made_of, const std::string& name,
                                ProgramWanted wanted, const ProgramCaller& caller);
   [[nodiscard]] int enlist(Result<StartedSupervisor> started, const std::string& made_of, bool warm,
@@ -47,6 +50,7 @@ class ProgramStarter {
   const DaemonConfig& config_;
   Starter& starter_;
   WarmPool& pool_;
+  WarmForks& forks_;
   Roster& roster_;
   Metrics& metrics_;
   DaemonLog& log_;

@@ -61,18 +61,19 @@ Result<int> Roster::add(StartedSupervisor started, RosterEntry facts) {
   facts.began = std::chrono::steady_clock::now();
   Starter& starter = *started.starter;
   Program program{.facts = std::move(facts), .supervisor = std::move(started)};
-  program.place = starter.roster().take_place();
   const std::uint64_t id = program.supervisor.id;
+  const bool is_kept = program.supervisor.outlives_daemon();
+  if (is_kept) program.place = starter.roster().take_place();
   const auto place = program.place;
   const bool warm = program.facts.warm;
   if (Status inserted = insert(std::move(program)); !inserted) {
-    starter.roster().free(place);
+    if (is_kept) starter.roster().free(place);
     return fail(std::move(inserted).error());
   }
   last_ = number;
   starter.roster().write_last_number(number);
   save(programs_.at(number));
-  starter.keep(id);  // not before there is a record of it
+  if (is_kept) starter.keep(id);  // not before there is a record of it
   metrics_.count_start(warm);
   return number;
 }
@@ -81,12 +82,20 @@ Status Roster::insert(Program program) {
   const int number = program.facts.number;
   YETT_TRY(program.news, poller_.watch(program.supervisor.news.borrow(), EPOLLIN,
                                        [this, number](std::uint32_t) { on_news(number); }));
-  numbers_[{program.supervisor.starter, program.supervisor.id}] = number;
+  if (program.supervisor.outlives_daemon()) {
+    numbers_[{program.supervisor.starter, program.supervisor.id}] = number;
+  } else {
+    const auto ended = poller_.watch(program.supervisor.process.pidfd(), EPOLLIN,
+                                     [this, number](std::uint32_t) { end(number, 128 + SIGKILL); });
+    if (!ended) poller_.forget(program.news);
+    YETT_TRY(program.ended, ended);
+  }
   programs_.emplace(number, std::move(program));
   return {};
 }
 
 void Roster::save(const Program& program) {
+  if (!program.supervisor.outlives_daemon()) return;
   const RosterEntry& facts = program.facts;
   ProgramRecord record{
       .supervisor = program.supervisor.id,
@@ -196,8 +205,13 @@ int Roster::take(int number, const ProgramCaller& caller) {
   return 0;
 }
 
+void Roster::forget(const Program& program) {
+  poller_.forget(program.news);
+  poller_.forget(program.ended);
+}
+
 void Roster::kill_all() {
-  for (auto& [number, program] : programs_) poller_.forget(program.news);
+  for (auto& [number, program] : programs_) forget(program);
   numbers_.clear();
   programs_.clear();  // their owner kills
 }
@@ -216,6 +230,7 @@ void Roster::take_news(Program& program, const News& news) {
   const std::string text(news.text.data());
   switch (news.kind) {
     case NewsKind::waiting:
+    case NewsKind::born:
       return;
     case NewsKind::started:
       program.facts.guard_pid = news.pid;
@@ -272,9 +287,11 @@ void Roster::end(int number, int status) {
   Program& program = found->second;
   while (const auto news = read_news(program.supervisor.news.borrow())) take_news(program, *news);
   tell_end(program, status, "supervisor_ended");
-  poller_.forget(program.news);
-  program.supervisor.starter->roster().free(program.place);
-  numbers_.erase({program.supervisor.starter, program.supervisor.id});
+  forget(program);
+  if (program.supervisor.outlives_daemon()) {
+    program.supervisor.starter->roster().free(program.place);
+    numbers_.erase({program.supervisor.starter, program.supervisor.id});
+  }
   programs_.erase(found);
 }
 

@@ -51,7 +51,7 @@ class Roster {
   Roster(Poller& poller, Metrics& metrics, Hooks hooks)
       : poller_(poller), metrics_(metrics), hooks_(std::move(hooks)) {}
 
-  // Its number, from 1. From then on it outlives the daemon.
+  // Its number, from 1. From then on it outlives the daemon, unless it is an instance.
   [[nodiscard]] Result<int> add(StartedSupervisor started, RosterEntry facts);
   // What an earlier daemon has left with `starter`: how many run.
   [[nodiscard]] Result<std::size_t> adopt(Starter& starter);
@@ -81,7 +81,8 @@ class Roster {
     StartedSupervisor supervisor;
     RosterFile::Place place = 0;
     Poller::Key news = 0;
-    bool told = false;  // its end
+    Poller::Key ended = 0;  // of one whose end no starter tells
+    bool told = false;      // its end
   };
   [[nodiscard]] int next_number() const;
   // How an end that nobody was connected to hear was.
@@ -95,6 +96,7 @@ class Roster {
   [[nodiscard]] Status adopt(Starter& starter, LeftSupervisor left, RosterFile::Place place,
                              const ProgramRecord& record);
   static void save(const Program& program);
+  void forget(const Program& program);
   void on_news(int number);
   void end(int number, int status);
   void take_news(Program& program, const News& news);

@@ -35,7 +35,7 @@ std::string message_of(const SupervisorWanted& wanted, std::uint64_t id,
                  .group_count = static_cast<std::uint32_t>(wanted.rights.groups.size()),
                  .word_count = static_cast<std::uint32_t>(wanted.words.size()),
                  .environment_count = static_cast<std::uint32_t>(wanted.environment.size()),
-                 .waits = wanted.when == WhenStarted::when_told ? 1U : 0U};
+                 .when = wanted.when};
   for (std::size_t i = 0; i < wanted.descriptors.size(); ++i) {
     if (!wanted.descriptors[i].valid()) continue;
     head.given |= 1U << i;

@@ -25,8 +25,6 @@ namespace yett {
 
 inline constexpr std::size_t kMostGroups = 65'536;
 
-enum class WhenStarted { now, when_told };  // the program: at once, or when the line brings one
-
 // Whose rights a supervisor has: root's, or those of a user who asked, whole.
 struct Rights {
   uid_t uid = 0;
@@ -74,6 +72,9 @@ struct StartedSupervisor {
   UniqueFd news;               // the daemon's end of its line
   Starter* starter = nullptr;  // its parent, and
   std::uint64_t id = 0;        // how that knows it
+  // Else it is the keeper of an instance, a descendant of a supervisor's: the starter neither
+  // hands it on nor tells its end.
+  [[nodiscard]] bool outlives_daemon() const { return id != 0; }
 };
 
 struct EndedSupervisor {

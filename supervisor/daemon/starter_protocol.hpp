@@ -24,6 +24,9 @@ struct StarterRequest {
   std::uint64_t id = 0;  // of the supervisor: the request's number, never used again
 };
 
+// The program: at once, or when the line brings one; or at once, for instances to be forks of it.
+enum class WhenStarted : std::uint32_t { now, when_told, as_template };
+
 struct StartHead {
   StarterRequest request;
   uid_t uid = 0;
@@ -31,7 +34,7 @@ struct StartHead {
   std::uint32_t group_count = 0;
   std::uint32_t word_count = 0;
   std::uint32_t environment_count = 0;
-  std::uint32_t waits = 0;
+  WhenStarted when = WhenStarted::now;
   std::uint32_t given = 0;  // bit i: descriptor i
   std::uint32_t reserved = 0;
 };

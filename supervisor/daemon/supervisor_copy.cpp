@@ -48,7 +48,7 @@ bool parse_start(std::string_view message, Passed& passed, SupervisorWanted& wan
   if (head.group_count != 0)
     std::memcpy(wanted.rights.groups.data(), message.data(), head.group_count * sizeof(gid_t));
   message.remove_prefix(head.group_count * sizeof(gid_t));
-  wanted.when = head.waits != 0 ? WhenStarted::when_told : WhenStarted::now;
+  wanted.when = head.when;
   if (!take_strings(message, head.word_count, wanted.words) ||
       !take_strings(message, head.environment_count, wanted.environment))
     return false;
@@ -86,8 +86,9 @@ bool arrange_descriptors(const SupervisorWanted& wanted, BorrowedFd line) {
   for (std::size_t i = 0; i < moved.size(); ++i) {
     const int given = wanted.descriptors[i].get();
     moved[i] = given < 0 ? nothing : ::fcntl(given, F_DUPFD_CLOEXEC, 10);
-    // Until its program has come, who waits in the pool says here what goes wrong.
-    if (i == STDERR_FILENO && given < 0 && wanted.when == WhenStarted::when_told)
+    // Until its program has come, who waits in the pool says here what goes wrong; so does a
+    // template.
+    if (i == STDERR_FILENO && given < 0 && wanted.when != WhenStarted::now)
       moved[i] = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
   }
   if (wanted.descriptors[3].valid() ? ::fchdir(wanted.descriptors[3].get()) != 0

@@ -1,12 +1,14 @@
 #include "supervisor/daemon/supervisor_line.hpp"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <span>
 
+#include "ioctl_uapi/clone.hpp"
 #include "ioctl_uapi/include/yett/uapi.h"
 #include "ioctl_uapi/receive_fds.hpp"
 #include "supervisor/control/call_memory.hpp"
@@ -82,12 +84,37 @@ Result<ProgramWanted> SupervisorLine::await_program() const {
   return parse_program(std::span(message).first(received.size), numbers);
 }
 
+std::optional<std::uint64_t> SupervisorLine::await_wish() const {
+  std::uint64_t number = 0;
+  if (receive_frame(socket_.get(), &number, sizeof number) != kDone) return std::nullopt;
+  return number;
+}
+
+Result<UniqueFd> SupervisorLine::grant_wish(std::uint64_t number) const {
+  std::array<int, 2> ends{-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return fail(errno_error("socketpair", "instance"));
+  UniqueFd own(ends[0]);
+  const UniqueFd daemons(ends[1]);
+  YETT_TRY(const UniqueFd pidfd, open_pidfd(::getpid()));
+  const News news{.kind = NewsKind::born, .pid = ::getpid(), .count = number};
+  const std::array<int, 2> given{pidfd.get(), daemons.get()};
+  const int sent = send_with_fds(socket_.get(), &news, sizeof news, given);
+  if (sent != kDone) return fail(errno_error(sent, "answer", "wish for an instance"));
+  return own;
+}
+
+Status send_wish(BorrowedFd socket, std::uint64_t number) {
+  const int sent = send_with_fds(socket.get(), &number, sizeof number, {});
+  return sent == kDone ? Status() : fail(errno_error(sent, "send", "wish for an instance"));
+}
+
 // Between builds: starter_protocol.hpp.
 static_assert(sizeof(News) == 480);
 
-std::optional<News> read_news(BorrowedFd socket) {
+std::optional<News> read_news(BorrowedFd socket, std::span<int> fds) {
   News news;
-  if (receive_frame(socket.get(), &news, sizeof news, {}, MSG_DONTWAIT) != kDone)
+  if (receive_frame(socket.get(), &news, sizeof news, fds, MSG_DONTWAIT) != kDone)
     return std::nullopt;
   news.plane.back() = news.call.back() = news.text.back() = '\0';
   return news;

@@ -8,6 +8,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ enum class NewsKind : std::uint32_t {
   started,  // `pid`: PID 1, `value`: the program; `text`: its cgroups, a line each
   verdict,  // one that was recorded: `plane`, `call`, `text` the object
   ended,    // `value`: the exit status; `text` the reason
+  born,  // of a template: the answer to wish `count`; `pid` is the keeper's of an instance, whose
+         // pidfd and line come along
 };
 
 struct News {
@@ -52,6 +55,11 @@ class SupervisorLine {
   static constexpr std::size_t kMostKept = 32;
   // Waits for it. target_gone: the daemon has no use for this sandbox any more.
   [[nodiscard]] Result<ProgramWanted> await_program() const;
+  // Of a template's supervisor: waits for a wish for an instance, and gives its number. Nothing:
+  // the daemon has no use for this template any more.
+  [[nodiscard]] std::optional<std::uint64_t> await_wish() const;
+  // In the process that has become the keeper of an instance: answers with it, and gives its line.
+  [[nodiscard]] Result<UniqueFd> grant_wish(std::uint64_t number) const;
 
  private:
   [[nodiscard]] bool send(const News& news) const;
@@ -62,7 +70,8 @@ class SupervisorLine {
 };
 
 // The daemon's end.
-[[nodiscard]] std::optional<News> read_news(BorrowedFd socket);
+[[nodiscard]] std::optional<News> read_news(BorrowedFd socket, std::span<int> fds = {});
+[[nodiscard]] Status send_wish(BorrowedFd socket, std::uint64_t number);
 [[nodiscard]] Status send_program(BorrowedFd socket, const ProgramWanted& wanted);
 
 }  // namespace yett

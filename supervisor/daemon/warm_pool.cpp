@@ -80,6 +80,7 @@ std::optional<std::chrono::milliseconds> WarmPool::refill() {
     if (std::ranges::any_of(each.second.waiting, [](const auto& one) { return !one.second.ready; }))
       return std::nullopt;  // its news, or its end, comes first
     if (each.second.waiting.size() >= each.second.made_of.pool) continue;
+    if (each.second.made_of.warm_fork && !forks_.is_ready(each.first)) continue;
     if (emptiest == nullptr || each.second.waiting.size() < emptiest->second.waiting.size())
       emptiest = &each;
   }
@@ -92,13 +93,18 @@ std::optional<std::chrono::milliseconds> WarmPool::refill() {
   return std::chrono::milliseconds(0);
 }
 
+Result<StartedSupervisor> WarmPool::start(const std::string& name, const Pool& pool) {
+  if (pool.made_of.warm_fork) return forks_.start(name);
+  const SupervisorWanted wanted{.words = words_of(pool.made_of, {"true"}, {}),
+                                .environment = own_environment(),
+                                .rights = {},
+                                .when = WhenStarted::when_told,
+                                .descriptors = {}};
+  return starter_.start(wanted);
+}
+
 bool WarmPool::begin(const std::string& name, Pool& pool) {
-  SupervisorWanted wanted{.words = words_of(pool.made_of, {"true"}, {}),
-                          .environment = own_environment(),
-                          .rights = {},
-                          .when = WhenStarted::when_told,
-                          .descriptors = {}};
-  auto started = starter_.start(wanted);
+  auto started = start(name, pool);
   if (!started) {
     log_.error("a sandbox for the pool could not be begun",
                {{"template", name}, {"error", started.error().message()}});

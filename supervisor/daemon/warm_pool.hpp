@@ -14,6 +14,7 @@
 #include "supervisor/daemon/metrics.hpp"
 #include "supervisor/daemon/poller.hpp"
 #include "supervisor/daemon/starter.hpp"
+#include "supervisor/daemon/warm_forks.hpp"
 
 namespace yett {
 
@@ -33,8 +34,8 @@ class WarmPool {
   // After a sandbox that could not be made.
   static constexpr std::chrono::milliseconds kPause{1000};
 
-  WarmPool(Poller& poller, Starter& starter, DaemonLog& log)
-      : poller_(poller), starter_(starter), log_(log) {}
+  WarmPool(Poller& poller, Starter& starter, WarmForks& forks, DaemonLog& log)
+      : poller_(poller), starter_(starter), forks_(forks), log_(log) {}
 
   // Those of other templates, or of the same name with other options, are thrown away.
   void set_templates(const std::map<std::string, SandboxTemplate>& templates);
@@ -56,6 +57,7 @@ class WarmPool {
     SandboxTemplate made_of;
     std::map<std::uint64_t, Waiting> waiting;
   };
+  [[nodiscard]] Result<StartedSupervisor> start(const std::string& name, const Pool& pool);
   [[nodiscard]] bool begin(const std::string& name, Pool& pool);
   void on_news(const std::string& name, std::uint64_t serial);
   void drop(const std::string& name, std::uint64_t serial);
@@ -63,6 +65,7 @@ class WarmPool {
 
   Poller& poller_;
   Starter& starter_;
+  WarmForks& forks_;
   DaemonLog& log_;
   std::uint64_t last_ = 0;
   Clock::time_point rest_until_{};

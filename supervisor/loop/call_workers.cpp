@@ -154,6 +154,7 @@ Status CallWorkers::start_one(std::optional<PendingNotification> first) {
   worker->pump.set_budget({shared_, &shared_->budget});
   worker->pump.set_lender(lender_);
   worker->pump.set_manager(manager_);
+  worker->pump.set_template_maker(make_template_);
   worker->pump.set_desk(desk_);
   worker->pump.set_plans(plans_);
   worker->pump.set_admission(admit_task_);

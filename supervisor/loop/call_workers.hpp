@@ -18,6 +18,7 @@
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/audit/audit_sink.hpp"
 #include "supervisor/broker/lend_sockets.hpp"
+#include "supervisor/control/control_caller.hpp"
 #include "supervisor/control/sandbox_manager.hpp"
 #include "supervisor/emulate/emulate.hpp"
 #include "supervisor/grants/grant_desk.hpp"
@@ -61,6 +62,8 @@ class CallWorkers {
   void set_lender(std::shared_ptr<SocketLender> lender) { lender_ = std::move(lender); }
   // Before the first start(): who makes sandboxes for the target's programs.
   void set_manager(std::shared_ptr<SandboxManager> manager) { manager_ = std::move(manager); }
+  // Before the first start(): who makes a program the template of others.
+  void set_template_maker(MakeTemplate make) { make_template_ = std::move(make); }
   // Before the first start(): where questions wait.
   void set_desk(std::shared_ptr<GrantDesk> desk) { desk_ = std::move(desk); }
   // Before the first start(): which plan is in force.
@@ -95,6 +98,7 @@ class CallWorkers {
   AuditSink* audit_;
   std::shared_ptr<SocketLender> lender_;
   std::shared_ptr<SandboxManager> manager_;
+  MakeTemplate make_template_;
   std::shared_ptr<GrantDesk> desk_;
   std::shared_ptr<PlanSlot> plans_;
   std::function<bool(int thread)> admit_task_;

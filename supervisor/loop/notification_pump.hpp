@@ -99,6 +99,8 @@ class NotificationPump {
     manager_ = manager;
     control_.set_manager(std::move(manager));
   }
+  // Before the first run. Without it, programs cannot be templates. Not with plans that change.
+  void set_template_maker(MakeTemplate make) { control_.set_template_maker(std::move(make)); }
 
  private:
   [[nodiscard]] std::optional<PumpState> answer_left();

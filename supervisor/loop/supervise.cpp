@@ -360,6 +360,7 @@ void Loop::hand_over() {
     workers_.emplace(handles_.listener, plan_, handles_.usage, audit_);
     workers_->set_lender(handles_.lender);
     workers_->set_manager(handles_.manager);
+    workers_->set_template_maker(handles_.make_template);
     workers_->set_desk(desk_);
     workers_->set_plans(handles_.plans);
     workers_->set_admission(handles_.admit_task);

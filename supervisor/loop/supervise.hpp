@@ -15,6 +15,7 @@
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/audit/audit_sink.hpp"
 #include "supervisor/broker/lend_sockets.hpp"
+#include "supervisor/control/control_caller.hpp"
 #include "supervisor/control/sandbox_manager.hpp"
 #include "supervisor/emulate/emulate.hpp"
 #include "supervisor/loop/plan_slot.hpp"
@@ -59,6 +60,7 @@ struct SandboxHandles {
   // When the program began: its wall time counts from there, whoever supervises it by now.
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   std::shared_ptr<SandboxManager> manager;  // null: programs of the sandbox make none of their own
+  MakeTemplate make_template;  // of YETT_READY; called by several threads. Empty: none can be
 };
 
 enum class EndReason { exited, signaled, wall_time, out_of_memory, init_lost, killed_by_policy };

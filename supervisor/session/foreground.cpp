@@ -119,6 +119,7 @@ void add_usage(SessionReport& report, const Parts& parts) {
 void destroy(RunningSandbox running, Parts& parts) {
   parts.successor.kill_and_reap();  // first: what follows is no loss of the supervisor
   parts.attendant.kill_and_reap();
+  parts.warm_fork = WarmFork();
   parts.fallback.end(running);
   running.init.kill_and_forget();
   // The last close of what announces reads takes 10 ms.
@@ -194,7 +195,15 @@ LaunchResult<RunningSandbox> release(WaitingSandbox waiting, SandboxPlan& plan, 
   return running;
 }
 
-// What the sandbox's supervisor and its first process have between them is not the attendant's.
+// What the sandbox's supervisor and its first process have between them is nobody else's.
+void let_go(RunningSandbox& running, Parts& parts) {
+  running.status_socket.reset();
+  running.listener.reset();
+  running.pty_master.reset();
+  parts.truth.reset();
+  parts.swaps.reset();
+}
+
 Status attend(const SessionOptions& options, const SandboxPlan& plan, RunningSandbox& running,
               Parts& parts) {
   if (!options.exec_socket.valid()) return {};
@@ -213,13 +222,25 @@ Status attend(const SessionOptions& options, const SandboxPlan& plan, RunningSan
   if (plan.lsm.labelled)
     sandbox.label = [&parts](BorrowedFd process) { return parts.planes->label_more(process); };
   YETT_TRY(parts.attendant, start_attendant(sandbox, options.exec_socket, [&] {
-             running.status_socket.reset();
-             running.listener.reset();
-             running.pty_master.reset();
-             parts.truth.reset();
-             parts.swaps.reset();
+             let_go(running, parts);
              if (options.in_attendant) options.in_attendant();
            }));
+  return {};
+}
+
+// The wall time is each instance's own.
+Status begin_warm_fork(const SessionOptions& options, const Host& host, SandboxPlan& plan,
+                       RunningSandbox& running, Parts& parts) {
+  if (!options.warm_fork) return {};
+  YETT_TRY(parts.warm_fork,
+           start_warm_fork({.plan = &plan,
+                            .cgroups = host.features.cgroup,
+                            .staging_directory = host.runtime_directory,
+                            .image_mount = parts.image.fd(),
+                            .truth_mount = parts.truth ? parts.truth->mount() : BorrowedFd(),
+                            .hooks = &*options.warm_fork,
+                            .let_go = [&] { let_go(running, parts); }}));
+  plan.wall.reset();
   return {};
 }
 
@@ -335,6 +356,7 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   auto running = release(std::move(*waiting), report.plan, parts, options.await_program, clock);
   if (!running) return launch_failed(std::move(report), std::move(running).error(), request);
   Status told = arrange_succession(report.plan, options, parts);
+  if (told) told = begin_warm_fork(options, *host, report.plan, *running, parts);
   if (told) told = tell_started(options, report, *running, parts);
   if (!told) {
     destroy(std::move(*running), parts);

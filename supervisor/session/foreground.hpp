@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "supervisor/session/late_program.hpp"
 #include "supervisor/session/session_report.hpp"
 #include "supervisor/trace/tracer.hpp"
+#include "supervisor/warm/warm_fork.hpp"
 
 namespace yett {
 
@@ -40,6 +42,9 @@ struct SessionOptions {
   // Of each verdict that is recorded: `times` alike at once. Called by several threads, one at a
   // time.
   std::function<void(const AuditRecord& record, std::uint64_t times)> on_verdict;
+  // The program is one that instances are forks of, once it says that it is ready. Without
+  // await_program.
+  std::optional<WarmForkHooks> warm_fork;
   // Called once, before anything of the program's is answered; an error ends the sandbox.
   std::function<Status(const StartedSession&)> on_started;
   // Of a policy with a successor. Runs in that process as soon as it is there: lets go of what it

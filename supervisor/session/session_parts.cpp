@@ -133,6 +133,10 @@ SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
     handles.truth_reads = parts.truth->reads();
     handles.serve_truth_reads = [&parts] { parts.truth->serve(); };
   }
+  if (parts.warm_fork.desk)
+    handles.make_template = [desk = parts.warm_fork.desk](const PendingNotification& pending) {
+      return desk->ask(pending);
+    };
   handles.plans = parts.plans;
   handles.journal = parts.journal;
   handles.began = parts.began;

@@ -24,6 +24,7 @@
 #include "supervisor/session/swap_desk.hpp"
 #include "supervisor/trace/tracer.hpp"
 #include "supervisor/truth/truth_files.hpp"
+#include "supervisor/warm/warm_fork.hpp"
 
 namespace yett {
 
@@ -49,6 +50,7 @@ struct Parts {
   int lost_supervisor = 0;                      // whom this process has taken over from; 0: nobody
   std::chrono::steady_clock::time_point began;  // when the program did
   ChildProcess attendant;
+  WarmFork warm_fork;
   Tracer tracer;
 };
 

@@ -18,6 +18,7 @@
 #include "ioctl_uapi/named_socket.hpp"
 #include "tests/adversarial/daemon_fixture.hpp"
 #include "tests/adversarial/daemon_parties.hpp"
+#include "tests/adversarial/daemon_remains.hpp"
 #include "tests/adversarial/layers.hpp"
 #include "tests/support/await.hpp"
 
@@ -39,29 +40,6 @@ std::set<std::string> doors() {
     for (std::size_t i = 0; i < found.gl_pathc; ++i) names.insert(found.gl_pathv[i]);
   ::globfree(&found);
   return names;
-}
-
-// A zombie does not: it is for whoever adopts orphans.
-bool lives(int pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  std::getline(file, text);
-  const std::size_t state = text.rfind(") ");
-  return state != std::string::npos && text[state + 2] != 'Z' && text[state + 2] != 'X';
-}
-
-// Of all hierarchies.
-void add_cgroups(int pid, std::set<std::string>& into) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t path = line.find("/yett/");
-    if (path == std::string::npos) continue;
-    const std::size_t name = line.find(':') + 1;
-    const std::string of = line.substr(name, line.find(':', name) - name);
-    for (const std::string& mount : {std::string(), std::string("/unified"), "/" + of})
-      if (fs::exists("/sys/fs/cgroup" + mount + line.substr(path)))
-        into.insert("/sys/fs/cgroup" + mount + line.substr(path));
-  }
 }
 
 class DaemonDeath : public DaemonFixture {

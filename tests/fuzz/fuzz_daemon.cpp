@@ -141,7 +141,7 @@ class Daemon {
     const StandIn& telling = stand_ins[input.number(1) % stand_ins.size()];
     yett::News news{};
     const std::uint64_t kind = input.number(1);
-    news.kind = static_cast<yett::NewsKind>(kind % 5);
+    news.kind = static_cast<yett::NewsKind>(kind % 6);
     news.value = static_cast<std::int32_t>(input.number(2));
     news.pid = static_cast<std::int32_t>(input.number(1));
     news.verdict = static_cast<std::uint32_t>(input.number(1));
@@ -294,8 +294,10 @@ class Daemon {
                               for (Client& each : clients_)
                                 each.theirs->tell_event(program.number, event);
                             }}};
-  yett::WarmPool pool_{poller_, starter_, log_};
-  yett::ProgramStarter programs_{config_, starter_, pool_, roster_, metrics_, log_, closer()};
+  yett::WarmForks forks_{poller_, starter_, log_};
+  yett::WarmPool pool_{poller_, starter_, forks_, log_};
+  yett::ProgramStarter programs_{config_, starter_, pool_, forks_,
+                                 roster_, metrics_, log_,  closer()};
   std::uint64_t last_client_ = 0;
   std::map<int, uid_t> owners_;
 };

@@ -49,8 +49,9 @@ class DaemonClientTest : public ::testing::Test {
                      ::testing::TempDir() + "yett-door-" + std::to_string(::getpid()));
   Poller poller_ = *Poller::make();
   Roster roster_{poller_, metrics_, {.ended = {}, .event = {}}};
-  WarmPool pool_{poller_, starter_, log_};
-  ProgramStarter programs_{config_, starter_, pool_, roster_, metrics_, log_, closer_};
+  WarmForks forks_{poller_, starter_, log_};
+  WarmPool pool_{poller_, starter_, forks_, log_};
+  ProgramStarter programs_{config_, starter_, pool_, forks_, roster_, metrics_, log_, closer_};
   UniqueFd ours_;
   std::optional<DaemonClient> client_;
 };

@@ -38,6 +38,16 @@ TEST(DaemonConfig, SaysWhatItSays) {
   EXPECT_EQ(read->templates.at("a-1"), wanted);
 }
 
+TEST(DaemonConfig, AWarmForkHasACommandAndNothingElseHas) {
+  const auto read = parse_daemon_config(
+      "[template.a]\nwarm_fork = true\ncommand = [\"python3\", \"/app/a.py\"]\n", "d.toml", check);
+  ASSERT_TRUE(read.has_value()) << read.error().message();
+  EXPECT_TRUE(read->templates.at("a").warm_fork);
+  EXPECT_EQ(read->templates.at("a").command, (std::vector<std::string>{"python3", "/app/a.py"}));
+  for (const char* text : {"[template.a]\nwarm_fork = true\n", "[template.a]\ncommand = [\"a\"]\n"})
+    EXPECT_NE(problem_of(text).find("go together"), std::string::npos) << problem_of(text);
+}
+
 TEST(DaemonConfig, NothingIsWrittenIsGood) {
   const auto read = parse_daemon_config("", "d.toml", check);
   ASSERT_TRUE(read.has_value());
@@ -64,9 +74,11 @@ TEST(DaemonConfig, MistakesHavePlacesAndMends) {
             std::string::npos);
   EXPECT_EQ(problem_of("[template.a]\noptions = [\"--wrong\"]\n"),
             "d.toml:2:11: --wrong: no such option");
-  EXPECT_EQ(problem_of("[template.a]\npool = 1000\nsize = 3\n"),
-            "d.toml:2:8: 'pool' must be a whole number from 0 to 256\n"
-            "d.toml:3:1: unknown key 'size' in [template.a] (valid: options, users, pool)");
+  EXPECT_EQ(
+      problem_of("[template.a]\npool = 1000\nsize = 3\n"),
+      "d.toml:2:8: 'pool' must be a whole number from 0 to 256\n"
+      "d.toml:3:1: unknown key 'size' in [template.a] (valid: options, users, pool, warm_fork, "
+      "command)");
 }
 
 // Whom a directory keeps out, no list lets in.

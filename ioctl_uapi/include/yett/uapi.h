@@ -119,6 +119,36 @@ struct yett_grant {
 #define YETT_GRANT_CLOEXEC 4
 #define YETT_REQUEST_GRANT _IO(YETT_UAPI_MAGIC, 5) /* const struct yett_grant * */
 
+/* For programs that yettd began as a template's (`warm_fork`): the caller has done what all
+ * instances have in common, and from here on instances are forks of it. The call does not return in
+ * the caller, which never runs again. It returns in each instance, 0, with a sandbox identity of
+ * its own: pid namespace, in which it is PID 1, and mounts, writable layers, network, cgroup,
+ * session; standard input, output and error are those of who asked for it, every other descriptor
+ * is closed, its working directory is the template's in its own tree. Memory is a copy of the
+ * template's.
+ *
+ * So everything random that the template has drawn is the same in all instances, and what it has
+ * computed from its own process number is wrong: mix `seed` into each generator. yett/ready.h and
+ * examples/python-warm show how. A handler of pthread_atfork(3) does not run.
+ *
+ * EBUSY: the caller is not alone in its sandbox, has another thread or memory that it shares
+ * writably with somebody, or there is a template already. ENOTTY: this sandbox is no template's;
+ * YETT_INFO tells. */
+struct yett_ready {
+  __u32 size;
+  __u32 strings_room; /* the bytes at `strings` */
+  __u64 strings;      /* the address that is filled with what the instance is given: its arguments,
+                       * then its environment, each with its NUL; where there is no room the instance
+                       * ends. YETT_FRAME_MAX is always enough */
+  __u32 argument_count;    /* given back, as the rest */
+  __u32 environment_count; /* NAME=VALUE */
+  __u32 strings_size;
+  __u32 reserved; /* 0 */
+  __u8 seed[32];  /* random bytes, which no other instance was given */
+};
+#define YETT_READY_SIZE_1 64
+#define YETT_READY _IO(YETT_UAPI_MAGIC, 6) /* struct yett_ready * */
+
 /* Sandboxes of one's own: for programs that were started by `yett uapi-shell`; YETT_INFO tells.
  *
  *     int id = ioctl(yett, YETT_CREATE, "/roots/alpine");

@@ -1,0 +1,80 @@
+/* A template of a warm fork: what its instances are given they execute by the shell. With words of
+ * its own it is one that cannot be: with a "thread", "shared" memory or another "process". */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yett/ready.h>
+
+static char secret[64] = "of the template";
+
+static void* wait_for_ever(void* nothing) {
+  for (;;) pause();
+  return nothing;
+}
+
+static int share_for_ever(void* nothing) {
+  wait_for_ever(nothing);
+  return 0;
+}
+
+/* One that shares all memory. */
+static int share_memory_with_a_process(void) {
+  static char stack[16384] __attribute__((aligned(16)));
+  return clone(share_for_ever, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
+}
+
+static int has_word(int argc, char** argv, const char* word) {
+  for (int i = 1; i < argc; ++i)
+    if (strcmp(argv[i], word) == 0) return 1;
+  return 0;
+}
+
+/* Something in every place that an instance must have for itself. */
+static void leave_traces(void) {
+  FILE* file = fopen("/tmp/of_the_template", "w");
+  if (file != NULL) fclose(file);
+  mkdir("/tmp/directory", 0700);
+  if (chdir("/tmp/directory") != 0) perror("chdir");
+  if (open("/usr/bin/env", O_RDONLY) < 0) perror("open");
+  setenv("OF_THE_TEMPLATE", "1", 1);
+}
+
+static void tell_seed(const struct yett_instance* self) {
+  for (size_t i = 0; i < sizeof self->ready.seed; ++i) printf("%02x", self->ready.seed[i]);
+  printf("\n");
+  fflush(stdout);
+}
+
+int main(int argc, char** argv) {
+  static struct yett_instance self;
+  pthread_t thread;
+  if (has_word(argc, argv, "thread")) pthread_create(&thread, NULL, wait_for_ever, NULL);
+  if (has_word(argc, argv, "shared"))
+    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (has_word(argc, argv, "process") && share_memory_with_a_process() < 0) return 1;
+  leave_traces();
+  if (yett_become_instance(&self) != 0) {
+    perror("warm_template");
+    return 1;
+  }
+  if (self.argument_count < 2) return 2;
+  if (strcmp(self.arguments[0], "seed") == 0) tell_seed(&self);
+  /* What one instance changes no other sees. */
+  if (strcmp(self.arguments[0], "memory") == 0) {
+    printf("%s\n", secret);
+    strcpy(secret, "of an instance");
+  }
+  if (strcmp(self.arguments[0], "again") == 0)
+    printf("%d\n", yett_become_instance(&self) == 0 ? 0 : errno);
+  if (strcmp(self.arguments[0], "abort") == 0) abort();
+  fflush(stdout);
+  execl("/bin/sh", "sh", "-c", self.arguments[1], NULL);
+  return 127;
+}
