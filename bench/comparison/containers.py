@@ -49,10 +49,13 @@ class Container(Runtime):
     def base(self):
         return [self.program, "--root", f"{self.place.state}/containers-{self.name}"]
 
-    def command(self, program):
+    def begun(self, program):
+        """What stands before the word of what is to be done with a container of that program."""
         network = ["--network=host" if program.host_network else "--network=none"] if self.network_option else []
-        made = bundle.make(self.place, program)
-        return [*self.base(), *self.options, *network, "run", "--bundle", str(made), f"{self.prefix()}{{}}"]
+        return [*self.base(), *self.options, *network]
+
+    def command(self, program):
+        return [*self.begun(program), "run", "--bundle", str(bundle.make(self.place, program)), f"{self.prefix()}{{}}"]
 
     def version(self):
         return [*self.base(), "--version"]  # with a root of the run's: crun makes it even for this
@@ -65,3 +68,16 @@ class Container(Runtime):
             subprocess.run([*self.around(), *self.base(), "delete", "--force", name], capture_output=True, check=False)
         end_leftovers()
         remove_groups(self.prefix())
+
+
+class YettContainer(Container):
+    """yett by the same commands: a row of its own, for a container's policy is its configuration's."""
+
+    sections = ("Containers",)
+    inspected = False
+
+    def __init__(self, place):
+        super().__init__("yett-container", place, str(place.binaries / "yett"))
+
+    def version(self):
+        return [self.program, "--version"]

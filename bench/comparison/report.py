@@ -9,16 +9,17 @@ from .figures import FEWEST_ROUNDS, NATIVE, bootstrap
 
 QUIET = 0.02  # share of time taken by others
 # section -> (name of its plot's file, the unit of the plot: None for ratios to native)
-PLOTS = {"Start-up": ("start", "us"), "Operations": ("operations", None), "Files on a disk": ("disk", None),
+PLOTS = {"Start-up": ("start", "us"), "Containers": ("containers", "us"), "Operations": ("operations", None), "Files on a disk": ("disk", None),
          "Programs": ("programs", None), "Packages": ("packages", "us"), "Memory of idle sandboxes": ("memory", "KiB"),
          "Growth": ("growth", None)}
 GVISOR = "runsc"  # whichever of its platforms is the quickest
 BARE = "notify-baseline"
 FOR_TIME = "left out for time"  # as rounds.py begins such a reason
 MEMORY, MOST_KIB = "memory of 5", 400
+LIFE_CYCLE = "create, start and delete"
 # (workload, beside which runtime and workload, at most): yett's goals that a run of this kind can judge.
 GOALS = (("start", NATIVE, None, 3), ("start", "bwrap", None, 0.5), ("start", "crun", None, 0.1),
-         ("start", GVISOR, None, 0.02), ("getpid", NATIVE, None, 1.03), ("open+close", NATIVE, None, 1.05),
+         ("start", GVISOR, None, 0.02), (LIFE_CYCLE, "crun", None, 1 / 3), ("getpid", NATIVE, None, 1.03), ("open+close", NATIVE, None, 1.05),
          ("connect", NATIVE, None, 1.05), ("sysinfo", NATIVE, BARE, 1.2),
          *((name, NATIVE, None, 1 / 0.98) for name in ("nginx, a request", "redis set", "redis get", "sqlite", "gcc -O2 -c",
                                                        "python work")),
@@ -102,14 +103,15 @@ def quickest_gvisor(results, name):
 def judged(results):
     for name, beside, workload, most in GOALS:
         beside = quickest_gvisor(results, name) if beside == GVISOR else beside
-        found = results.over(name, "yett", beside, workload)
+        who = "yett-container" if name == LIFE_CYCLE else "yett"
+        found = results.over(name, who, beside, workload)
         if found is None:
             verdict = "not judged"
         elif found.low <= most < found.high:
             verdict = "open: the interval holds both"
         else:
             verdict = "met" if found.high <= most else "MISSED"
-        of = f"yett / {beside}" + (f", {workload}" if workload else "")
+        of = f"{who} / {beside}" + (f", {workload}" if workload else "")
         yield f"| {name} | {of} | {most:.3g} | {interval_text(found) if found else '-'} | {verdict} |"
 
 

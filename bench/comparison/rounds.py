@@ -13,7 +13,7 @@ from .processes import Failed
 
 SPIN_BYTES = b"\0" * 2_000_000
 # Where time is short: of a pair's runtime, and of workloads that many figures or goals depend on.
-WEIGHTS = {"native": 8, "yett": 8, "bwrap": 3, "crun": 2, "runsc-ptrace": 2, "yett-warm": 2}
+WEIGHTS = {"native": 8, "yett": 8, "bwrap": 3, "crun": 2, "runsc-ptrace": 2, "yett-warm": 2, "yett-container": 4}
 WORKLOAD_WEIGHTS = {"operations": 6, "start": 6, "start of true": 3, "connect": 3, "bare notification": 6}
 ROUNDS_SHARE = 0.4  # of the time that the warm-up leaves to the rounds in any case
 LONGEST_S = {True: 15, False: 300}  # one measurement, in a quick run or a whole one

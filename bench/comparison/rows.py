@@ -6,7 +6,7 @@ import fnmatch
 import pathlib
 import shutil
 
-from .containers import Container
+from .containers import Container, YettContainer
 from .engines import Containerd, Podman, containerd
 from .packages import FORMATS, Packaged
 from .processes import Failed, output
@@ -35,7 +35,7 @@ def all_rows(place, newer_runsc=None):
     newer = sandboxes(place, "newer-runsc", newer_runsc) if newer_runsc else []
     return [Runtime("native", place), Runtime("bwrap", place), Firejail("firejail", place), Container("crun", place),
             Container("runc", place), *sandboxes(place, "runsc", "runsc"), *newer, *engines(place),
-            Runtime("yett", place), ThroughDaemon("yett-daemon", place), Pooled("yett-warm", place),
+            YettContainer(place), Runtime("yett", place), ThroughDaemon("yett-daemon", place), Pooled("yett-warm", place),
             *(Variant(name, place) for name in VARIANTS),
             *(Packaged(name, place) for name in FORMATS)]
 

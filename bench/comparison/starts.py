@@ -8,11 +8,16 @@ from .runtimes import NOTHING, Program
 TRUE = Program(("/bin/true",))
 
 
+def timed_commands(runtime, command, times, at_once, seconds):
+    """Microseconds a command of `times` turns, taken by yett-bench."""
+    told, _ = output([*runtime.around(), f"{runtime.place.binaries}/yett-bench", "time", str(times), str(at_once), "--",
+                      *command], seconds)
+    return json.loads(told)
+
+
 def timed(runtime, program, times, at_once, seconds):
-    """Microseconds a start of `times` turns, taken by yett-bench."""
-    command = [*runtime.around(), f"{runtime.place.binaries}/yett-bench", "time", str(times), str(at_once), "--",
-               *runtime.command(program)]
-    return json.loads(output(command, seconds)[0])
+    """The same of a program's start and end."""
+    return timed_commands(runtime, runtime.command(program), times, at_once, seconds)
 
 
 class StartOfTrue:

@@ -4,6 +4,7 @@ A workload may be for some runtimes alone (`only`), or be measured in the first 
 figures without ratios.
 """
 from .growth import all_growth
+from .lifecycle import LifeCycle
 from .memory import Memory
 from .packages import Read
 from .processes import output
@@ -51,4 +52,4 @@ def all_workloads(quick):
                Node(0.5 if quick else 5)]
     counts = (1, 5, 10) if quick else (1, 5, 10, 100, 1000)
     memory = [Memory(count, once=quick or count > MOST_IN_ROUNDS) for count in counts]
-    return [*starts, *operations, *all_programs(quick), *servers, Read(), *memory, *all_growth(quick)]
+    return [*starts, LifeCycle(), *operations, *all_programs(quick), *servers, Read(), *memory, *all_growth(quick)]
