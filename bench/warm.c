@@ -2,7 +2,9 @@
  * turn: warm SOCKET TEMPLATE ROUNDS. A pause before each lets the pool be refilled. Prints minima
  * and quartiles in microseconds, as JSON. Or: warm SOCKET TEMPLATE hold COUNT keeps so many
  * sandboxes until its input ends, in which a program sleeps; of each it prints how long it took
- * until its program was executed, and beside it a plain fork, exec and wait, in microseconds. */
+ * until its program was executed, and beside it a plain fork, exec and wait, in microseconds. Or:
+ * warm SOCKET TEMPLATE steady COUNT starts so many, a hundred each second, and tells how late
+ * the latest began: the daemon's metrics say how many of them came from the pool. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +15,7 @@
 #include <unistd.h>
 #include <yett/yett.h>
 
-enum { kMostRounds = 10000, kPauseMs = 20, kPatienceMs = 20000 };
+enum { kMostRounds = 10000, kPauseMs = 20, kPatienceMs = 20000, kSteadyUs = 10000 };
 
 static double now_us(void) {
   struct timespec now;
@@ -103,22 +105,27 @@ static int hold(struct yett_host* host, int sandbox, int nothing, int count) {
   return read(STDIN_FILENO, &byte, 1) < 0;
 }
 
-int main(int argc, char** argv) {
+/* One that takes longer than its share makes the next ones late, which are begun at once. */
+static void steady(struct yett_host* host, int sandbox, int nothing, int count) {
+  static double times[kMostRounds];
+  double latest = 0;
+  const double began = now_us();
+  for (int i = 0; i < count; ++i) {
+    const double due = began + (double)i * kSteadyUs;
+    const double left = due - now_us();
+    if (left > 0) nanosleep(&(struct timespec){.tv_nsec = (long)(left * 1e3)}, NULL);
+    if (now_us() - due > latest) latest = now_us() - due;
+    times[i] = warm(host, sandbox, nothing);
+  }
+  const double seconds = (now_us() - began) / 1e6;
+  printf("{");
+  tell("steady", times, count);
+  printf("\"count\": %d, \"seconds\": %.2f, \"latest\": %.0f}\n", count, seconds, latest);
+}
+
+static void beside_plain(struct yett_host* host, int sandbox, int nothing, int rounds) {
   static double plain_times[kMostRounds];
   static double warm_times[kMostRounds];
-  struct yett_host* host;
-  const int holds = argc == 5 && strcmp(argv[3], "hold") == 0;
-  const int rounds = argc == 4 || holds ? atoi(argv[argc - 1]) : 0;
-  if (rounds < 1 || rounds > kMostRounds) {
-    fputs("usage: warm SOCKET TEMPLATE [hold] NUMBER\n", stderr);
-    return 2;
-  }
-  const int connected = yett_connect(argv[1], &host);
-  if (connected != 0) die(argv[1], connected);
-  const int sandbox = yett_create(host, argv[2]);
-  if (sandbox < 0) die(argv[2], sandbox);
-  const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (holds) return hold(host, sandbox, nothing, rounds);
   for (int i = 0; i < rounds; ++i) {
     rest();
     plain_times[i] = plain();
@@ -129,6 +136,27 @@ int main(int argc, char** argv) {
   tell("plain", plain_times, rounds);
   tell("warm", warm_times, rounds);
   printf("\"ratio\": %.2f}\n", warm_times[rounds / 2] / plain_times[rounds / 2]);
+}
+
+int main(int argc, char** argv) {
+  struct yett_host* host;
+  const int holds = argc == 5 && strcmp(argv[3], "hold") == 0;
+  const int is_steady = argc == 5 && strcmp(argv[3], "steady") == 0;
+  const int rounds = argc == 4 || holds || is_steady ? atoi(argv[argc - 1]) : 0;
+  if (rounds < 1 || rounds > kMostRounds) {
+    fputs("usage: warm SOCKET TEMPLATE [hold|steady] NUMBER\n", stderr);
+    return 2;
+  }
+  const int connected = yett_connect(argv[1], &host);
+  if (connected != 0) die(argv[1], connected);
+  const int sandbox = yett_create(host, argv[2]);
+  if (sandbox < 0) die(argv[2], sandbox);
+  const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (holds) return hold(host, sandbox, nothing, rounds);
+  if (is_steady)
+    steady(host, sandbox, nothing, rounds);
+  else
+    beside_plain(host, sandbox, nothing, rounds);
   yett_disconnect(host);
   return 0;
 }

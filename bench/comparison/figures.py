@@ -11,6 +11,7 @@ import statistics
 FEWEST_ROUNDS = 5
 RESAMPLES = 1000
 NATIVE = "native"
+FOR_TIME = "left out for time"  # as such a reason begins
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Results:
         self.missing = {}   # (workload, runtime) -> reason
         self.surface = []   # records of processes, as surface.py makes them
         self.functions = {} # runtime -> how many kernel functions its processes reached, as functions.py tells
+        self.continued = [] # records of the runs that added what time had not sufficed for
         self.noise = []     # one share of time taken by others per round
 
     def take(self, record):
@@ -62,6 +64,11 @@ class Results:
 
     def take_runtime(self, record):
         self.runtimes[record["name"]] = record
+
+    def take_continued(self, record):
+        self.continued.append(record)
+        for pair in record["pairs"]:
+            self.missing.pop(tuple(pair), None)
 
     def take_figure(self, record):
         rounds = self.values.setdefault(record["workload"], {}).setdefault(record["runtime"], {})
@@ -80,6 +87,14 @@ class Results:
 
     def take_noise(self, record):
         self.noise.append(record["taken"])
+
+    def left_out(self):
+        """Pairs (workload, runtime) that time did not suffice for."""
+        return {pair for pair, reason in self.missing.items() if reason.startswith(FOR_TIME)}
+
+    def rounds(self):
+        """How many there were: the next one's number."""
+        return 1 + max((each for by_runtime in self.values.values() for rounds in by_runtime.values() for each in rounds), default=-1)
 
     def median(self, workload, runtime):
         rounds = self.values.get(workload, {}).get(runtime)
@@ -106,12 +121,12 @@ def read(path):
 
 
 class Recorder:
-    """Writes records as they come, so that an interrupted run leaves what it has measured. `names`: {a directory of this
+    """Writes records as they come (`mode` "a": after those that are there), so that an interrupted run leaves what it has measured. `names`: {a directory of this
     machine: what is written instead}, so that a report can be shown to everybody."""
 
-    def __init__(self, path, names=None):
-        self.file = open(path, "w", encoding="utf-8")
-        self.names = names or {}
+    def __init__(self, path, mode="w"):
+        self.file = open(path, mode, encoding="utf-8")
+        self.names = {}
 
     def write(self, record, **fields):
         line = json.dumps({"record": record, **fields})

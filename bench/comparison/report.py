@@ -5,7 +5,7 @@ import statistics
 import subprocess
 
 from . import plot, surface_report
-from .figures import FEWEST_ROUNDS, NATIVE, bootstrap
+from .figures import FEWEST_ROUNDS, FOR_TIME, NATIVE, bootstrap
 
 QUIET = 0.02  # share of time taken by others
 # section -> (name of its plot's file, the unit of the plot: None for ratios to native)
@@ -14,7 +14,6 @@ PLOTS = {"Start-up": ("start", "us"), "Containers": ("containers", "us"), "Opera
          "Growth": ("growth", None)}
 GVISOR = "runsc"  # whichever of its platforms is the quickest
 BARE = "notify-baseline"
-FOR_TIME = "left out for time"  # as rounds.py begins such a reason
 MEMORY, MOST_KIB = "memory of 5", 400
 LIFE_CYCLE = "create, start and delete"
 # (workload, beside which runtime and workload, at most): yett's goals that a run of this kind can judge.
@@ -77,6 +76,9 @@ def header(results):
            "after the semicolon, the ratio to native in the same round with its 95 % bootstrap interval. Less is better. "
            f"No ratio stands where there were fewer than {FEWEST_ROUNDS} rounds.")
     yield ""
+    for later in results.continued:
+        yield f"{len(later['pairs'])} pairs of a workload and a runtime, which time had not sufficed for, in a further run: {later['date']}."
+        yield ""
     yield (f"Noise: load {machine['load']:.1f} at the start; others took {taken:.0%} of a single loop's time (median of the "
            f"rounds). " + ("**The machine was disturbed: take these figures, and the goals, as an example and not as a "
                            "result.**" if disturbed else "The machine was quiet."))

@@ -9,12 +9,14 @@ import json
 import sys
 import time
 
+from .figures import FOR_TIME, NATIVE
 from .processes import Failed
 
 SPIN_BYTES = b"\0" * 2_000_000
 # Where time is short: of a pair's runtime, and of workloads that many figures or goals depend on.
 WEIGHTS = {"native": 8, "yett": 8, "bwrap": 3, "crun": 2, "runsc-ptrace": 2, "yett-warm": 2, "yett-container": 4}
-WORKLOAD_WEIGHTS = {"operations": 6, "start": 6, "start of true": 3, "connect": 3, "bare notification": 6}
+WORKLOAD_WEIGHTS = {"operations": 6, "start": 6, "start of true": 3, "connect": 3, "bare notification": 6, "nginx": 3,
+                    "redis": 2, "sqlite": 2}
 ROUNDS_SHARE = 0.4  # of the time that the warm-up leaves to the rounds in any case
 LONGEST_S = {True: 15, False: 300}  # one measurement, in a quick run or a whole one
 
@@ -46,6 +48,12 @@ def turns(workloads, runtimes, number):
                 yield workload, runtime
 
 
+def with_their_baselines(pairs):
+    """Beside them what a ratio of theirs needs in the same round: native, and growth's beginning."""
+    first = {("beside 1", runtime) for workload, runtime in pairs if workload.startswith("beside ")}
+    return {*pairs, *first, *((workload, NATIVE) for workload, _ in pairs)}
+
+
 def weight(workload, runtime):
     return WEIGHTS.get(runtime, 1) * WORKLOAD_WEIGHTS.get(workload, 1)
 
@@ -60,11 +68,17 @@ def chosen(costs, rounds, budget):
 
 
 class Rounds:
-    """The measuring of all pairs."""
+    """The measuring of all pairs; `among`: of these alone. `first` is the first round's number."""
 
-    def __init__(self, workloads, runtimes, recorder, quick):
+    def __init__(self, workloads, runtimes, recorder, quick, among=None, first=0):
         self.workloads, self.runtimes, self.recorder = workloads, runtimes, recorder
         self.longest = LONGEST_S[quick]
+        self.among, self.first = among, first
+
+    def turns(self, number):
+        for workload, runtime in turns(self.workloads, self.runtimes, number):
+            if self.among is None or (workload.name, runtime.name) in self.among:
+                yield workload, runtime
 
     def missing(self, workload, runtime, reason):
         self.recorder.write("missing", workload=workload, runtime=runtime, reason=reason)
@@ -81,10 +95,10 @@ class Rounds:
     def warm_up(self, end):
         """{pair: seconds} of those that work; after `end` nothing begins."""
         costs = {}
-        for workload, runtime in turns(self.workloads, self.runtimes, 0):
+        for workload, runtime in self.turns(0):
             began = time.monotonic()
             if began > end:
-                self.missing(workload.name, runtime.name, "left out for time: the warm-up was too slow")
+                self.missing(workload.name, runtime.name, f"{FOR_TIME}: the warm-up was too slow")
                 continue
             once = getattr(workload, "once", False)
             works = self.record(0, workload, runtime) if once else self.measure(workload, runtime) is not None
@@ -97,14 +111,14 @@ class Rounds:
         """{pair: seconds} of those that fit; asked anew before each round, for a machine may become slower."""
         kept = chosen(costs, rounds, budget)
         for pair in set(costs) - set(kept):
-            self.missing(*pair, f"left out for time: {costs[pair]:.1f} s for each of {rounds} rounds (try without --quick)")
+            self.missing(*pair, f"{FOR_TIME}: {costs[pair]:.1f} s for each of {rounds} rounds (try without --quick, or --continue)")
         return kept
 
     def one(self, number, kept):
         """A round; {pair: seconds} again, as it was now."""
         costs = {}
         self.recorder.write("noise", round=number, taken=round(taken_by_others(), 4))
-        for workload, runtime in turns(self.workloads, self.runtimes, number):
+        for workload, runtime in self.turns(number):
             if (workload.name, runtime.name) in kept:
                 began = time.monotonic()
                 self.record(number, workload, runtime)
@@ -130,7 +144,7 @@ class Rounds:
             kept = self.leave_out(costs, rounds - number, end - time.monotonic())
             if not kept and number:
                 break
-            costs = self.one(number, kept)
+            costs = self.one(self.first + number, kept)
             show(f"round {number + 1} of {rounds}")
         show("")
 

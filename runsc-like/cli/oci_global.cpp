@@ -31,6 +31,7 @@ constexpr std::array kGlobalOptions{
     Option{0, "systemd-cgroup", "", "Let systemd make the cgroups", {}, kGroup},
     Option{0, "rootless", "auto|true|false", "Taken and not needed", {}, kGroup},
     Option{0, "criu", "PATH", "Taken and not needed", {}, kGroup},
+    Option{'v', "version", "", "Print the version of yett and of the specification", {}, kGroup},
 };
 
 // Where a user's own directory cannot be had, root's, which refuses everybody else.
@@ -41,8 +42,9 @@ std::string default_root() {
   return runtime ? *runtime + "/oci" : kRoots;
 }
 
-bool asks_for_help(std::string_view word) {
-  return word == "--help" || word == "-h" || word == "-help";
+// What is told instead of a command's work.
+bool asks_for_text(std::string_view word) {
+  return word == "--help" || word == "-h" || word == "-help" || word == "--version" || word == "-v";
 }
 
 std::string now_text() {
@@ -95,8 +97,8 @@ Result<std::size_t> read_oci_globals(std::span<char* const> arguments) {
       parse_command_line(kGlobalOptions, arguments, {.runcs = true, .places_before_rest = 1});
   if (!parsed) return fail(request_error({}, parsed.error(), "see yett --help"));
   const CommandLine& given = *parsed;
-  if (given.help)
-    return static_cast<std::size_t>(std::ranges::find_if(arguments, asks_for_help) -
+  if (given.help || given.has("version"))
+    return static_cast<std::size_t>(std::ranges::find_if(arguments, asks_for_text) -
                                     arguments.begin());
   globals.given = true;
   globals.root = given.value("root", globals.root);

@@ -53,6 +53,18 @@ grep -q '"workload": "start", "runtime": "native"' "$made/engines/figures.jsonl"
 left=$(find /sys/fs/cgroup -maxdepth 3 -name "yett-bench-*-$harness-*"; grep " /run/yett-bench-" /proc/self/mountinfo || true)
 [ -z "$left" ] || fail "left behind: $left"
 
+# What time did not suffice for can be added, native beside it; what was measured is not measured again.
+mkdir "$made/later"
+grep -v '"record": "figure"' "$made/figures.jsonl" > "$made/later/figures.jsonl"
+echo '{"record": "missing", "workload": "start", "runtime": "yett", "reason": "left out for time: 1 s"}' >> "$made/later/figures.jsonl"
+"$source/bench/all" --continue --quick --only native,bwrap,yett --workloads start --rounds 1 --minutes 1 --binaries "$binaries" \
+  --output "$made/later" > "$made/out" 2>&1 || { cat "$made/out"; fail "continued: status $?"; }
+for runtime in native yett; do
+  grep -q "\"workload\": \"start\", \"runtime\": \"$runtime\"" "$made/later/figures.jsonl" || { cat "$made/out"; fail "continued: no figure of $runtime"; }
+done
+grep -q '"workload": "start", "runtime": "bwrap"' "$made/later/figures.jsonl" && fail "continued: bwrap was measured again"
+grep -q 'left out for time' "$made/later/report.md" && fail "what was added is still told of as missing"
+
 head -n 20 "$made/figures.jsonl" > "$made/old"
 "$source/bench/all" --from "$made/old" --output "$made" > "$made/out" 2>&1 || fail "an older file is not drawn"
 "$source/bench/compare" "$made/figures.jsonl" "$made/figures.jsonl" | grep -q ' 0 different' || fail "a file differs from itself"
