@@ -36,12 +36,34 @@ std::string pool_lines(const std::map<std::string, PoolState>& pools) {
 
 }  // namespace
 
+void Histogram::count(std::chrono::nanoseconds took) {
+  ++count_;
+  sum_ += took;
+  for (std::size_t i = 0; i < kBoundsMs.size(); ++i)
+    if (took <= std::chrono::milliseconds(kBoundsMs[i])) ++below_[i];
+}
+
+std::string Histogram::lines(std::string_view name, std::string_view labels) const {
+  std::string text;
+  for (std::size_t i = 0; i < kBoundsMs.size(); ++i)
+    text +=
+        fmt::format("{}_bucket{{{},le=\"{}\"}} {}\n", name, labels, kBoundsMs[i] / 1e3, below_[i]);
+  text += fmt::format("{}_bucket{{{},le=\"+Inf\"}} {}\n", name, labels, count_);
+  text +=
+      fmt::format("{}_sum{{{}}} {}\n", name, labels, std::chrono::duration<double>(sum_).count());
+  return text + fmt::format("{}_count{{{}}} {}\n", name, labels, count_);
+}
+
 std::string Metrics::text(const DaemonState& state) const {
   std::string text = single("yettd_sandboxes", "gauge", "Sandboxes that run.", state.running);
   text += single("yettd_clients", "gauge", "Connections.", state.clients);
   text += head("yettd_starts_total", "counter", "Programs begun, by where their sandbox is from.");
   text += fmt::format("yettd_starts_total{{from=\"pool\"}} {}\n", warm_starts_);
   text += fmt::format("yettd_starts_total{{from=\"cold\"}} {}\n", cold_starts_);
+  text += head("yettd_start_seconds", "histogram",
+               "From the request for a program until it was executed.");
+  text += warm_times_.lines("yettd_start_seconds", "from=\"pool\"");
+  text += cold_times_.lines("yettd_start_seconds", "from=\"cold\"");
   text += single("yettd_failed_starts_total", "counter", "Programs that could not be begun.",
                  failed_starts_);
   text += single("yettd_adopted_total", "counter",

@@ -1,9 +1,12 @@
 // What yettd counts, and how Prometheus reads it (its text format, version 0.0.4).
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace yett {
@@ -20,9 +23,28 @@ struct DaemonState {
   std::map<std::string, PoolState> pools;
 };
 
+// How long something took, by upper bounds that the format's queries can take quantiles of.
+class Histogram {
+ public:
+  static constexpr std::array kBoundsMs{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000};
+
+  void count(std::chrono::nanoseconds took);
+  // The lines of one set of labels, as `from="pool"`.
+  [[nodiscard]] std::string lines(std::string_view name, std::string_view labels) const;
+
+ private:
+  std::array<std::uint64_t, kBoundsMs.size()> below_{};  // each bound; cumulative, as it is told
+  std::uint64_t count_ = 0;
+  std::chrono::nanoseconds sum_{0};
+};
+
 class Metrics {
  public:
   void count_start(bool warm) { ++(warm ? warm_starts_ : cold_starts_); }
+  // From the request until the program was executed.
+  void count_start_time(bool warm, std::chrono::nanoseconds took) {
+    (warm ? warm_times_ : cold_times_).count(took);
+  }
   void count_adopted(std::uint64_t programs) { adopted_ += programs; }
   void count_failed_start() { ++failed_starts_; }
   void count_end(const std::string& reason) { ++ends_[reason]; }
@@ -38,6 +60,8 @@ class Metrics {
  private:
   std::uint64_t warm_starts_ = 0;
   std::uint64_t cold_starts_ = 0;
+  Histogram warm_times_;
+  Histogram cold_times_;
   std::uint64_t failed_starts_ = 0;
   std::uint64_t adopted_ = 0;
   std::uint64_t refused_clients_ = 0;

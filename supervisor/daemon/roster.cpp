@@ -233,6 +233,8 @@ void Roster::take_news(Program& program, const News& news) {
     case NewsKind::born:
       return;
     case NewsKind::started:
+      metrics_.count_start_time(program.facts.warm,
+                                std::chrono::steady_clock::now() - program.facts.caller.asked);
       program.facts.guard_pid = news.pid;
       program.facts.app_pid = news.value;
       program.facts.cgroups = split_lines(text);

@@ -26,6 +26,7 @@ struct ProgramCaller {
   uid_t uid = 0;
   std::uint64_t client = 0;  // 0: nobody who is connected
   std::uint32_t sequence = 0;
+  std::chrono::steady_clock::time_point asked = std::chrono::steady_clock::now();
 };
 
 struct RosterEntry {

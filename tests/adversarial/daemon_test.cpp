@@ -80,6 +80,7 @@ TEST_F(Yettd, StartsProgramsWarmAndCold) {
   }
   EXPECT_GE(daemon_->metric("yettd_starts_total{from=\"pool\"}"), 1);
   EXPECT_GE(daemon_->metric("yettd_starts_total{from=\"cold\"}"), 3);
+  EXPECT_GE(daemon_->metric("yettd_start_seconds_count{from=\"cold\"}"), 2);
 }
 
 TEST_F(Yettd, RunsWhatYettRunWould) {

@@ -104,5 +104,22 @@ TEST(DaemonMetrics, AreOnePerLineAndEscaped) {
   EXPECT_EQ(text.back(), '\n');
 }
 
+// A bound's count holds all that are below it: what lies on a bound, too.
+TEST(DaemonMetrics, StartTimesAreAHistogramForEachKind) {
+  Metrics metrics;
+  for (const int took : {2, 3, 6000})
+    metrics.count_start_time(true, std::chrono::milliseconds(took));
+  const std::string text = metrics.text({});
+  for (const char* line : {"# TYPE yettd_start_seconds histogram\n",
+                           "\nyettd_start_seconds_bucket{from=\"pool\",le=\"0.001\"} 0\n",
+                           "\nyettd_start_seconds_bucket{from=\"pool\",le=\"0.002\"} 1\n",
+                           "\nyettd_start_seconds_bucket{from=\"pool\",le=\"5\"} 2\n",
+                           "\nyettd_start_seconds_bucket{from=\"pool\",le=\"+Inf\"} 3\n",
+                           "\nyettd_start_seconds_sum{from=\"pool\"} 6.005\n",
+                           "\nyettd_start_seconds_count{from=\"pool\"} 3\n",
+                           "\nyettd_start_seconds_count{from=\"cold\"} 0\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+}
+
 }  // namespace
 }  // namespace yett
