@@ -24,6 +24,7 @@
 
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
+#include "ioctl_uapi/own_namespace.hpp"
 #include "sandbox/host/feature_table.hpp"
 #include "sandbox/host/read_file.hpp"
 
@@ -73,10 +74,13 @@ std::string build_id() {
   return id;
 }
 
+std::string identity_of(const struct stat& found) {
+  return std::to_string(found.st_dev) + ":" + std::to_string(found.st_ino);
+}
+
 std::string file_identity(const char* path) {
   struct stat found{};
-  if (::stat(path, &found) != 0) return "-";
-  return std::to_string(found.st_dev) + ":" + std::to_string(found.st_ino);
+  return ::stat(path, &found) == 0 ? identity_of(found) : "-";
 }
 
 // A tmpfs does not outlive its boot, so that what is kept there needs no boot id; reading it would
@@ -92,6 +96,9 @@ std::string boot_identity(const std::string& directory) {
 // initial user namespace: 0.2 us against 30 for a look at /proc/self/ns of a process this young.
 std::string user_namespace_now() {
   if (::syscall(SYS_settimeofday, nullptr, nullptr) == 0) return "initial";
+  struct stat found{};
+  const UniqueFd own = open_own_namespace(OwnNamespace::user);
+  if (own.valid() && ::fstat(own.get(), &found) == 0) return identity_of(found);
   return file_identity("/proc/self/ns/user");
 }
 

@@ -7,6 +7,7 @@
 
 #include <utility>
 
+#include "ioctl_uapi/own_namespace.hpp"
 #include "sandbox/guard/namespaces_child.hpp"
 
 namespace yett {
@@ -30,6 +31,8 @@ Made make_network() {
   made.error = raise_loopback();
   if (made.error != kDone) return made;
   made.operation = "open network namespace";
+  made.network = open_own_namespace(OwnNamespace::network);
+  if (made.network.valid()) return made;
   made.network.reset(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
   if (!made.network.valid()) made.error = errno;
   return made;
