@@ -18,7 +18,6 @@
 #include "ioctl_uapi/child_process.hpp"
 #include "ioctl_uapi/clone.hpp"
 #include "ioctl_uapi/own_namespace.hpp"
-#include "supervisor/notify/target_memory.hpp"
 
 namespace yett {
 namespace {
@@ -101,7 +100,8 @@ Result<UniqueFd> open_target_base(const PendingNotification& pending, int direct
   return file;
 }
 
-Result<std::string> copy_target_string(const PendingNotification& pending, std::uint64_t address) {
+Result<std::string> copy_target_string(const PendingNotification& pending, std::uint64_t address,
+                                       CopyFromTarget copy) {
   std::string text;
   std::array<std::byte, kPage> page;
   while (text.size() < PATH_MAX) {
@@ -109,7 +109,7 @@ Result<std::string> copy_target_string(const PendingNotification& pending, std::
     // Most are short, and what follows them need not be copied.
     const std::size_t most = text.empty() ? kShort : PATH_MAX - text.size();
     const std::size_t size = std::min<std::size_t>(to_page_end, most);
-    YETT_CHECK(read_target(pending, address, std::span(page).first(size)));
+    YETT_CHECK(copy(pending, address, std::span(page).first(size)));
     const char* bytes = reinterpret_cast<const char*>(page.data());
     const std::size_t length = ::strnlen(bytes, size);
     text.append(bytes, length);

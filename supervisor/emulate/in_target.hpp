@@ -7,6 +7,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <span>
 #include <string>
 
 #include "base/result.hpp"
@@ -14,6 +16,7 @@
 #include "ioctl_uapi/child_result.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/notify/pending_notification.hpp"
+#include "supervisor/notify/target_memory.hpp"
 
 namespace yett {
 
@@ -38,8 +41,11 @@ struct TargetPlace {
 [[nodiscard]] Result<UniqueFd> open_target_file(const PendingNotification& pending, int number);
 
 // Copies the string at `address` once. Errors: EFAULT, ENAMETOOLONG (4096 bytes with its end).
+using CopyFromTarget = Status (*)(const PendingNotification& pending, std::uint64_t address,
+                                  std::span<std::byte> into);
 [[nodiscard]] Result<std::string> copy_target_string(const PendingNotification& pending,
-                                                     std::uint64_t address);
+                                                     std::uint64_t address,
+                                                     CopyFromTarget copy = read_target);
 
 // Mounts of the sandbox's, at most: each is memory of the kernel's and not of the sandbox's limit.
 // A bind copies what is mounted below it, so it can double the count.

@@ -29,13 +29,18 @@ iovec remote_range(std::uint64_t address, std::size_t size) {
 
 }  // namespace
 
-Status read_target(const PendingNotification& pending, std::uint64_t address,
+Status copy_target(const PendingNotification& pending, std::uint64_t address,
                    std::span<std::byte> into) {
   const iovec local{into.data(), into.size()};
   const iovec remote = remote_range(address, into.size());
   const ssize_t count =
       ::process_vm_readv(static_cast<pid_t>(pending.thread_id()), &local, 1, &remote, 1, 0);
-  const Status transferred = check_transfer(count, into.size());
+  return check_transfer(count, into.size());
+}
+
+Status read_target(const PendingNotification& pending, std::uint64_t address,
+                   std::span<std::byte> into) {
+  const Status transferred = copy_target(pending, address, into);
   // SECURITY(copy-once): valid now means that the thread id meant our thread all along.
   if (!pending.still_valid()) return fail(gone());
   return transferred;

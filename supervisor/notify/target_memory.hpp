@@ -22,6 +22,10 @@ namespace yett {
 [[nodiscard]] Status read_target(const PendingNotification& pending, std::uint64_t address,
                                  std::span<std::byte> into);
 
+// The same without the check, which the caller owes before anything comes of what was copied.
+[[nodiscard]] Status copy_target(const PendingNotification& pending, std::uint64_t address,
+                                 std::span<std::byte> into);
+
 // Writes all of `from`. The notification is checked just before. What happens when the thread dies
 // and its number is taken within the two calls: the caller's credentials bound it, see
 // SandboxIdentity in supervisor/emulate.

@@ -23,8 +23,8 @@ namespace {
 constexpr mode_t kPermissions = 0777;
 constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-// From the root of the tree.
-std::string below(const std::string& path) { return path == "/" ? "." : path.substr(1); }
+// From the root of the tree; as long as `path` is there.
+const char* below(const std::string& path) { return path == "/" ? "." : path.c_str() + 1; }
 
 // Nothing: the end, or errno is not 0.
 const dirent* next_of(DIR* entries) {
@@ -102,7 +102,7 @@ Status ChangeTree::load(const std::string& directory) {
 }
 
 Status ChangeTree::load_one(const std::string& directory, std::vector<std::string>& found) {
-  const int opened = ::openat(root_.get(), below(directory).c_str(), kDirectory);
+  const int opened = ::openat(root_.get(), below(directory), kDirectory);
   if (opened < 0 && errno == ENAMETOOLONG) return {};
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(opened), ::closedir);
   if (!entries) return fail(errno_error("read", place_ + directory));
@@ -128,7 +128,7 @@ Look ChangeTree::look(const std::string& path) const {
   Look found;
   const std::size_t end = path.find('/', above == "/" ? 1 : above.size() + 1);
   const std::string first = above == path ? path : path.substr(0, end);
-  if (::fstatat(root_.get(), below(first).c_str(), &found.status, AT_SYMLINK_NOFOLLOW) != 0) {
+  if (::fstatat(root_.get(), below(first), &found.status, AT_SYMLINK_NOFOLLOW) != 0) {
     found.standing = shines_through(above) ? Standing::untouched : Standing::removed;
     return found;
   }
@@ -141,7 +141,7 @@ Look ChangeTree::look(const std::string& path) const {
 
 std::string ChangeTree::link_text(const std::string& path) const {
   std::array<char, PATH_MAX> text{};
-  const ssize_t size = ::readlinkat(root_.get(), below(path).c_str(), text.data(), text.size());
+  const ssize_t size = ::readlinkat(root_.get(), below(path), text.data(), text.size());
   return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : std::string();
 }
 
@@ -155,7 +155,7 @@ bool ChangeTree::has_plain_on_host(const std::string& path) const {
   return UniqueFd(sys_open_plain_in_root(host_.get(), path.c_str())).valid();
 }
 
-bool ChangeTree::is_directory_of_ours(const std::string& path) const {
+bool ChangeTree::is_directory_of_ours(std::string_view path) const {
   return directories_.contains(path);
 }
 
@@ -167,7 +167,7 @@ bool ChangeTree::shines_through(const std::string& directory) const {
 // ---- descriptors --------------------------------------------------------------------------------
 
 UniqueFd ChangeTree::parent(const std::string& path) const {
-  return UniqueFd(sys_open_plain_beneath(root_.get(), below(parent_of(path)).c_str()));
+  return UniqueFd(sys_open_plain_beneath(root_.get(), below(parent_of(path))));
 }
 
 int ChangeTree::open_to_give(const std::string& path, int flags) const {
@@ -184,7 +184,7 @@ int ChangeTree::open_ours(const std::string& path, int flags, mode_t mode) const
   how.flags = static_cast<std::uint64_t>(meant | O_NOFOLLOW | O_CLOEXEC);
   if ((flags & O_CREAT) != 0) how.mode = mode;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
-  const long opened = ::syscall(SYS_openat2, root_.get(), below(path).c_str(), &how, sizeof how);
+  const long opened = ::syscall(SYS_openat2, root_.get(), below(path), &how, sizeof how);
   return opened >= 0 ? static_cast<int>(opened) : -errno;
 }
 

@@ -13,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -53,7 +54,7 @@ class ChangeTree {
 
   [[nodiscard]] Look look(const std::string& path) const;
   // Known without a look.
-  [[nodiscard]] bool is_directory_of_ours(const std::string& path) const;
+  [[nodiscard]] bool is_directory_of_ours(std::string_view path) const;
   [[nodiscard]] std::string link_text(const std::string& path) const;
   // The host's, of a name that nothing of ours stands before. Nothing: there is none.
   [[nodiscard]] static std::optional<struct stat> look_at_host(const std::string& path);

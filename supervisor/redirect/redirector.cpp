@@ -68,9 +68,10 @@ Result<std::shared_ptr<Redirector>> Redirector::open(const SandboxPlan& plan) {
 
 // ---- a call -------------------------------------------------------------------------------------
 
+// Whether the thread was ours all along, answer_copied looks before anything comes of it.
 int Redirector::copy_of(const PendingNotification& pending, Copied& copied) {
   const auto copy = [&pending](std::uint64_t address, std::string& into) {
-    auto text = copy_target_string(pending, address);
+    auto text = copy_target_string(pending, address, copy_target);
     if (!text) return errno_of_copy(text.error());
     into = *std::move(text);
     return 0;
@@ -84,7 +85,7 @@ int Redirector::copy_of(const PendingNotification& pending, Copied& copied) {
   if (makes(call)) copied.umask = read_umask(pending);
   if (call.act != PathAct::set_times || call.out == 0) return 0;
   return errno_for_target(
-      read_target(pending, call.out, std::as_writable_bytes(std::span(copied.times))));
+      copy_target(pending, call.out, std::as_writable_bytes(std::span(copied.times))));
 }
 
 // SECURITY(redirect-attributes): Landlock has no right for modes and times, so no such call is let
@@ -113,20 +114,26 @@ RedirectAnswer Redirector::answer_call(const PendingNotification& pending, const
 
 // What the sandbox has made or written already, by a plain name in a directory that the tree knows:
 // there is no link on the way, and of a placeholder there is nothing to open.
-int Redirector::open_known(const Copied& copied) const {
+int Redirector::open_known(const PendingNotification& pending, const Copied& copied) const {
   constexpr int kSlow = O_CREAT | O_PATH | kUnnamed;
   const std::string& path = copied.path;
   if (copied.call.act != PathAct::open || (copied.call.flags & kSlow) != 0) return -1;
-  if (!path.starts_with('/') || path.ends_with('/') || !tree_.is_directory_of_ours(parent_of(path)))
-    return -1;
-  const std::string name = name_of(path);
+  const std::size_t slash = path.rfind('/');
+  if (!path.starts_with('/') || slash + 1 == path.size()) return -1;
+  const std::string_view whole(path);
+  const std::string_view name = whole.substr(slash + 1);
+  if (!tree_.is_directory_of_ours(whole.substr(0, std::max(slash, std::size_t{1})))) return -1;
   if (name == "." || name == ".." || tree_.places().is_written(path)) return -1;
+  // SECURITY(copy-once): what only is opened is given by a call that fails for who is not our
+  // thread.
+  if ((copied.call.flags & O_TRUNC) != 0 && !pending.still_valid()) return -1;
   return tree_.open_ours(path, copied.call.flags);
 }
 
 RedirectAnswer Redirector::answer_copied(const PendingNotification& pending, const Copied& copied) {
   const std::scoped_lock held(lock_);
-  if (const int opened = open_known(copied); opened >= 0) return give(opened, copied.call.flags);
+  if (const int opened = open_known(pending, copied); opened >= 0)
+    return give(opened, copied.call.flags);
   MergedWalk walk(tree_, pending);
   const auto find = [&walk](const NamedByTarget& name, const std::string& path,
                             FollowLast follow) -> std::optional<Found> {
