@@ -71,32 +71,44 @@ bool in_initial_user_namespace() {
   return map.find(" 4294967295") != std::string::npos && map.find('\n') == map.size() - 1;
 }
 
-Attempt enter_user_namespace() {
+namespace {
+
+int user_namespace_flags(OwnMounts mounts) {
+  return mounts == OwnMounts::now ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWUSER;
+}
+
+Attempt enter_with_one_id(OwnMounts mounts) {
   const std::string user_map = map_of_one(::geteuid());
   const std::string group_map = map_of_one(::getegid());
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return {errno, "unshare of a user namespace"};
+  if (::unshare(user_namespace_flags(mounts)) != 0) return {errno, "unshare of a user namespace"};
   if (const Attempt done = write_once("/proc/self/uid_map", user_map); done.error != 0) return done;
   // Who may not drop groups may not be given the right to by a namespace: CVE-2014-8989.
   if (const Attempt done = write_once("/proc/self/setgroups", "deny"); done.error != 0) return done;
   return write_once("/proc/self/gid_map", group_map);
 }
 
-namespace {
+Status make_mounts_private() {
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return fail(errno_error("make mounts private"));
+  return {};
+}
 
 Status refused(const Attempt& attempt) {
   return fail(host_error("mode rootless", feature_of(attempt).detail, mend_of_refusal()));
 }
 
-Status enter_with(const SubordinateIds& more) {
+Status enter_with(const SubordinateIds& more, OwnMounts mounts) {
   YETT_TRY(IdMapper mapper, IdMapper::start(more));
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+  if (::unshare(user_namespace_flags(mounts)) != 0)
     return refused({errno, "unshare of a user namespace"});
   return mapper.map();
 }
 
 }  // namespace
 
-Status become_namespace_root(const std::optional<SubordinateIds>& more) {
+Attempt enter_user_namespace() { return enter_with_one_id(OwnMounts::now); }
+
+Status become_namespace_root(const std::optional<SubordinateIds>& more, OwnMounts mounts) {
   if (::geteuid() == 0) return {};
   // Containers let namespaces be made and refuse what is done in them. Whoever is in one finds out
   // too late for another mode.
@@ -105,13 +117,16 @@ Status become_namespace_root(const std::optional<SubordinateIds>& more) {
     return refused(tried);
   note_user_namespace_around();
   if (more) {
-    YETT_CHECK(enter_with(*more));
-  } else if (const Attempt entered = enter_user_namespace(); entered.error != 0) {
+    YETT_CHECK(enter_with(*more, mounts));
+  } else if (const Attempt entered = enter_with_one_id(mounts); entered.error != 0) {
     return refused(entered);
   }
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-    return fail(errno_error("make mounts private"));
-  return {};
+  return mounts == OwnMounts::now ? make_mounts_private() : Status{};
+}
+
+Status take_own_mounts() {
+  if (::unshare(CLONE_NEWNS) != 0) return fail(errno_error("unshare", "the mount namespace"));
+  return make_mounts_private();
 }
 
 }  // namespace yett

@@ -15,9 +15,16 @@ namespace yett {
 // single thread. user_namespaces(7).
 [[nodiscard]] Attempt enter_user_namespace();
 
-// The same for good, as the rootless mode begins: the mounts are private from here on, and with
-// `more` the ids from 1 on are those. Does nothing for who is root already. Error: this host allows
-// no user namespace, with what forbids it.
-[[nodiscard]] Status become_namespace_root(const std::optional<SubordinateIds>& more = {});
+// Of a process that has become root of a namespace: its mounts are a copy that it may change, or
+// still the caller's, which it can only look at.
+enum class OwnMounts { now, later };
+
+// The same for good, as the rootless mode begins: with `more` the ids from 1 on are those. Does
+// nothing for who is root already. Error: this host allows no user namespace, with what forbids it.
+[[nodiscard]] Status become_namespace_root(const std::optional<SubordinateIds>& more = {},
+                                           OwnMounts mounts = OwnMounts::now);
+
+// What was left for later: the mounts are the calling thread's own from here on, and private.
+[[nodiscard]] Status take_own_mounts();
 
 }  // namespace yett

@@ -11,6 +11,7 @@
 
 #include "sandbox/guard/seccomp_filter.hpp"
 #include "sandbox/host/probe.hpp"
+#include "sandbox/host/user_namespace.hpp"
 #include "supervisor/audit/summary.hpp"
 #include "supervisor/control/start_program.hpp"
 #include "supervisor/session/attendant.hpp"
@@ -132,6 +133,20 @@ std::optional<FreshNetwork> begin_network(const KernelFeatures& features, const 
   if (!features.is_root && !features.is_namespace_root) return std::nullopt;
   if (policy.network.mode.value_or(NetworkMode::none) == NetworkMode::host) return std::nullopt;
   return FreshNetwork::start();
+}
+
+// Whose sandbox is made of the host's files by its first process alone needs no mounts of its own.
+// They cost some: the kernel copies those of the host, and waits for a grace period at their end.
+bool leaves_mounts_alone(const SandboxPlan& plan, const SessionOptions& options) {
+  const bool does_more = plan.emulation.files || plan.ask.opens || plan.traced;
+  const bool serves_more = options.exec_socket.valid() || options.swap_socket.valid() ||
+                           options.await_program || options.warm_fork || options.make_sandboxes;
+  return plan.image_kind == ImageKind::host && !does_more && !serves_more;
+}
+
+Status take_mounts(const Host& host, const SandboxPlan& plan, const SessionOptions& options) {
+  const bool takes = host.made_namespace && !leaves_mounts_alone(plan, options);
+  return takes ? take_own_mounts() : Status{};
 }
 
 LaunchFailure ours(Error error) { return LaunchFailure{.error = std::move(error)}; }
@@ -343,6 +358,8 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   clock.note("plan");
   Parts parts;
   parts.is_attended = options.exec_socket.valid();
+  if (Status own = take_mounts(*host, report.plan, options); !own)
+    return failed_report(std::move(report), std::move(own).error(), kLaunchFailureStatus);
   if (Status prepared = prepare_parts(report.plan, *host, options, parts); !prepared)
     return failed_report(std::move(report), std::move(prepared).error(), kLaunchFailureStatus);
   if (Status ready = start_swaps(*host, request, policy, options, report.plan, parts); !ready)

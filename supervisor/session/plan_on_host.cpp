@@ -30,15 +30,17 @@ std::vector<std::string> lent_sources(const SandboxRequest& request, const Polic
   return sources;
 }
 
-// Those on file systems that cannot be idmapped: asked once for each file system.
-std::vector<std::string> sources_keeping_owners(const std::vector<std::string>& sources) {
+// Those on file systems that cannot be idmapped: asked once for each file system, and not at all by
+// who is root of a namespace that is younger than any of them: mount_setattr(2).
+std::vector<std::string> sources_keeping_owners(const Host& host,
+                                                const std::vector<std::string>& sources) {
   std::vector<std::string> keeping;
   std::map<dev_t, bool> known;
   for (const std::string& source : sources) {
     struct stat status{};
     if (::stat(source.c_str(), &status) != 0) continue;
     const auto [found, fresh] = known.try_emplace(status.st_dev, false);
-    if (fresh) found->second = can_be_idmapped(source);
+    if (fresh && !host.made_namespace) found->second = can_be_idmapped(source);
     if (!found->second) keeping.push_back(source);
   }
   return keeping;
@@ -78,10 +80,11 @@ Result<Host> look_at_host(const SandboxRequest& request, const Policy& policy) {
   host.has_groups = has_other_groups();
   if (mode == Mode::automatic || mode == Mode::rootless) {
     const uid_t before = ::geteuid();
-    const Status entered = become_namespace_root(host.more_ids);
+    const Status entered = become_namespace_root(host.more_ids, OwnMounts::later);
     // Where a namespace was made and gave nothing, its caller is nobody any more.
     if (!entered && (mode == Mode::rootless || ::geteuid() != before)) return fail(entered.error());
     if (!entered) host.stepped_down = entered.error().message();
+    host.made_namespace = entered && before != 0;
   }
   host.features = load_or_probe_kernel_features(host.runtime_directory, bpf_probes());
   if (host.features.is_namespace_root && wants_cgroup(policy.limits)) {
@@ -94,21 +97,23 @@ Result<Host> look_at_host(const SandboxRequest& request, const Policy& policy) {
 
 Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request, const Policy& policy,
                             int seed, const SandboxPlan* runs) {
-  PlanContext context{.identity_seed = static_cast<std::uint32_t>(seed),
-                      .host_root_entries = list_host_root(),
-                      .keeps_owners = {},
-                      .caller_uid = ::geteuid(),
-                      .caller_gid = ::getegid(),
-                      .work_directory = choose_work_directory(),
-                      .more_uids = host.more_ids ? host.more_ids->uids.count : 0,
-                      .more_gids = host.more_ids ? host.more_ids->gids.count : 0,
-                      .ids_missing = host.ids_missing,
-                      .has_groups = host.has_groups,
-                      .cgroup_missing = host.cgroup_missing,
-                      .copies_descriptors = can_copy_descriptors(),
-                      .runs = runs};
+  const bool has_namespaces = host.features.is_root || host.features.is_namespace_root;
+  PlanContext context{
+      .identity_seed = static_cast<std::uint32_t>(seed),
+      .host_root_entries = list_host_root(),
+      .keeps_owners = {},
+      .caller_uid = ::geteuid(),
+      .caller_gid = ::getegid(),
+      .work_directory = has_namespaces ? "" : choose_work_directory(),
+      .more_uids = host.more_ids ? host.more_ids->uids.count : 0,
+      .more_gids = host.more_ids ? host.more_ids->gids.count : 0,
+      .ids_missing = host.ids_missing,
+      .has_groups = host.has_groups,
+      .cgroup_missing = host.cgroup_missing,
+      .copies_descriptors = !policy.network.listen.empty() && can_copy_descriptors(),
+      .runs = runs};
   if (host.features.idmapped_mounts.usable)
-    context.keeps_owners = sources_keeping_owners(lent_sources(request, policy));
+    context.keeps_owners = sources_keeping_owners(host, lent_sources(request, policy));
   return make_plan(request, policy, host.features, context);
 }
 

@@ -17,9 +17,11 @@ struct Host {
   std::string runtime_directory;
   std::string stepped_down;  // Mode::automatic: why it is the fallback mode; empty: it is not
   std::optional<SubordinateIds> more_ids;
-  std::string cgroup_missing;  // rootless: why no delegated cgroup holds its limits
-  bool has_groups = false;     // the caller is in groups beside its own
-  std::string ids_missing;     // why there are none, where they were asked for
+  std::string cgroup_missing;   // rootless: why no delegated cgroup holds its limits
+  bool has_groups = false;      // the caller is in groups beside its own
+  std::string ids_missing;      // why there are none, where they were asked for
+  bool made_namespace = false;  // the calling process is root of one since it looked; its mounts
+                                // are the caller's until take_own_mounts()
 };
 
 // In a mode without root it makes the calling process root of a user namespace of its own first.

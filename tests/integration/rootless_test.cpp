@@ -266,6 +266,18 @@ TEST_F(Rootless, WhatWasFoundOutIsKept) {
   EXPECT_EQ(first.st_mtim.tv_nsec, second.st_mtim.tv_nsec);
 }
 
+// SECURITY(private-propagation): the supervisor may have the caller's own mounts.
+TEST_F(Rootless, NothingIsMountedWhereTheCallerSeesIt) {
+  RunningProgram sandbox(yett_command({"run", "--", "sh", "-c", "echo up; sleep 60"}),
+                         home_->options());
+  ASSERT_TRUE(sandbox.wait_for_output("up\n", std::chrono::seconds(30)));
+  for (const std::string& whose : {std::string("self"), std::to_string(sandbox.pid())})
+    EXPECT_EQ(text_of("/proc/" + whose + "/mountinfo").find(home_->path()), std::string::npos);
+  const std::string inside = shell("cat /proc/self/mountinfo; readlink /proc/self/ns/mnt").out;
+  EXPECT_NE(inside.find(" / /proc "), std::string::npos) << inside;
+  EXPECT_EQ(inside.find(fs::read_symlink("/proc/self/ns/mnt").string()), std::string::npos);
+}
+
 TEST_F(Rootless, NothingIsLeft) {
   EXPECT_EQ(shell("echo x > /tmp/f; sleep 60 & true").exit_status, 0);
   int files = 0;
