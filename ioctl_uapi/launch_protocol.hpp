@@ -52,11 +52,16 @@ enum class LaunchMessageKind : std::uint32_t {
   signal,   // parent -> child: `detail` is a signal number for the app
 };
 
+// Said by who every orphan comes to, in the fallback mode: it has no child, and nobody has whom it
+// could come from.
+inline constexpr std::int32_t kNothingLeft = 0;
+
 struct LaunchMessage {
   LaunchMessageKind kind = LaunchMessageKind::failed;
   ChildStep step = ChildStep::start;
   std::int32_t error = 0;        // errno of a failed step
-  std::int32_t detail = -1;      // index into the plan's mount list, when a mount failed
+  std::int32_t detail = -1;      // index into the plan's mount list, when a mount failed; exited:
+                                 // kNothingLeft, or not known
   std::int32_t wait_status = 0;  // exited: as waitpid(2) gives it
   std::int32_t app_pid = 0;      // inside
   std::int64_t user_us = 0;      // exited: CPU time of the app and its waited-for children

@@ -19,6 +19,8 @@
 namespace yett {
 namespace {
 
+constexpr std::array kWithin{"/home", "/tmp"};
+
 void empty_directory(int directory);
 
 // Its user may have taken its own rights to a directory away.
@@ -69,7 +71,7 @@ std::string choose_work_directory() {
 Result<OwnDirectory> OwnDirectory::make(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0) return fail(errno_error("make the sandbox's own", path));
   OwnDirectory made(path);
-  for (const char* name : {"/home", "/tmp"})
+  for (const char* name : kWithin)
     if (const std::string within = path + name; ::mkdir(within.c_str(), 0700) != 0)
       return fail(errno_error("make", within));
   return made;
@@ -83,6 +85,8 @@ OwnDirectory& OwnDirectory::operator=(OwnDirectory&& other) noexcept {
 // Nobody is left who could exchange what is removed: its processes are gone before it.
 OwnDirectory::~OwnDirectory() {
   if (path_.empty()) return;
+  for (const char* name : kWithin) ::rmdir((path_ + name).c_str());  // as a rule they are empty
+  if (::rmdir(path_.c_str()) == 0) return;
   empty_directory(open_to_empty(AT_FDCWD, path_.c_str()));
   ::rmdir(path_.c_str());
 }

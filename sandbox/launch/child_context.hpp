@@ -47,6 +47,9 @@ struct ChildContext {
 // it.
 [[nodiscard]] ChildResult restrict_init();
 
+// Reaps whoever has ended. False: the calling process has no child.
+[[nodiscard]] bool reap_ended_children();
+
 // Kills and reaps until nothing is left below the calling process, which every orphan comes to.
 // `children`: /proc's list of its children. Precondition: PR_SET_CHILD_SUBREAPER.
 void clear_away_children(int children);

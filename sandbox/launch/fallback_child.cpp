@@ -37,8 +37,9 @@ bool kill_listed(const char* text, ssize_t size) {
   return any;
 }
 
-// False: none is left.
-bool reap_ended() {
+}  // namespace
+
+bool reap_ended_children() {
   for (;;) {
     const int pid = static_cast<int>(::syscall(SYS_wait4, -1, nullptr, WNOHANG, nullptr));
     if (pid == 0) return true;
@@ -46,13 +47,11 @@ bool reap_ended() {
   }
 }
 
-}  // namespace
-
 // SECURITY(fallback-end): whoever is killed leaves its children to this process. A sandbox that
 // forks faster than it is looked at is stopped by the end of its listener: without one, fork fails.
 void clear_away_children(int children) {
   char text[4096];
-  while (reap_ended()) {
+  while (reap_ended_children()) {
     // Whoever was killed may still be on its way out: the next look waits for the first of them.
     if (kill_listed(text, ::pread(children, text, sizeof text, 0)))
       static_cast<void>(::syscall(SYS_wait4, -1, nullptr, 0, nullptr));

@@ -20,8 +20,9 @@ namespace {
 
 std::int64_t microseconds(const timeval& time) { return time.tv_sec * 1'000'000LL + time.tv_usec; }
 
-void report_exit(int socket, int status, const struct rusage& usage) {
+void report_exit(int socket, int status, const struct rusage& usage, bool is_nothing_left) {
   const LaunchMessage message{.kind = LaunchMessageKind::exited,
+                              .detail = is_nothing_left ? kNothingLeft : -1,
                               .wait_status = status,
                               .user_us = microseconds(usage.ru_utime),
                               .system_us = microseconds(usage.ru_stime),
@@ -50,7 +51,7 @@ void reap(const Watched& watched) {
     const int pid = static_cast<int>(::syscall(SYS_wait4, -1, &status, WNOHANG, &usage));
     if (pid <= 0) return;
     if (pid != watched.app) continue;
-    report_exit(watched.socket, status, usage);
+    report_exit(watched.socket, status, usage, watched.children >= 0 && !reap_ended_children());
     leave(watched, 0);
   }
 }

@@ -42,8 +42,10 @@ Result<UniqueFd> open_signals() {
 }
 
 SandboxOutcome make_outcome(const LaunchMessage& exited) {
-  SandboxOutcome outcome{
-      .user_us = exited.user_us, .system_us = exited.system_us, .max_rss_kib = exited.max_rss_kib};
+  SandboxOutcome outcome{.user_us = exited.user_us,
+                         .system_us = exited.system_us,
+                         .max_rss_kib = exited.max_rss_kib,
+                         .is_nothing_left = exited.detail == kNothingLeft};
   if (WIFSIGNALED(exited.wait_status)) {
     outcome.reason = EndReason::signaled;
     outcome.exit_status = 128 + WTERMSIG(exited.wait_status);

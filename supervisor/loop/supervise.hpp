@@ -72,6 +72,7 @@ struct SandboxOutcome {
   std::int64_t user_us = 0;
   std::int64_t system_us = 0;
   std::int64_t max_rss_kib = 0;
+  bool is_nothing_left = false;  // fallback: the first process has seen that all others are gone
 };
 
 // Runs until the sandbox ended: the app's exit was reported, or init is dead. Init is killed when

@@ -22,6 +22,12 @@ void wait_for(int child) {
   }
 }
 
+// Most callers have none, which /proc takes a while to say.
+bool has_children() {
+  siginfo_t ended{};
+  return ::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 || errno != ECHILD;
+}
+
 }  // namespace
 
 Result<FallbackSession> FallbackSession::begin(const SandboxPlan& plan) {
@@ -29,7 +35,7 @@ Result<FallbackSession> FallbackSession::begin(const SandboxPlan& plan) {
   if (plan.mode != Mode::fallback) return session;
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
     return fail(errno_error("become the one that orphans come to"));
-  session.children_before_ = children_of(::getpid());
+  if (has_children()) session.children_before_ = children_of(::getpid());
   YETT_TRY(session.directory_, OwnDirectory::make(plan.work_directory));
   if (!plan.redirect.directory.empty()) {
     YETT_TRY(session.redirector_, Redirector::open(plan));
@@ -41,6 +47,12 @@ void FallbackSession::end(RunningSandbox& running) {
   if (!directory_) return;
   running.listener.reset();
   running.status_socket.reset();
+  if (!is_nothing_left_) clear_away(running);
+  directory_.reset();  // while the first process takes its leave
+  running.init.kill_and_reap();
+}
+
+void FallbackSession::clear_away(RunningSandbox& running) const {
   struct pollfd ended{.fd = running.init.pidfd().get(), .events = POLLIN, .revents = 0};
   while (::poll(&ended, 1, kPatienceMs) < 0 && errno == EINTR) {
   }

@@ -26,15 +26,21 @@ class FallbackSession {
   // Null: nothing is redirected.
   [[nodiscard]] std::shared_ptr<Redirector> redirector() const { return redirector_; }
 
+  // By the first process's own word: it has ended, and was the last.
+  void note_nothing_left() { is_nothing_left_ = true; }
+
   // SECURITY(fallback-end): returns when no process of the sandbox is left. Its listener is closed
   // first, without which none is made. Children that the caller had before are left alone.
   void end(RunningSandbox& running);
 
  private:
+  void clear_away(RunningSandbox& running) const;
+
   std::optional<OwnDirectory> directory_;
   std::unique_ptr<TaskCount> tasks_;
   std::shared_ptr<Redirector> redirector_;
   std::vector<int> children_before_;
+  bool is_nothing_left_ = false;
 };
 
 }  // namespace yett

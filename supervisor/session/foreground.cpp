@@ -309,6 +309,7 @@ SessionReport see_through(SessionReport report, RunningSandbox running,
   if (!was_killed) tell_end();
   add_usage(report, parts);
   if (was_killed) tell_end();
+  if (report.outcome.is_nothing_left) parts.fallback.note_nothing_left();
   destroy(std::move(running), parts);
   parts.tracer = Tracer();
   parts.audit.flush();  // the tracer's
