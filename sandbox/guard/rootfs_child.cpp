@@ -38,14 +38,30 @@ bool is_directory(int fd) {
   return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+// EEXIST: there is something of that name, and nothing was done.
+ChildResult attach_at_new_file(const Work& work, int mount) {
+  const int parent = kept_parent(work.state->root, work.target());
+  if (parent < 0) return from_kernel(parent);
+  const char* name = last_component(work.target());
+  YETT_STEP(from_libc(::mknodat(parent, name, S_IFREG | 0444, 0)));
+  return from_kernel(sys_move_mount(mount, parent, name));
+}
+
+ChildResult attach_in_place(const Work& work, int mount, MountPoint kind) {
+  const int place = open_mount_point(work.state->root, work.target(), kind);
+  if (place < 0) return from_kernel(place);
+  const ChildResult result = from_kernel(sys_move_mount(mount, place, ""));
+  ::close(place);
+  return result;
+}
+
 // Attaches `mount` (an fd, or -errno to pass through) at the entry's target and closes it.
 ChildResult attach(const Work& work, int mount) {
   if (mount < 0) return from_kernel(mount);
   const MountPoint kind = is_directory(mount) ? MountPoint::directory : MountPoint::file;
-  const int place = open_mount_point(work.state->root, work.target(), kind);
-  ChildResult result = from_kernel(place);
-  if (result == kDone) result = from_kernel(sys_move_mount(mount, place, ""));
-  if (place >= 0) ::close(place);
+  work.state->is_on_file = kind == MountPoint::file;
+  ChildResult result = work.state->is_on_file ? attach_at_new_file(work, mount) : EEXIST;
+  if (result == EEXIST) result = attach_in_place(work, mount, kind);
   ::close(mount);
   return result;
 }
@@ -413,8 +429,9 @@ ChildResult mount_entries(const RootfsInputs& inputs, RootfsState& state) {
                     .entry = &entries[i],
                     .id_map = inputs.id_maps == nullptr ? -1 : inputs.id_maps[i],
                     .staging = state.staging};
+    state.is_on_file = false;
     const ChildResult result = carry_out(work);
-    if (!mounts_nothing(entries[i].kind)) forget_parent();
+    if (!state.is_on_file && !mounts_nothing(entries[i].kind)) forget_parent();
     if (result == kDone) continue;
     state.failed_entry = static_cast<int>(i);
     return result;

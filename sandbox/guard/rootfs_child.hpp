@@ -19,11 +19,12 @@ struct RootfsInputs {
 };
 
 struct RootfsState {
-  int root = -1;          // the new root's directory
-  int failed_entry = -1;  // index into the plan's mount list, when a mount failed
-  int image = -1;         // the image's root, once attached
-  int truth = -1;         // the supervisor's files, read-only
-  int staging = -1;       // the staging tmpfs that holds upper layers, when any is needed
+  int root = -1;            // the new root's directory
+  int failed_entry = -1;    // index into the plan's mount list, when a mount failed
+  int image = -1;           // the image's root, once attached
+  int truth = -1;           // the supervisor's files, read-only
+  int staging = -1;         // the staging tmpfs that holds upper layers, when any is needed
+  bool is_on_file = false;  // the last mount, which then leaves every directory as it is
 };
 
 // SECURITY(private-propagation): makes "/" and everything below private before the first mount.
