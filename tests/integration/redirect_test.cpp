@@ -1,6 +1,9 @@
 // Writing that is redirected: what a program sees of its own changes, and that the host sees none.
 #include <sys/stat.h>
 
+#include <ctime>
+#include <thread>
+
 #include "tests/support/fallback_case.hpp"
 #include "tests/support/host_tree.hpp"
 
@@ -180,9 +183,20 @@ TEST_F(Redirect, CommitKeepsWhatTheHostHasSince) {
   EXPECT_TRUE(fs::exists(shown() + "/way/deep/later") && fs::exists(shown() + "/way/deep/old"));
 }
 
+// Times of files are those of the clock's last tick: what comes after has another one.
+void wait_for_tick() {
+  const auto now = [] {
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &time);
+    return time.tv_nsec;
+  };
+  for (const auto began = now(); now() == began;) std::this_thread::yield();
+}
+
 // SECURITY(redirect-both): whoever changed it on the host may not lose it unasked.
 TEST_F(Redirect, CommitAsksWhereTheHostHasChangedToo) {
   EXPECT_EQ(redirected("echo x >> one; echo x >> two; echo > made").exit_status, 0);
+  wait_for_tick();
   std::ofstream(shown() + "/one", std::ios::app) << "of somebody else\n";
   file("p/made", "of somebody else\n");
   before_ = tree_of(shown());
