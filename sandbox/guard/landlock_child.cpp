@@ -1,7 +1,6 @@
 #include "sandbox/guard/landlock_child.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include "ioctl_uapi/landlock.hpp"
 
@@ -13,16 +12,19 @@ constexpr std::uint64_t kFileRights = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCE
                                       LANDLOCK_ACCESS_FS_READ_FILE | kLandlockFsTruncate |
                                       kLandlockFsIoctlDev;
 
+ChildResult add_beneath(int ruleset, int path, std::uint64_t access) {
+  struct landlock_path_beneath_attr attributes{};
+  attributes.allowed_access = access;
+  attributes.parent_fd = path;
+  return from_libc(sys_landlock_add_rule(ruleset, LANDLOCK_RULE_PATH_BENEATH, &attributes));
+}
+
 ChildResult add_path(int ruleset, const LandlockPathRule& rule) {
   const int path = ::open(rule.path.c_str(), O_PATH | O_CLOEXEC);
   if (path < 0) return errno == ENOENT ? kDone : errno;  // nothing there: nothing to allow
-  struct stat status{};
-  const bool directory = ::fstat(path, &status) == 0 && S_ISDIR(status.st_mode);
-  struct landlock_path_beneath_attr attributes{};
-  attributes.allowed_access = directory ? rule.access : rule.access & kFileRights;
-  attributes.parent_fd = path;
-  const ChildResult result =
-      from_libc(sys_landlock_add_rule(ruleset, LANDLOCK_RULE_PATH_BENEATH, &attributes));
+  ChildResult result = add_beneath(ruleset, path, rule.access);
+  if (result == EINVAL && (rule.access & ~kFileRights) != 0)  // it is a file
+    result = add_beneath(ruleset, path, rule.access & kFileRights);
   ::close(path);
   return result;
 }
@@ -35,8 +37,7 @@ ChildResult add_ports(int ruleset, const std::vector<std::uint16_t>& ports, std:
   return kDone;
 }
 
-ChildResult add_rules(int ruleset, const LandlockPlan& plan) {
-  for (const LandlockPathRule& rule : plan.paths) YETT_STEP(add_path(ruleset, rule));
+ChildResult add_all_ports(int ruleset, const LandlockPlan& plan) {
   if ((plan.handled_net & kLandlockNetBindTcp) != 0)
     YETT_STEP(add_ports(ruleset, plan.bind_ports, kLandlockNetBindTcp));
   if ((plan.handled_net & kLandlockNetConnectTcp) != 0)
@@ -46,16 +47,33 @@ ChildResult add_rules(int ruleset, const LandlockPlan& plan) {
 
 }  // namespace
 
-ChildResult restrict_with_landlock(const LandlockPlan& plan) {
-  if (!plan.applied) return kDone;
+int open_landlock_ruleset(const LandlockPlan& plan) {
   const LandlockRulesetAttributes attributes{.handled_access_fs = plan.handled_fs,
                                              .handled_access_net = plan.handled_net,
                                              .scoped = plan.scoped};
   const auto ruleset = static_cast<int>(
       sys_landlock_create_ruleset(&attributes, landlock_attributes_size(plan.abi), 0));
-  if (ruleset < 0) return errno;
-  ChildResult result = add_rules(ruleset, plan);
-  if (result == kDone) result = from_libc(sys_landlock_restrict_self(ruleset));
+  return ruleset < 0 ? -errno : ruleset;
+}
+
+// The ports are one more, behind the paths.
+ChildResult add_landlock_rules(const LandlockPlan& plan, int ruleset,
+                               std::atomic<std::uint32_t>& next) {
+  for (std::size_t at = next++; at <= plan.paths.size(); at = next++)
+    YETT_STEP(at < plan.paths.size() ? add_path(ruleset, plan.paths[at])
+                                     : add_all_ports(ruleset, plan));
+  return kDone;
+}
+
+ChildResult restrict_with_landlock(const LandlockPlan& plan, int ruleset) {
+  if (!plan.applied) return kDone;
+  if (ruleset < 0) {
+    ruleset = open_landlock_ruleset(plan);
+    if (ruleset < 0) return from_kernel(ruleset);
+    std::atomic<std::uint32_t> next{0};
+    YETT_STEP(add_landlock_rules(plan, ruleset, next));
+  }
+  const ChildResult result = from_libc(sys_landlock_restrict_self(ruleset));
   ::close(ruleset);
   return result;
 }

@@ -2,12 +2,24 @@
 // the numbers of newer ABIs are in ioctl_uapi/landlock.hpp.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+
 #include "ioctl_uapi/child_result.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 
 namespace yett {
 
-// Preconditions: no_new_privs is set; the new root is entered (rule paths are inside).
-[[nodiscard]] ChildResult restrict_with_landlock(const LandlockPlan& plan);
+// A ruleset without rules, which restricts nobody yet: a descriptor that closes on exec, or -errno.
+[[nodiscard]] int open_landlock_ruleset(const LandlockPlan& plan);
+
+// Adds the rules from `next` on, which several processes may do together: each is added by the one
+// that took its number. Precondition: the new root is entered (rule paths are inside).
+[[nodiscard]] ChildResult add_landlock_rules(const LandlockPlan& plan, int ruleset,
+                                             std::atomic<std::uint32_t>& next);
+
+// Takes `ruleset`, whose rules are all added; -1: it is made now. Preconditions: no_new_privs is
+// set, and the above.
+[[nodiscard]] ChildResult restrict_with_landlock(const LandlockPlan& plan, int ruleset = -1);
 
 }  // namespace yett

@@ -47,7 +47,7 @@ ChildResult enter_directory(const AppWork& work) {
 }
 
 ChildResult landlock(const AppWork& work) {
-  return restrict_with_landlock(work.context->plan->landlock);
+  return restrict_with_landlock(work.context->plan->landlock, work.context->landlock_ruleset);
 }
 
 ChildResult install_filter(const AppWork& work) {

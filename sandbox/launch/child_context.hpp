@@ -23,11 +23,15 @@ struct ChildContext {
   const char* const* argv = nullptr;
   const char* const* environment = nullptr;
   const char* working_directory = nullptr;
+  int landlock_ruleset = -1;          // the parent's and the child's; -1: the app makes one
+  const char* own_uid_map = nullptr;  // null: the parent writes the maps
+  const char* own_gid_map = nullptr;
   int joined_process = -1;                 // pidfd of the sandbox's PID 1, for run_joining_child
   std::span<const int> joined_namespaces;  // in its place, in the order in which they are joined
 
   // Changed by the child.
-  int children = -1;  // fallback: /proc's list of its children, for it has no pid namespace
+  int children = -1;     // fallback: /proc's list of its children, for it has no pid namespace
+  int own_process = -1;  // its directory of the host's /proc, to write its maps
   RootfsState root_state;
   int terminal_master = -1;
   int terminal_slave = -1;
@@ -57,7 +61,7 @@ void clear_away_children(int children);
 // Steps of the fallback mode: fallback_child.cpp.
 [[nodiscard]] ChildResult begin_fallback(ChildContext& context);
 [[nodiscard]] ChildResult open_fallback_terminal(ChildContext& context);
-[[nodiscard]] ChildResult wait_for_release(ChildContext& context);
+[[nodiscard]] ChildResult prepare_landlock(ChildContext& context);
 [[nodiscard]] ChildResult drop_own_capabilities(ChildContext& context);
 [[nodiscard]] ChildResult check_sockets_on_stdio(ChildContext& context);
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "ioctl_uapi/fd_passing.hpp"
+#include "sandbox/guard/landlock_child.hpp"
 #include "sandbox/launch/child_context.hpp"
 
 namespace yett {
@@ -81,12 +82,11 @@ ChildResult open_fallback_terminal(ChildContext& context) {
   return from_libc(context.terminal_slave);
 }
 
-ChildResult wait_for_release(ChildContext& context) {
-  YETT_STEP(
-      send_launch_message(context.status_socket, LaunchMessage{.kind = LaunchMessageKind::ready}));
-  LaunchMessage message;
-  YETT_STEP(receive_launch_message_child(context.status_socket, message));
-  return message.kind == LaunchMessageKind::release ? kDone : EPROTO;
+// The root is the host's, and the rules are many: the parent, which can look them up as well, adds
+// what this process has not come to.
+ChildResult prepare_landlock(ChildContext& context) {
+  return add_landlock_rules(context.plan->landlock, context.landlock_ruleset,
+                            context.page->next_landlock_rule);
 }
 
 // The bounding set stays, which takes a right to lower: under no_new_privs it gives nothing.

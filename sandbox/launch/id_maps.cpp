@@ -26,14 +26,6 @@ Status write_text(const std::string& path, const std::string& text) {
   return {};
 }
 
-std::string map_text(const std::vector<IdMapping>& mappings) {
-  std::string text;
-  for (const IdMapping& mapping : mappings)
-    text += std::to_string(mapping.inside) + " " + std::to_string(mapping.outside) + " " +
-            std::to_string(mapping.count) + "\n";
-  return text;
-}
-
 struct Owner {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
@@ -73,8 +65,16 @@ Result<std::vector<IdMapping>> read_map(const std::string& path) {
 
 }  // namespace
 
+std::string id_map_text(const std::vector<IdMapping>& mappings) {
+  std::string text;
+  for (const IdMapping& mapping : mappings)
+    text += std::to_string(mapping.inside) + " " + std::to_string(mapping.outside) + " " +
+            std::to_string(mapping.count) + "\n";
+  return text;
+}
+
 bool is_same_map(const std::vector<IdMapping>& one, const std::vector<IdMapping>& other) {
-  return map_text(one) == map_text(other);
+  return id_map_text(one) == id_map_text(other);
 }
 
 // A user namespace lives as long as somebody holds it open: a child makes it and is ended at once.
@@ -116,9 +116,9 @@ Result<IdMaps> read_id_maps(BorrowedFd user_namespace) {
 Status write_id_maps(int pid, const std::vector<IdMapping>& uids,
                      const std::vector<IdMapping>& gids, Setgroups setgroups) {
   const std::string process = "/proc/" + std::to_string(pid);
-  YETT_CHECK(write_text(process + "/uid_map", map_text(uids)));
+  YETT_CHECK(write_text(process + "/uid_map", id_map_text(uids)));
   if (setgroups == Setgroups::denied) YETT_CHECK(write_text(process + "/setgroups", "deny"));
-  return write_text(process + "/gid_map", map_text(gids));
+  return write_text(process + "/gid_map", id_map_text(gids));
 }
 
 bool can_be_idmapped(const std::string& path) {

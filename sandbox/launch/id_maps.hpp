@@ -10,6 +10,9 @@
 
 namespace yett {
 
+// As it is written to uid_map and gid_map.
+[[nodiscard]] std::string id_map_text(const std::vector<IdMapping>& mappings);
+
 enum class Setgroups { as_before, denied };
 // Writes uid_map and gid_map of the process `pid`, which waits in a fresh user namespace.
 [[nodiscard]] Status write_id_maps(int pid, const std::vector<IdMapping>& uids,

@@ -4,6 +4,9 @@
 #include <linux/bpf_common.h>
 #include <linux/filter.h>
 
+#include <atomic>
+#include <cstdint>
+
 #include "ioctl_uapi/launch_protocol.hpp"
 
 namespace yett {
@@ -18,8 +21,11 @@ struct LateProgram {
   alignas(8) char room[512 * 1024];  // pointers, then texts; what is not touched costs nothing
 };
 
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+
 struct LaunchPage {
-  StepTimings timings;  // written by the child
+  StepTimings timings;                            // written by the child
+  std::atomic<std::uint32_t> next_landlock_rule;  // of those that both add
   unsigned short filter_length =
       0;  // written by the parent before it releases the child; 0: no filter
   sock_filter filter[BPF_MAXINSNS];

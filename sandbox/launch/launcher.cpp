@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "ioctl_uapi/clone.hpp"
+#include "sandbox/guard/landlock_child.hpp"
 #include "sandbox/launch/child_context.hpp"
 #include "sandbox/launch/exec_strings.hpp"
 #include "sandbox/launch/id_maps.hpp"
@@ -79,6 +80,14 @@ LaunchResult<void> send_network(const SandboxPlan& plan, const LaunchInputs& inp
   if (sent != kDone && sent != EPIPE)
     return launch_failure(errno_error(sent, "send network namespace"), ChildStep::network);
   return {};
+}
+
+// Where the app's root is the host's own, parent and child add its rules together.
+Result<UniqueFd> open_ruleset(const SandboxPlan& plan) {
+  if (plan.mode != Mode::fallback || !plan.landlock.applied) return UniqueFd();
+  const int ruleset = open_landlock_ruleset(plan.landlock);
+  if (ruleset < 0) return fail(errno_error(-ruleset, child_step_name(ChildStep::landlock)));
+  return UniqueFd(ruleset);
 }
 
 // Puts texts and the pointers to them into the child's room.
@@ -180,8 +189,12 @@ LaunchResult<StartedSandbox> begin_sandbox(const SandboxPlan& plan, const Launch
   if (!id_maps) return launch_failure(std::move(id_maps).error(), ChildStep::mounts);
   auto sockets = make_status_sockets();
   if (!sockets) return launch_failure(std::move(sockets).error());
+  auto ruleset = open_ruleset(plan);
+  if (!ruleset) return launch_failure(std::move(ruleset).error(), ChildStep::landlock);
   const ExecStrings strings =
       make_exec_strings(plan.process.argv, plan.process.environment, kDefaultPath);
+  const std::string uid_map = id_map_text(plan.identity.uid_map);
+  const std::string gid_map = id_map_text(plan.identity.gid_map);
   ChildContext context{.plan = &plan,
                        .rootfs = {.plan = &plan,
                                   .staging = inputs.staging_directory.c_str(),
@@ -196,6 +209,9 @@ LaunchResult<StartedSandbox> begin_sandbox(const SandboxPlan& plan, const Launch
                        .argv = strings.argv.data(),
                        .environment = strings.environment.data(),
                        .working_directory = plan.process.working_directory.c_str(),
+                       .landlock_ruleset = ruleset->get(),
+                       .own_uid_map = inputs.maps_itself ? uid_map.c_str() : nullptr,
+                       .own_gid_map = gid_map.c_str(),
                        .root_state = {}};
 
   auto child =
@@ -207,7 +223,9 @@ LaunchResult<StartedSandbox> begin_sandbox(const SandboxPlan& plan, const Launch
   }
   StartedSandbox started{.init = ChildProcess(child->pid, std::move(child->pidfd)),
                          .status_socket = std::move(sockets->first),
-                         .page = std::move(*page)};
+                         .page = std::move(*page),
+                         .is_awaited = plan.mode != Mode::fallback && !inputs.maps_itself,
+                         .landlock_ruleset = std::move(*ruleset)};
   sockets->second.reset();
   if (auto sent = send_network(plan, inputs, started.status_socket.borrow()); !sent)
     return std::unexpected<LaunchFailure>(std::move(sent).error());
@@ -223,16 +241,34 @@ void give_filter(const StartedSandbox& started, const CompiledFilter& filter) {
   give_filter(*started.page.get(), filter);
 }
 
-LaunchResult<WaitingSandbox> await_mounted(StartedSandbox started, const SandboxPlan& plan) {
+namespace {
+
+LaunchResult<void> map_when_ready(const StartedSandbox& started, const SandboxPlan& plan) {
   auto ready =
       expect_launch_message(plan, started.status_socket.borrow(), LaunchMessageKind::ready);
   if (!ready) return std::unexpected<LaunchFailure>(std::move(ready).error());
   const Status mapped =
-      plan.mode == Mode::fallback
-          ? Status()
-          : write_id_maps(started.init.pid(), plan.identity.uid_map, plan.identity.gid_map,
-                          plan.identity.keeps_groups ? Setgroups::denied : Setgroups::as_before);
+      write_id_maps(started.init.pid(), plan.identity.uid_map, plan.identity.gid_map,
+                    plan.identity.keeps_groups ? Setgroups::denied : Setgroups::as_before);
   if (!mapped) return launch_failure(mapped.error(), ChildStep::user_namespace);
+  return {};
+}
+
+}  // namespace
+
+// In the fallback mode nothing is mounted or mapped. A child begins nothing of the app's before its
+// release, whoever waits for it.
+LaunchResult<WaitingSandbox> await_mounted(StartedSandbox started, const SandboxPlan& plan) {
+  if (started.landlock_ruleset.valid()) {
+    const ChildResult added = add_landlock_rules(plan.landlock, started.landlock_ruleset.get(),
+                                                 started.page.get()->next_landlock_rule);
+    if (added != kDone)
+      return launch_failure(errno_error(added, child_step_name(ChildStep::landlock)),
+                            ChildStep::landlock);
+  }
+  if (started.is_awaited)
+    if (auto mapped = map_when_ready(started, plan); !mapped)
+      return std::unexpected<LaunchFailure>(std::move(mapped).error());
   return WaitingSandbox{.init = std::move(started.init),
                         .status_socket = std::move(started.status_socket),
                         .page = std::move(started.page)};
@@ -253,7 +289,8 @@ LaunchResult<void> tell_child(const WaitingSandbox& waiting, LaunchMessageKind k
   const LaunchMessage message{.kind = kind};
   const ChildResult sent =
       send_with_fds(waiting.status_socket.get(), &message, sizeof message, fds);
-  if (sent == kDone) return {};
+  // Who is gone already has said why: the next message that is read tells it.
+  if (sent == kDone || sent == EPIPE) return {};
   return launch_failure(errno_error(sent, "release", "status socket"), ChildStep::released);
 }
 

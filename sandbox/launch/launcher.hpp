@@ -45,6 +45,8 @@ struct LaunchInputs {
   BorrowedFd image_mount;              // detached mount of a package; invalid: none
   BorrowedFd truth_mount;              // what the plan's truth entries are of; invalid: it has none
   bool is_program_late = false;        // the plan's is not executed: release_late() brings another
+  bool maps_itself = false;  // a plan with one id, which the caller has: nobody maps the child, and
+                             // nobody else needs it to wait
   FreshNetwork* network =
       nullptr;  // begun earlier, to save time; nullptr: made now when the plan wants one
   std::string staging_directory;  // an existing directory of ours to mount the new root on, in the
@@ -55,6 +57,8 @@ struct StartedSandbox {
   ChildProcess init;
   UniqueFd status_socket;
   SharedPage page;
+  bool is_awaited = true;     // it says when its parent may go on with it
+  UniqueFd landlock_ruleset;  // of which its parent adds rules, too; invalid: it does not
 };
 
 struct WaitingSandbox {

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "ioctl_uapi/fd_passing.hpp"
 #include "ioctl_uapi/receive_fds.hpp"
 #include "sandbox/guard/cgroup.hpp"
@@ -22,9 +24,12 @@ namespace {
 
 // SECURITY(non-dumpable): from the first instruction, so that nothing in the sandbox can open this
 // process's memory, fds or executable through /proc.
-ChildResult begin(ChildContext&) {
+ChildResult begin(ChildContext& context) {
   ::umask(0);  // made-up files and nodes get exactly their modes
-  return from_libc(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+  YETT_STEP(from_libc(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)));
+  if (context.own_uid_map == nullptr) return kDone;
+  context.own_process = ::open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  return from_libc(context.own_process);
 }
 
 ChildResult cgroups(ChildContext& context) {
@@ -64,16 +69,36 @@ ChildResult groups(ChildContext& context) {
   return context.plan->mode == Mode::rootless ? kDone : drop_groups();
 }
 
+ChildResult write_map(int process, const char* name, const char* map) {
+  const int file = ::openat(process, name, O_WRONLY | O_CLOEXEC);
+  YETT_STEP(from_libc(file));
+  const auto size = static_cast<ssize_t>(std::strlen(map));
+  const ssize_t written = ::write(file, map, static_cast<std::size_t>(size));
+  const ChildResult result = written == size ? kDone : written < 0 ? errno : EIO;
+  ::close(file);
+  return result;
+}
+
+// One's own id alone may be mapped by whoever has it, where groups cannot be dropped: the namespace
+// around this one says so. user_namespaces(7).
+ChildResult write_own_maps(ChildContext& context) {
+  YETT_STEP(write_map(context.own_process, "uid_map", context.own_uid_map));
+  YETT_STEP(write_map(context.own_process, "gid_map", context.own_gid_map));
+  ::close(context.own_process);
+  return kDone;
+}
+
 ChildResult user_namespace(ChildContext& context) {
-  // The parent writes this process's maps, which belong to the host's root while it is not
-  // dumpable: whoever is not the host's root could not. Nothing of the app's is there yet, and
-  // die_with_parent takes it back. proc_pid_uid_map(5).
+  // This process's maps belong to the host's root while it is not dumpable: whoever is not the
+  // host's root could not write them. Nothing of the app's is there yet, and die_with_parent takes
+  // it back. proc_pid_uid_map(5).
   if (context.plan->mode == Mode::rootless)
     YETT_STEP(from_libc(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)));
   // SECURITY(ids-count): each id has a count of its own; that of all of them is bounded by the
   // limit of who makes the namespace.
   if (context.plan->identity.capabilities != 0) YETT_STEP(bound_tasks(*context.plan));
   YETT_STEP(from_libc(::unshare(CLONE_NEWUSER)));
+  if (context.own_uid_map != nullptr) return write_own_maps(context);
   return send_launch_message(context.status_socket,
                              LaunchMessage{.kind = LaunchMessageKind::ready});
 }
@@ -214,7 +239,8 @@ constexpr Step kJoiningSteps[] = {
 constexpr Step kFallbackSteps[] = {
     {ChildStep::start, begin_fallback},
     {ChildStep::terminal, open_fallback_terminal},
-    {ChildStep::released, wait_for_release},
+    {ChildStep::landlock, prepare_landlock},
+    {ChildStep::released, released},
     {ChildStep::rlimits, rlimits},
     {ChildStep::capabilities, drop_own_capabilities},
     {ChildStep::no_new_privs, no_new_privs},

@@ -149,6 +149,15 @@ Status take_mounts(const Host& host, const SandboxPlan& plan, const SessionOptio
   return takes ? take_own_mounts() : Status{};
 }
 
+// Whether nothing is done to the first process while it waits. Whose namespace is not of our making
+// may let groups be dropped, and then the kernel leaves no map to the one who is mapped.
+bool maps_itself(const Host& host, const SandboxPlan& plan, const Parts& parts) {
+  const bool has_more_ids = plan.identity.capabilities != 0 || host.more_ids.has_value();
+  const bool is_metered = plan.meter.cpus || plan.meter.memory_bytes || plan.meter.tasks;
+  return host.made_namespace && !has_more_ids && !plan.identity.keeps_groups && !is_metered &&
+         !parts.is_attended && !plan.traced && !plan.lsm.labelled;
+}
+
 LaunchFailure ours(Error error) { return LaunchFailure{.error = std::move(error)}; }
 
 // For the attendant. The child waits: of the app's nothing is there yet.
@@ -369,6 +378,7 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   LaunchInputs inputs = launch_inputs(parts, *host);
   inputs.network = network ? &*network : nullptr;
   inputs.is_program_late = static_cast<bool>(options.await_program);
+  inputs.maps_itself = !inputs.is_program_late && maps_itself(*host, report.plan, parts);
   auto waiting = prepare(report.plan, inputs, parts, options.stack, clock);
   if (!waiting) return launch_failed(std::move(report), std::move(waiting).error(), request);
   auto running = release(std::move(*waiting), report.plan, parts, options.await_program, clock);

@@ -42,6 +42,18 @@ TEST_F(Fallback, ModesAreNeverTakenSilently) {
   EXPECT_NE(root.err.find("run yett as an ordinary user"), std::string::npos) << root.text();
 }
 
+// Nobody waits for the first process before its release: what it could not do is told all the same.
+TEST_F(Fallback, WhatFailsBeforeTheReleaseIsNamed) {
+  const fs::path hidden = home_->path() + "/hidden";
+  fs::create_directories(hidden / "within");
+  const std::string shown = policy("[files]\nread = [\"" + hidden.string() + "/within\"]\n");
+  EXPECT_EQ(run({"--policy", shown, "--", "true"}).exit_status, 0);
+  fs::permissions(hidden, fs::perms::owner_all);  // root's alone
+  const RunResult result = run({"--policy", shown, "--", "true"});
+  EXPECT_EQ(result.exit_status, 125);
+  EXPECT_NE(result.err.find("landlock: Permission denied"), std::string::npos) << result.text();
+}
+
 TEST_F(Fallback, RunsRealPrograms) {
   EXPECT_EQ(python("import ssl, sqlite3, json, threading, subprocess; "
                    "print(subprocess.run(['true']).returncode)")
