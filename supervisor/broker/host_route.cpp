@@ -4,7 +4,9 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -46,6 +48,21 @@ bool leads_here(std::span<const char> answer) {
          route.rtm_type == RTN_BROADCAST || route.rtm_type == RTN_ANYCAST;
 }
 
+// Routes to elsewhere come and go by the thousand on a host that routes for others. Rules, which
+// order the tables, are seldom changed.
+bool may_lead_here(std::span<const char> messages) {
+  while (messages.size() >= NLMSG_HDRLEN) {
+    nlmsghdr header{};
+    std::memcpy(&header, messages.data(), sizeof header);
+    const std::size_t length = NLMSG_ALIGN(header.nlmsg_len);
+    if (header.nlmsg_len < NLMSG_HDRLEN || header.nlmsg_len > messages.size()) return true;
+    const bool goes = header.nlmsg_type == RTM_DELROUTE;
+    if (!goes && leads_here(messages.first(header.nlmsg_len))) return true;
+    messages = messages.subspan(std::min(length, messages.size()));
+  }
+  return false;
+}
+
 }  // namespace
 
 bool is_of_this_host(const DnsAddress& address) {
@@ -57,6 +74,34 @@ bool is_of_this_host(const DnsAddress& address) {
   // The kernel answers within send.
   const ssize_t size = ::recv(routes.get(), answer.data(), answer.size(), MSG_DONTWAIT);
   return size < 0 || leads_here(std::span(answer).first(static_cast<std::size_t>(size)));
+}
+
+Result<UniqueFd> watch_host_routes() {
+  UniqueFd watch(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE;
+  if (!watch.valid() ||
+      ::bind(watch.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return fail(errno_error("watch", "routes of the host"));
+  constexpr int kRulesOfIpv6 = RTNLGRP_IPV6_RULE;
+  if (::setsockopt(watch.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &kRulesOfIpv6,
+                   sizeof kRulesOfIpv6) != 0)
+    return fail(errno_error("watch", "routes of the host"));
+  return watch;
+}
+
+bool take_route_changes(BorrowedFd watch) {
+  bool changed = false;
+  std::array<char, 8192> messages;
+  constexpr int kBatch = 256;  // the rest has its turn later
+  for (int i = 0; i < kBatch; ++i) {
+    const ssize_t size = ::recv(watch.get(), messages.data(), messages.size(), 0);
+    // ENOBUFS: some were lost.
+    if (size < 0) return changed || errno == ENOBUFS;
+    changed |= may_lead_here(std::span(messages).first(static_cast<std::size_t>(size)));
+  }
+  return changed;
 }
 
 }  // namespace yett

@@ -26,7 +26,7 @@ bool NameBindings::is_known(std::string_view name) const {
 
 NameBindings::Bound NameBindings::bind(std::string_view name,
                                        const std::vector<DnsAddress>& addresses,
-                                       Clock::time_point now) {
+                                       Clock::time_point now, ToldBy who) {
   Bound bound;
   for (const DnsAddress& address : addresses) {
     const auto lifetime =
@@ -37,10 +37,11 @@ NameBindings::Bound NameBindings::bind(std::string_view name,
     });
     if (known == bindings_.end() && bindings_.size() >= kMost) continue;
     if (known == bindings_.end()) {
-      bindings_.push_back({std::string(name), address, now + lifetime + kGrace});
+      bindings_.push_back({std::string(name), address, now + lifetime + kGrace, who});
       bound.changes_rules = true;
     } else {
       known->until = std::max(known->until, now + lifetime + kGrace);
+      known->who = who;
     }
     bound.addresses.push_back(address);
   }
@@ -49,6 +50,12 @@ NameBindings::Bound NameBindings::bind(std::string_view name,
 
 bool NameBindings::expire(Clock::time_point now) {
   return std::erase_if(bindings_, [&](const Binding& each) { return each.until <= now; }) != 0;
+}
+
+bool NameBindings::forget(const std::function<bool(const DnsAddress&)>& is_the_hosts) {
+  return std::erase_if(bindings_, [&](const Binding& each) {
+           return each.who == ToldBy::name_server && is_the_hosts(each.address);
+         }) != 0;
 }
 
 std::optional<NameBindings::Clock::time_point> NameBindings::next_expiry() const {

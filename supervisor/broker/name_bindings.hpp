@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,9 @@
 #include "supervisor/broker/dns_message.hpp"
 
 namespace yett {
+
+// Whose word an address of a name is: the host's own file may name the host itself.
+enum class ToldBy { hosts_file, name_server };
 
 class NameBindings {
  public:
@@ -33,10 +37,12 @@ class NameBindings {
     std::vector<DnsAddress> addresses;  // those that have room; the rest is not to be told
     bool changes_rules = false;         // one of them was not bound to the name before
   };
-  Bound bind(std::string_view name, const std::vector<DnsAddress>& addresses,
-             Clock::time_point now);
+  Bound bind(std::string_view name, const std::vector<DnsAddress>& addresses, Clock::time_point now,
+             ToldBy who);
   // False: none had to go.
   bool expire(Clock::time_point now);
+  // Those of a name server that are the host's by now. False: none had to go.
+  bool forget(const std::function<bool(const DnsAddress&)>& is_the_hosts);
   [[nodiscard]] std::optional<Clock::time_point> next_expiry() const;
   // Other rules from now on; what is bound to names that they have too stays.
   void replace_names(std::vector<EndpointRule> names);
@@ -48,6 +54,7 @@ class NameBindings {
     std::string name;
     DnsAddress address;  // its ttl does not count
     Clock::time_point until;
+    ToldBy who;
   };
   std::vector<EndpointRule> names_;
   std::vector<Binding> bindings_;

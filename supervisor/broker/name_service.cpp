@@ -52,6 +52,8 @@ Result<NameService> NameService::open(const BrokerPlan& plan, uid_t user, Hooks 
     return fail(errno_error("start", "name server"));
   YETT_CHECK(service.listen_at(plan.name_server));
   service.answer_only(user);
+  YETT_TRY(service.routes_, watch_host_routes());
+  YETT_CHECK(watch(service.epoll_, service.routes_));
   YETT_CHECK(watch(service.epoll_, service.server_));
   YETT_CHECK(watch(service.epoll_, service.clock_));
   return service;
@@ -100,7 +102,9 @@ void NameService::work() {
   std::erase_if(lookups_,
                 [&](const auto& lookup) { return on_reply(*lookup) || on_clock(*lookup, now); });
   const bool expired = bindings_.expire(now);
-  if (expired || (retry_ && *retry_ <= now)) static_cast<void>(allow_bound());
+  // SECURITY(names-rechecked): what was another host's when it was told may be this one's by now.
+  const bool ours = take_route_changes(routes_.borrow()) && bindings_.forget(is_of_this_host);
+  if (expired || ours || (retry_ && *retry_ <= now)) static_cast<void>(allow_bound());
   set_clock();
 }
 
@@ -151,7 +155,7 @@ bool NameService::answer_by_hosts(const DnsQuery& asked, const Client& client) {
     return true;
   }
   const auto listed = find_in_hosts(hosts.value_or(""), asked.name);
-  if (listed) tell_addresses(asked, client, *listed);
+  if (listed) tell_addresses(asked, client, *listed, ToldBy::hosts_file);
   return listed.has_value();
 }
 
@@ -207,7 +211,7 @@ bool NameService::on_reply(Lookup& lookup) {
     if (answer->code != DnsCode::no_error)
       tell(lookup.asked, lookup.client, {.code = answer->code});
     else
-      tell_addresses(lookup.asked, lookup.client, std::move(addresses));
+      tell_addresses(lookup.asked, lookup.client, std::move(addresses), ToldBy::name_server);
     return true;
   }
   return false;
@@ -221,20 +225,20 @@ bool NameService::on_clock(Lookup& lookup, Clock::time_point now) {
 
 // SECURITY(names-bound): told only when they are allowed, and allowed only when they are told.
 void NameService::tell_addresses(const DnsQuery& asked, const Client& client,
-                                 std::vector<DnsAddress> addresses) {
+                                 std::vector<DnsAddress> addresses, ToldBy who) {
   // A policy may have been swapped since.
   if (!bindings_.is_known(asked.name)) return tell(asked, client, {.code = DnsCode::no_such_name});
   addresses = of_family(std::move(addresses), asked.type);
-  if (!addresses.empty() && !bind(asked.name, addresses))
+  if (!addresses.empty() && !bind(asked.name, addresses, who))
     return tell(asked, client, {.code = DnsCode::server_failure});
   tell(asked, client, {.addresses = addresses});
 }
 
 // An answer that cannot be allowed (one address with too many ports, say) is taken back, so that it
 // keeps nothing else from being allowed, or from being taken away.
-bool NameService::bind(const std::string& name, std::vector<DnsAddress>& addresses) {
+bool NameService::bind(const std::string& name, std::vector<DnsAddress>& addresses, ToldBy who) {
   NameBindings before = bindings_;
-  NameBindings::Bound bound = bindings_.bind(name, addresses, Clock::now());
+  NameBindings::Bound bound = bindings_.bind(name, addresses, Clock::now(), who);
   addresses = std::move(bound.addresses);
   if (addresses.empty()) return false;
   if ((!bound.changes_rules && !retry_) || allow_bound()) return true;

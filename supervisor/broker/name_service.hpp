@@ -89,9 +89,9 @@ class NameService {
   [[nodiscard]] bool on_clock(Lookup& lookup, Clock::time_point now);
   void tell(const DnsQuery& asked, const Client& client, const DnsAnswer& answer);
   void tell_addresses(const DnsQuery& asked, const Client& client,
-                      std::vector<DnsAddress> addresses);
+                      std::vector<DnsAddress> addresses, ToldBy who);
   // False: nothing is bound of them, and what was bound before holds.
-  [[nodiscard]] bool bind(const std::string& name, std::vector<DnsAddress>& addresses);
+  [[nodiscard]] bool bind(const std::string& name, std::vector<DnsAddress>& addresses, ToldBy who);
   [[nodiscard]] bool allow_bound();
   void set_clock();
 
@@ -102,6 +102,7 @@ class NameService {
   sockaddr_in address_{};
   std::optional<uid_t> user_;  // none: whoever asks
   UniqueFd clock_;
+  UniqueFd routes_;  // of the host, which may get an address that is bound
   std::vector<std::unique_ptr<Lookup>> lookups_;
   std::optional<Clock::time_point> retry_;  // what is allowed is not what is bound
   int questions_left_ = kMostQuestions;     // of this second

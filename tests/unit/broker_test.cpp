@@ -177,10 +177,13 @@ TEST(DnsBindings, AnAddressHoldsWhileItIsFresh) {
   EXPECT_FALSE(bindings.is_known("example.com"));
   EXPECT_TRUE(bindings.rules().empty());
   const NameBindings::Clock::time_point start{};
-  const auto bound = bindings.bind("api.example.com", {ipv4(192, 0, 2, 1, 100)}, start);
+  const auto bound =
+      bindings.bind("api.example.com", {ipv4(192, 0, 2, 1, 100)}, start, ToldBy::name_server);
   EXPECT_EQ(bound.addresses.size(), 1U);
   EXPECT_TRUE(bound.changes_rules);
-  EXPECT_FALSE(bindings.bind("api.example.com", {ipv4(192, 0, 2, 1, 100)}, start).changes_rules);
+  EXPECT_FALSE(
+      bindings.bind("api.example.com", {ipv4(192, 0, 2, 1, 100)}, start, ToldBy::name_server)
+          .changes_rules);
   const auto rules = bindings.rules();
   ASSERT_EQ(rules.size(), 2U);  // both of its rules, and not the other name's
   EXPECT_TRUE(rules[0].is_literal);
@@ -194,10 +197,26 @@ TEST(DnsBindings, AnAddressHoldsWhileItIsFresh) {
 TEST(DnsBindings, ShortLivesAreLengthenedLongOnesCut) {
   NameBindings bindings({rule("tcp://a.example:1")});
   const NameBindings::Clock::time_point start{};
-  static_cast<void>(bindings.bind("a.example", {ipv4(192, 0, 2, 1, 0)}, start));
+  static_cast<void>(
+      bindings.bind("a.example", {ipv4(192, 0, 2, 1, 0)}, start, ToldBy::name_server));
   EXPECT_EQ(*bindings.next_expiry(), start + 90s);
-  static_cast<void>(bindings.bind("a.example", {ipv4(192, 0, 2, 1, UINT32_MAX)}, start));
+  static_cast<void>(
+      bindings.bind("a.example", {ipv4(192, 0, 2, 1, UINT32_MAX)}, start, ToldBy::name_server));
   EXPECT_EQ(*bindings.next_expiry(), start + 24h + 30s);
+}
+
+TEST(DnsBindings, WhatHasBecomeTheHostsIsForgotten) {
+  NameBindings bindings({rule("tcp://a.example:1"), rule("tcp://b.example:1")});
+  const NameBindings::Clock::time_point start{};
+  static_cast<void>(bindings.bind("a.example", {ipv4(192, 0, 2, 1), ipv4(192, 0, 2, 2)}, start,
+                                  ToldBy::name_server));
+  static_cast<void>(bindings.bind("b.example", {ipv4(192, 0, 2, 1)}, start, ToldBy::hosts_file));
+  const auto is_first = [](const DnsAddress& each) { return each.bytes[3] == 1; };
+  EXPECT_TRUE(bindings.forget(is_first));
+  EXPECT_FALSE(bindings.forget(is_first));
+  ASSERT_EQ(bindings.rules().size(), 2U);  // the host's own word stays
+  EXPECT_EQ(bindings.rules()[0].address[3], 2);
+  EXPECT_EQ(bindings.rules()[1].address[3], 1);
 }
 
 TEST(DnsBindings, AreBounded) {
@@ -206,7 +225,8 @@ TEST(DnsBindings, AreBounded) {
   std::vector<DnsAddress> many;
   for (std::size_t i = 0; i < NameBindings::kMost + 10; ++i)
     many.push_back(ipv4(10, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)));
-  EXPECT_EQ(bindings.bind("a.example", many, start).addresses.size(), NameBindings::kMost);
+  EXPECT_EQ(bindings.bind("a.example", many, start, ToldBy::name_server).addresses.size(),
+            NameBindings::kMost);
   EXPECT_EQ(bindings.rules().size(), NameBindings::kMost);
 }
 
