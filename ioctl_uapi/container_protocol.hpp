@@ -46,7 +46,7 @@ enum class ContainerMessageKind : std::uint32_t {
   in_namespaces,  // child -> parent: a new user namespace needs its maps, or a network its devices
   mounted,        // child -> parent: runtime hooks may run
   created,   // child -> parent: ready to wait for `start`; carries the pty's master when there is
-             // one
+             // one, and in `detail` what kMovedRoot says
   listener,  // child -> parent or start: the agent's, with its fd; waits for go_on
   go_on,     // parent -> child
   start,     // start -> child
@@ -60,6 +60,8 @@ struct ContainerMessage {
   std::int32_t detail = -1;  // index of the mount, device, path, ... that failed
 };
 static_assert(sizeof(ContainerMessage) == 16);
+// The root is on top of the old one, which could not be left.
+inline constexpr std::int32_t kMovedRoot = 1;
 
 // One frame, with one fd when it is not -1. 0 or errno. Child-safe.
 [[nodiscard]] ChildResult send_container_message(int socket, const ContainerMessage& message,

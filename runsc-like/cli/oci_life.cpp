@@ -60,7 +60,10 @@ int oci_delete(int argc, char** argv) {
   const OciCommandLine line(kDeleteUsage, argc, argv);
   if (!line.good(1, 1)) return line.exit_status();
   const auto force = line.arguments().has("force") ? oci::DeleteForce::yes : oci::DeleteForce::no;
-  return line.finish(oci::delete_container(oci_store(), line.arguments().places.front(), force));
+  const auto deleted = oci::delete_container(oci_store(), line.arguments().places.front(), force);
+  if (!deleted) return line.fail_with(deleted.error(), kOciFailure);
+  if (!deleted->empty()) tell_oci_warning(*deleted);
+  return 0;
 }
 
 int oci_pause(int argc, char** argv) {

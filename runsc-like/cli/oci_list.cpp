@@ -39,6 +39,8 @@ std::vector<Listed> all_containers() {
     const auto directory = store.open(id);
     if (!directory) continue;
     auto state = directory->read_state();
+    if (!state && state.error().kind != ErrorKind::target_gone)
+      tell_oci_warning(state.error().message());
     if (!state) continue;
     const oci::ContainerStatus status = oci::find_status(*directory, *state);
     listed.push_back({std::move(*state), status});
@@ -143,7 +145,8 @@ Status ps(const CommandLine& given) {
   YETT_CHECK(check_format(given));
   YETT_TRY(const oci::ContainerDirectory directory, oci_store().open(given.places.front()));
   YETT_TRY(const oci::ContainerState state, directory.read_state());
-  const std::vector<int> pids = cgroup_processes(state.cgroups);
+  YETT_TRY(std::vector<int> pids, cgroup_processes(state.cgroups));
+  std::erase(pids, 0);  // not of this pid namespace
   std::string text;
   if (given.value("format") == "json") {
     oci::JsonWriter json;

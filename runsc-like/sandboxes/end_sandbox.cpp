@@ -97,7 +97,8 @@ Status remove_sandbox(const oci::ContainerStore& store, const std::string& id, R
     await_supervisor(found->state);
   }
   // With --rm its supervisor may have been faster.
-  return oci::delete_container(store, id, oci::DeleteForce::yes);
+  YETT_CHECK(oci::delete_container(store, id, oci::DeleteForce::yes));
+  return {};
 }
 
 Result<std::optional<oci::SandboxEnd>> await_sandbox(const oci::ContainerStore& store,

@@ -50,7 +50,7 @@ Number memory_limit(const Directories& cgroups) {
 // Resident pages, shared ones counted for each.
 std::uint64_t resident_bytes(const Directories& cgroups) {
   std::uint64_t pages = 0;
-  for (const int pid : cgroup_processes(cgroups)) {
+  for (const int pid : cgroup_processes(cgroups).value_or(std::vector<int>())) {
     const auto text = read_line_file("/proc/" + std::to_string(pid) + "/statm");
     const std::size_t begin = text ? text->find(' ') : std::string::npos;
     if (begin == std::string::npos) continue;
@@ -83,7 +83,8 @@ ResourceUsage read_usage(const Directories& cgroups) {
                       .memory_limit = memory_limit(cgroups),
                       .processes_limit = read_number(cgroups, "pids.max")};
   const Number counted = read_number(cgroups, "pids.current");
-  usage.processes = counted ? *counted : cgroup_processes(cgroups).size();
+  usage.processes =
+      counted ? *counted : cgroup_processes(cgroups).value_or(std::vector<int>()).size();
   return usage;
 }
 

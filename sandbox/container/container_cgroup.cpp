@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <string_view>
 
-#include "base/text.hpp"
 #include "sandbox/container/nested_cgroups.hpp"
 #include "sandbox/guard/cgroup_files.hpp"
 #include "sandbox/guard/cgroup_keeper_child.hpp"
@@ -223,16 +222,14 @@ Status freeze_cgroup(const std::vector<std::string>& directories, bool frozen) {
   return gone && !frozen ? Status{} : reached;
 }
 
-std::vector<int> cgroup_processes(const std::vector<std::string>& directories) {
-  std::vector<int> processes;
-  if (directories.empty()) return processes;
-  const std::string text = read_cgroup_file(directories.front(), "cgroup.procs");
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    if (const auto pid = parse_decimal(line)) processes.push_back(static_cast<int>(*pid));
-  }
-  return processes;
+Result<std::vector<int>> cgroup_processes(const std::vector<std::string>& directories) {
+  if (directories.empty()) return std::vector<int>();
+  return nested_processes(directories.front());
+}
+
+bool kill_cgroup(const std::vector<std::string>& directories, bool has_v2) {
+  return has_v2 && !directories.empty() &&
+         write_cgroup_file(directories.front(), "cgroup.kill", "1").has_value();
 }
 
 bool holds_processes(const std::vector<std::string>& directories) {

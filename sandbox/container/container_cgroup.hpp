@@ -54,7 +54,14 @@ struct ContainerCgroup {
 
 // Of all hierarchies the first that can; waits until every task stands still.
 [[nodiscard]] Status freeze_cgroup(const std::vector<std::string>& directories, bool frozen);
-[[nodiscard]] std::vector<int> cgroup_processes(const std::vector<std::string>& directories);
+// All that is in the container's cgroup and below it, sorted. 0: one that the caller's pid
+// namespace does not show. One hierarchy is enough: in each a process is somewhere below the
+// container's.
+[[nodiscard]] Result<std::vector<int>> cgroup_processes(
+    const std::vector<std::string>& directories);
+// SIGKILL to all of them at once, whoever is being forked. False: this kernel has no way for it
+// (cgroup v1, v2 before Linux 5.14).
+[[nodiscard]] bool kill_cgroup(const std::vector<std::string>& directories, bool has_v2);
 // Also below them; what cannot be looked at does.
 [[nodiscard]] bool holds_processes(const std::vector<std::string>& directories);
 // Kills what is inside, waits for it (5 s at most) and removes the directories. Idempotent.

@@ -62,8 +62,9 @@ ChildResult close_others(const ContainerContext& context) {
 // The parent keeps what it must before it says go on; when it died, so do we, unrecorded.
 ChildResult created(ContainerContext& context) {
   YETT_STEP(close_others(context));
-  YETT_STEP(send_container_message(context.status_socket, {.kind = ContainerMessageKind::created},
-                                   context.terminal_master));
+  const ContainerMessage made{.kind = ContainerMessageKind::created,
+                              .detail = context.moved_root ? kMovedRoot : -1};
+  YETT_STEP(send_container_message(context.status_socket, made, context.terminal_master));
   YETT_STEP(await_go_on(context));
   for (int* fd : {&context.terminal_master, &context.terminal_slave}) {
     if (*fd > 2) ::close(*fd);

@@ -37,6 +37,7 @@ struct ContainerContext {
   bool is_maker = false;       // run_container_maker: the next child is the container's process
   bool in_namespaces = false;  // its maker has joined cgroups and namespaces
   int root = -1;
+  bool moved_root = false;  // --no-pivot, where pivot_root could not be
   int terminal_master = -1;
   int terminal_slave = -1;
   int label_file = -1;     // /proc/self/attr/exec, opened while the host's /proc is in sight
@@ -70,6 +71,7 @@ namespace container_steps {
 [[nodiscard]] ChildResult devices(ContainerContext& context);
 [[nodiscard]] ChildResult terminal(ContainerContext& context);
 [[nodiscard]] ChildResult masks(ContainerContext& context);
+// container_enter_child.cpp
 [[nodiscard]] ChildResult enter_root(ContainerContext& context);
 // container_hooks_child.cpp
 [[nodiscard]] ChildResult start_hooks(ContainerContext& context);
@@ -104,7 +106,10 @@ namespace container_steps {
 // A bind's source as a detached mount with its attributes, as the caller sees it. fd or -errno.
 // Child-safe.
 [[nodiscard]] int open_bind_source(const ContainerMount& mount);
-// A new filesystem as a detached mount. fd or -errno. Child-safe.
-[[nodiscard]] int make_container_filesystem(const ContainerMount& mount);
+// A new filesystem as a detached mount with these attributes. fd or -errno. Child-safe.
+[[nodiscard]] int make_container_filesystem(const ContainerMount& mount, std::uint64_t attributes);
+// The same for a tmpfs, with a copy of the directory at its target below `root` (a missing one is
+// empty): links are copied, never followed. -ENOSPC: it does not fit. Child-safe.
+[[nodiscard]] int make_copied_tmpfs(int root, const ContainerMount& mount);
 
 }  // namespace yett

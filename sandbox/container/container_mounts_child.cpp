@@ -83,12 +83,16 @@ ChildResult change_mount(int root, const ContainerMount& entry) {
   return from_kernel(changed);
 }
 
+int make_mount(int root, const ContainerMount& entry) {
+  if (entry.kind == ContainerMountKind::bind) return open_bind_source(entry);
+  return entry.copy_up ? make_copied_tmpfs(root, entry)
+                       : make_container_filesystem(entry, entry.set);
+}
+
 ChildResult carry_out(ContainerContext& context, const ContainerMount& entry) {
   if (entry.kind == ContainerMountKind::remount) return change_mount(context.root, entry);
   int mount = entry.opened.get();
-  if (mount < 0)
-    mount = entry.kind == ContainerMountKind::bind ? open_bind_source(entry)
-                                                   : make_container_filesystem(entry);
+  if (mount < 0) mount = make_mount(context.root, entry);
   if (mount == -ENOENT && entry.optional) return kDone;
   if (mount < 0) return from_kernel(mount);
   const ChildResult result = attach(context.root, entry, mount);
@@ -98,11 +102,11 @@ ChildResult carry_out(ContainerContext& context, const ContainerMount& entry) {
 
 }  // namespace
 
-int make_container_filesystem(const ContainerMount& entry) {
+int make_container_filesystem(const ContainerMount& entry, std::uint64_t attributes) {
   const int context = sys_fsopen(entry.filesystem.c_str());
   if (context < 0) return context;
   int result = configure(context, entry);
-  if (result >= 0) result = sys_fsmount(context, entry.set);
+  if (result >= 0) result = sys_fsmount(context, attributes);
   ::close(context);
   return result;
 }

@@ -48,6 +48,7 @@ struct ContainerMount {
   std::vector<unsigned long> propagation;  // MS_PRIVATE, ..., with MS_REC or without, in order
   bool recursive = false;                  // rbind
   bool optional = false;                   // a missing source is no error
+  bool copy_up = false;                    // a tmpfs that begins with what it covers
   MountIds ids = MountIds::as_they_are;
   bool ids_of_submounts = false;   // ridmap
   std::vector<IdMapping> uid_map;  // of MountIds::mapped

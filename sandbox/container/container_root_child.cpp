@@ -1,9 +1,7 @@
-// The last touches of a container's root before it is entered, and the entering.
+// The last touches of a container's root before it is entered.
 #include <fcntl.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ioctl_uapi/mount_api.hpp"
@@ -119,27 +117,6 @@ ChildResult for_each_path(ContainerContext& context, const std::vector<std::stri
   return kDone;
 }
 
-// --no-pivot: for a host whose / is the initial RAM file system.
-ChildResult move_root() {
-  YETT_STEP(from_libc(::mount(".", "/", nullptr, MS_MOVE, nullptr)));
-  YETT_STEP(from_libc(::chroot(".")));
-  return from_libc(::chdir("/"));
-}
-
-// pivot_root(".", ".") stacks the old root on top of the new one, where it is detached at once:
-// man pivot_root(2). By its own descriptor, for "." is the new one still.
-ChildResult pivot_root_here() {
-  const int old_root = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (old_root < 0) return errno;
-  YETT_STEP(from_libc(::syscall(SYS_pivot_root, ".", ".")));
-  YETT_STEP(from_libc(::fchdir(old_root)));
-  ::close(old_root);
-  // Whatever was shared with the host must not see the unmount.
-  YETT_STEP(from_libc(::mount(nullptr, ".", nullptr, MS_REC | MS_SLAVE, nullptr)));
-  YETT_STEP(from_libc(::umount2(".", MNT_DETACH)));
-  return from_libc(::chdir("/"));
-}
-
 }  // namespace
 
 namespace container_steps {
@@ -172,19 +149,6 @@ ChildResult terminal(ContainerContext& context) {
 ChildResult masks(ContainerContext& context) {
   YETT_STEP(for_each_path(context, context.plan->read_only_paths, make_path_read_only));
   return for_each_path(context, context.plan->masked_paths, mask_path);
-}
-
-ChildResult enter_root(ContainerContext& context) {
-  const ContainerPlan& plan = *context.plan;
-  context.label_file = open_label_file(*context.process);
-  if (plan.read_only_root)
-    YETT_STEP(from_kernel(
-        sys_mount_setattr(context.root, mount_flags::kReadOnly, 0, Subtree::only_this_mount)));
-  YETT_STEP(from_libc(::fchdir(context.root)));
-  YETT_STEP(plan.pivot ? pivot_root_here() : move_root());
-  // A slave or a private root is one already; these two could not have been attached as such.
-  if ((plan.root_propagation & (MS_SHARED | MS_UNBINDABLE)) == 0) return kDone;
-  return from_libc(::mount(nullptr, "/", nullptr, plan.root_propagation, nullptr));
 }
 
 }  // namespace container_steps

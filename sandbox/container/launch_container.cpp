@@ -259,7 +259,9 @@ Result<ContainerStage> await_stage(BorrowedFd status_socket, int pid, const Cont
     ContainerMessage message;
     int passed = -1;
     const ChildResult received = receive_container_message(status_socket.get(), message, &passed);
-    ContainerStage stage{.kind = message.kind, .terminal = UniqueFd(passed)};
+    ContainerStage stage{.kind = message.kind,
+                         .terminal = UniqueFd(passed),
+                         .moved_root = message.detail == kMovedRoot};
     if (received == EPIPE)
       return fail(Error{.kind = ErrorKind::target_gone,
                         .operation = "start container process",
@@ -293,7 +295,12 @@ Error container_failure(const ContainerPlan& plan, const ContainerMessage& messa
   error.subject = failed_subject(plan, message);
   if (message.step == ContainerStep::limits && message.error == EPERM)
     error.mend = "raising a limit takes CAP_SYS_RESOURCE";
+  if (message.step == ContainerStep::pivot_root && message.error == EPERM && !plan.pivot)
+    error.mend =
+        "what lies below a root that is only moved is held against all but CAP_SYS_ADMIN: leave "
+        "it out of process.capabilities, or start from a / that is no initial RAM file system";
   if (message.step == ContainerStep::directory) error.subject = plan.process.working_directory;
+  if (message.step == ContainerStep::terminal) error.subject = "/dev/pts/ptmx";
   return error;
 }
 

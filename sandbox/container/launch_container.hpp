@@ -48,7 +48,8 @@ struct JoinedContainer {
 
 struct ContainerStage {
   ContainerMessageKind kind = ContainerMessageKind::created;
-  UniqueFd terminal;  // created: the pty's master, when there is one
+  UniqueFd terminal;        // created: the pty's master, when there is one
+  bool moved_root = false;  // created: see kMovedRoot
 };
 // `pid` is the child's: its id maps are written when it asks for them.
 [[nodiscard]] Result<ContainerStage> await_stage(BorrowedFd status_socket, int pid,

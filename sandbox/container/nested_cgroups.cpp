@@ -72,6 +72,69 @@ void kill_members(int directory) {
   }
 }
 
+// What is gone, or has threads alone (whose processes are listed above), has no member.
+bool has_none(int error) { return error == ENOENT || error == ENODEV || error == EOPNOTSUPP; }
+
+Status add_members(int directory, std::vector<int>& processes) {
+  const UniqueFd file(::openat(directory, "cgroup.procs", O_RDONLY | O_CLOEXEC));
+  std::string text;
+  std::array<char, 16384> piece;
+  for (ssize_t got = 1; got > 0;) {
+    got = file.valid() ? ::read(file.get(), piece.data(), piece.size()) : -1;
+    if (got < 0 && has_none(errno)) return {};
+    if (got < 0) return fail(errno_error("read", "cgroup.procs"));
+    text.append(piece.data(), static_cast<std::size_t>(got));
+  }
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    int process = 0;
+    std::from_chars(rest.data(), rest.data() + rest.size(), process);
+    processes.push_back(process);
+    const std::size_t end = rest.find('\n');
+    rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
+  }
+  return {};
+}
+
+// Every cgroup below, by one descriptor however deep they lie.
+class Walk {
+ public:
+  explicit Walk(UniqueFd top) : here_(std::move(top)) {}
+
+  [[nodiscard]] Status add_all(std::vector<int>& processes) {
+    YETT_CHECK(add_here(processes));
+    while (!to_see_.empty()) {
+      if (to_see_.back().empty()) {
+        YETT_CHECK(go_up());
+        continue;
+      }
+      const std::string child = std::move(to_see_.back().back());
+      to_see_.back().pop_back();
+      UniqueFd below = open_below(here_.get(), child.c_str());
+      if (!below.valid() && errno == ENOENT) continue;
+      if (!below.valid()) return fail(errno_error("look into cgroup", child));
+      here_ = std::move(below);
+      YETT_CHECK(add_here(processes));
+    }
+    return {};
+  }
+
+ private:
+  Status add_here(std::vector<int>& processes) {
+    to_see_.push_back(first_children(here_.get(), SIZE_MAX));
+    return add_members(here_.get(), processes);
+  }
+  Status go_up() {
+    to_see_.pop_back();
+    if (to_see_.empty()) return {};
+    here_ = open_below(here_.get(), "..");
+    return here_.valid() ? Status{} : fail(errno_error("look into cgroup", ".."));
+  }
+
+  UniqueFd here_;
+  std::vector<std::vector<std::string>> to_see_;  // of each level
+};
+
 // Paths may be longer than the kernel takes: each step is by descriptor, down and up again.
 class Descent {
  public:
@@ -108,6 +171,18 @@ class Descent {
 };
 
 }  // namespace
+
+Result<std::vector<int>> nested_processes(const std::string& directory) {
+  std::vector<int> processes;
+  UniqueFd top = open_below(AT_FDCWD, directory.c_str());
+  if (!top.valid() && has_none(errno)) return processes;
+  if (!top.valid()) return fail(errno_error("look into cgroup", directory));
+  Walk walk(std::move(top));
+  YETT_CHECK(walk.add_all(processes));
+  std::ranges::sort(processes);
+  processes.erase(std::ranges::unique(processes).begin(), processes.end());
+  return processes;
+}
 
 bool nested_hold_processes(const std::string& directory) {
   return hold_processes(open_below(AT_FDCWD, directory.c_str()));

@@ -1,7 +1,6 @@
 #include "sandbox/guard/rootfs_child.hpp"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -11,10 +10,6 @@
 
 #include "ioctl_uapi/mount_api.hpp"
 #include "sandbox/guard/mount_entry_child.hpp"
-
-#ifndef TIOCGPTPEER
-#define TIOCGPTPEER _IO('T', 0x41)
-#endif
 
 namespace yett {
 namespace {
@@ -450,17 +445,6 @@ ChildResult enter_root(const RootfsInputs& inputs, const RootfsState& state) {
   YETT_STEP(from_libc(::syscall(SYS_pivot_root, ".", ".")));
   YETT_STEP(from_libc(::umount2(".", MNT_DETACH)));
   return from_libc(::chdir("/"));
-}
-
-ChildResult open_terminal(const RootfsState& state, unsigned uid, unsigned gid, int& master,
-                          int& slave) {
-  master = sys_open_in_root(state.root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
-  if (master < 0) return from_kernel(master);
-  int unlock = 0;
-  YETT_STEP(from_libc(::ioctl(master, TIOCSPTLCK, &unlock)));
-  slave = ::ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-  if (slave < 0) return errno;
-  return from_libc(::fchown(slave, uid, gid));
 }
 
 }  // namespace yett

@@ -23,7 +23,9 @@ import time
 
 import command_cases
 import config_cases
+import enter_cases
 import hostile_cases
+import keep_cases
 import malformed_cases
 import mount_cases
 import rights_cases
@@ -736,7 +738,7 @@ def case_container_device_rules(box):
 # ---- the program ----------------------------------------------------------------------------------
 
 CASE_MODULES = (
-    command_cases, config_cases, hostile_cases, malformed_cases, mount_cases, rights_cases, root_cases,
+    command_cases, config_cases, enter_cases, hostile_cases, keep_cases, malformed_cases, mount_cases, rights_cases, root_cases,
     specification_cases, terminal_cases, unified_cases)
 if os.environ.get("YETT_VM") == "1":  # what it does would reach past its namespaces
     CASE_MODULES += (systemd_cases,)

@@ -9,6 +9,7 @@
 
 #include "base/time_text.hpp"
 #include "runsc-like/oci/config/read_config.hpp"
+#include "runsc-like/oci/life/cgroup_path.hpp"
 #include "runsc-like/oci/life/console_socket.hpp"
 #include "runsc-like/oci/life/hook_state.hpp"
 #include "runsc-like/oci/life/hooks.hpp"
@@ -40,23 +41,6 @@ Result<std::string> from_here(const std::string& path) {
   const std::unique_ptr<char, void (*)(void*)> here(::getcwd(nullptr, 0), ::free);
   if (!here) return fail(errno_error("working directory"));
   return std::string(here.get()) + "/" + path;
-}
-
-// A path of cgroupfs; systemd's has colons.
-Result<std::string> choose_cgroup_path(const Config& config, const std::string& id) {
-  const std::string& asked = config.linux_.cgroups_path;
-  if (asked.empty()) return std::string(kContainersCgroup) + "/" + id;
-  std::string path = asked.starts_with('/') ? asked : std::string(kContainersCgroup) + "/" + asked;
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  for (std::size_t begin = 1; begin <= path.size();) {
-    const std::size_t end = std::min(path.find('/', begin), path.size());
-    const std::string name = path.substr(begin, end - begin);
-    // SECURITY(container-cgroup-path)
-    if (name.empty() || name == "." || name == "..")
-      return fail(request_error("/linux/cgroupsPath", "goes out of itself", "leave out . and .."));
-    begin = end + 1;
-  }
-  return path;
 }
 
 ContainerState first_state(const Config& config, const CreateOptions& options,
@@ -195,6 +179,7 @@ Status launch(CreatedContainer& container, ContainerPlan& plan, const CreateOpti
     YETT_CHECK(let_go_on(socket));
     YETT_TRY(stage, await_stage(socket, container.state.pid, plan));
   }
+  container.state.moved_root = stage.moved_root;
   YETT_CHECK(hand_over_terminal(container, options, std::move(stage.terminal)));
   YETT_CHECK(container.directory.write_state(container.state));
   if (hook_state.valid()) YETT_CHECK(fill_hook_state(hook_state.borrow(), container.state));

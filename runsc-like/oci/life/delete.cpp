@@ -9,6 +9,7 @@
 #include "runsc-like/oci/life/hooks.hpp"
 #include "runsc-like/oci/life/lifecycle.hpp"
 #include "runsc-like/oci/life/plan_resources.hpp"
+#include "runsc-like/oci/life/remains.hpp"
 #include "runsc-like/oci/life/systemd_scope.hpp"
 #include "sandbox/container/container_cgroup.hpp"
 #include "sandbox/guard/cgroup_files.hpp"
@@ -65,6 +66,18 @@ Status check_memory_before(const Resources& resources, const CgroupFeatures& fea
                             "a higher one, or without checkBeforeUpdate"));
 }
 
+// Ends what the configuration leads to; the rest is the reader's to know of.
+// SECURITY(container-kept-unread): who runs is not forgotten.
+Result<std::string> delete_unread(ContainerDirectory& directory, const Error& unreadable) {
+  YETT_TRY(const ContainerState state, find_remains(directory, unreadable));
+  YETT_CHECK(destroy_container(directory, state));
+  const std::string ended = state.cgroups.empty()
+                                ? "it had no cgroup any more, so nothing of it ran"
+                                : "what ran in its cgroup " + state.cgroup_path + " was killed";
+  return state.id + ": its state could not be read (" + unreadable.message() + "): " + ended +
+         "; a resctrl group of its own may be left";
+}
+
 }  // namespace
 
 Status destroy_container(ContainerDirectory& directory, const ContainerState& state) {
@@ -76,21 +89,23 @@ Status destroy_container(ContainerDirectory& directory, const ContainerState& st
   return directory.remove();
 }
 
-Status delete_container(const ContainerStore& store, const std::string& id, DeleteForce force) {
+Result<std::string> delete_container(const ContainerStore& store, const std::string& id,
+                                     DeleteForce force) {
   auto directory = store.open(id);
   const bool forced = force == DeleteForce::yes;
   if (!directory && directory.error().kind == ErrorKind::target_gone && forced) {
     store.sweep();  // its `create` may have been killed before it had a name
-    return {};
+    return std::string();
   }
   if (!directory) return fail(std::move(directory).error());
   if (const Status locked = directory->lock(); !locked) {
     const bool gone = locked.error().kind == ErrorKind::target_gone;
-    return gone && forced ? Status{} : locked;
+    if (gone && forced) return std::string();
+    return fail(locked.error());
   }
   auto state = directory->read_state();
   if (!state && !forced) return fail(std::move(state).error());
-  if (!state) return directory->remove();
+  if (!state) return delete_unread(*directory, state.error());
   const ContainerStatus status = find_status(*directory, *state);
   if (status != ContainerStatus::stopped && status != ContainerStatus::creating) {
     if (!forced && status != ContainerStatus::created)
@@ -102,7 +117,7 @@ Status delete_container(const ContainerStore& store, const std::string& id, Dele
   }
   YETT_CHECK(destroy_container(*directory, *state));
   store.sweep();
-  return {};
+  return std::string();
 }
 
 Status update_container(const ContainerStore& store, const std::string& id,

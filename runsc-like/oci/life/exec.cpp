@@ -1,6 +1,7 @@
 #include "runsc-like/oci/life/exec.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/stat.h>
 
@@ -86,6 +87,15 @@ Status check_running(const ContainerDirectory& directory, const ContainerState& 
   return {};
 }
 
+// SECURITY(container-no-pivot): as `create` holds it.
+Status check_may_not_unmount(const ContainerState& state, const ContainerProcess& process) {
+  if (!state.moved_root || (process.capabilities.bounding >> CAP_SYS_ADMIN & 1) == 0) return {};
+  return fail(request_error("/process/capabilities",
+                            "has CAP_SYS_ADMIN, by which what lies below the root of a container "
+                            "without pivot_root could be reached",
+                            "leave it out"));
+}
+
 Result<ContainerPlan> plan_joining(const ContainerDirectory& directory, const Process& process,
                                    const ExecOptions& options, bool same_user_namespace,
                                    std::string& warning) {
@@ -129,6 +139,7 @@ Result<ExecutedProcess> exec_in_container(const ContainerStore& store, const Exe
   std::string warning;
   YETT_TRY(const ContainerPlan plan,
            plan_joining(directory, process, options, (namespaces & CLONE_NEWUSER) == 0, warning));
+  YETT_CHECK(check_may_not_unmount(state, plan.process));
   YETT_CHECK(check_labels(plan.process, probe_labels()));
   YETT_TRY(const UniqueFd pidfd, open_container_process(state));
   YETT_TRY(const Entrance entrance, open_cgroups(state));

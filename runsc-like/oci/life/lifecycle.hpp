@@ -49,9 +49,11 @@ enum class KillWhom { first_process, all };
 [[nodiscard]] Result<int> parse_signal(const std::string& text);
 
 enum class DeleteForce { no, yes };
-// With force a container that does not exist is no error.
-[[nodiscard]] Status delete_container(const ContainerStore& store, const std::string& id,
-                                      DeleteForce force);
+// With force a container that does not exist is no error, and one whose state cannot be read is
+// ended by what its configuration tells; where that is not enough it is kept, which is an error.
+// Returns what its reader should know besides, or nothing.
+[[nodiscard]] Result<std::string> delete_container(const ContainerStore& store,
+                                                   const std::string& id, DeleteForce force);
 // The end of delete for a container whose directory the caller holds locked.
 [[nodiscard]] Status destroy_container(ContainerDirectory& directory, const ContainerState& state);
 

@@ -11,7 +11,6 @@
 
 #include "ioctl_uapi/mount_api.hpp"
 #include "runsc-like/oci/config/mount_options.hpp"
-#include "runsc-like/oci/life/copy_up.hpp"
 
 namespace yett::oci {
 
@@ -209,7 +208,8 @@ Status plan_mounts(const Config& config, const PlanInputs& inputs, ContainerPlan
   for (const Mount& mount : config.mounts) {
     const MountOptions options = parse_mount_options(mount.options);
     ContainerMount planned = plan_mount(mount, options, inputs.bundle);
-    if (options.copy_up && mount.type == "tmpfs") YETT_CHECK(make_copied_tmpfs(plan.root, planned));
+    planned.copy_up =
+        options.copy_up && planned.kind == ContainerMountKind::filesystem && mount.type == "tmpfs";
     if (mount.type == "cgroup" && planned.kind == ContainerMountKind::filesystem)
       add_cgroup(planned, inputs, plan);
     else

@@ -78,6 +78,7 @@ std::string state_file_text(const ContainerState& state) {
   if (!state.systemd_unit.empty()) json.member("systemdUnit", state.systemd_unit);
   if (!state.rdt_joined.empty())
     json.member("rdtMade", state.rdt_made).member("rdtJoined", state.rdt_joined);
+  if (state.moved_root) json.member("movedRoot", state.moved_root);
   json.member("annotations", state.annotations);
   if (state.sandbox) write_sandbox(json, *state.sandbox);
   return json.end_object().text();
@@ -108,6 +109,7 @@ Result<ContainerState> parse_state_file(std::string_view text, const std::string
   read(root["systemdUnit"], state.systemd_unit);
   read(root["rdtMade"], state.rdt_made);
   read(root["rdtJoined"], state.rdt_joined);
+  read(root["movedRoot"], state.moved_root);
   read(root["annotations"], state.annotations);
   if (const Field sandbox = root["sandbox"]; sandbox.there())
     read(sandbox, state.sandbox.emplace());

@@ -38,6 +38,7 @@ struct ContainerState {
   std::string root;
   std::string created;  // RFC 3339, UTC
   std::string owner;
+  bool moved_root = false;              // --no-pivot, where pivot_root could not be
   std::string program;                  // argv[0], for errors of `start`
   std::vector<std::string> cgroups;     // directories, v2 first where there is one
   bool cgroup_v2 = false;               // the first directory is of v2
