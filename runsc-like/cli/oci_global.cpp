@@ -1,6 +1,5 @@
 #include "runsc-like/cli/oci_global.hpp"
 
-#include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "base/own_file.hpp"
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
 #include "runsc-like/cli/command_line.hpp"
@@ -66,9 +66,10 @@ std::string log_line(const char* level, const std::string& message) {
 }
 
 void append_log(const std::string& line) {
-  const UniqueFd file(
-      ::open(globals.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600));
-  if (!file.valid() || ::write(file.get(), line.data(), line.size()) < 0)
+  const auto file = open_own_file(globals.log_file, OwnFile::appended, "log file");
+  if (!file)
+    std::fprintf(stderr, "yett: %s\n", escape_for_terminal(file.error().message()).c_str());
+  else if (::write(file->get(), line.data(), line.size()) < 0)
     std::fprintf(stderr, "yett: %s: the log file cannot be written\n", globals.log_file.c_str());
 }
 

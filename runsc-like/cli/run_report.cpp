@@ -1,11 +1,10 @@
 #include "runsc-like/cli/run_report.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
 
-#include "base/unique_fd.hpp"
+#include "base/own_file.hpp"
 #include "runsc-like/cli/print_error.hpp"
 
 namespace yett {
@@ -13,9 +12,7 @@ namespace {
 
 Status write_report(const std::string& path, const SessionReport& report) {
   if (path.empty()) return {};
-  const UniqueFd file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600));
-  if (!file.valid()) return fail(errno_error("open", "report file " + path));
+  YETT_TRY(const UniqueFd file, open_own_file(path, OwnFile::emptied, "report file"));
   const std::string text = report_json(report);
   if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
     return fail(errno_error("write", "report file " + path));

@@ -1,6 +1,5 @@
 #include "supervisor/audit/audit_sink.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/own_file.hpp"
 #include "base/time_text.hpp"
 #include "fmt/format.h"
 
@@ -51,9 +51,7 @@ std::string line_to_keep(AuditRecord record) {
 }  // namespace
 
 Result<UniqueFd> open_audit_file(const std::string& path) {
-  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600));
-  if (!file.valid()) return fail(errno_error("open audit log", path));
-  return file;
+  return open_own_file(path, OwnFile::appended, "audit file");
 }
 
 AuditSink::~AuditSink() { flush(); }

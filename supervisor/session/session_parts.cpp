@@ -1,6 +1,5 @@
 #include "supervisor/session/session_parts.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,8 +10,7 @@ namespace {
 
 Result<AuditSink> open_audit(const std::string& path) {
   if (path.empty()) return AuditSink();
-  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600));
-  if (!file.valid()) return fail(errno_error("open", "audit file " + path));
+  YETT_TRY(UniqueFd file, open_audit_file(path));
   return AuditSink(std::move(file));
 }
 

@@ -4,9 +4,10 @@ import contextlib
 import json
 import os
 import pathlib
+import subprocess
 import time
 
-from hostile_cases import HELD
+from hostile_cases import HELD, assert_unchanged, canary
 from unified_cases import unified
 
 # Two programs that tell of SIGUSR1; the second is moved to a cgroup below the container's.
@@ -114,3 +115,50 @@ def case_container_whose_state_cannot_be_read(box):
     assert done.status == 0 and f"/yett.oci/{container} was killed" in done.err, done
     await_end(pid)
     assert not kept.exists()
+
+
+def told(box, log):
+    return box.run("--log", log, "--log-format", "json", "state", "there-is-no-such")
+
+
+def case_container_log_file_is_the_owners(box):
+    """SECURITY(file-is-own): links, other names and pipes that somebody else has put in its place."""
+    if not box.is_yett():
+        box.cannot_run("others append to whatever is there")
+    place = canary(box)
+    log = box.directory / "log"
+    log.symlink_to(place / "secret")
+    assert "is a link" in told(box, log).err
+    log.unlink()
+    os.link(place / "secret", log)
+    assert "another name" in told(box, log).err
+    log.unlink()
+    os.mkfifo(log)
+    os.chown(log, 1000, 1000)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    assert "belongs to uid 1000" in told(box, log).err
+    os.close(reader)
+    log.unlink()
+    assert_unchanged(box)
+    assert told(box, log).status != 0
+    assert "does not exist" in json.loads(log.read_text())["msg"]
+    by_descriptor = box.run("--log", "/dev/stderr", "state", "there-is-no-such")
+    assert by_descriptor.err.count("does not exist") == 2, by_descriptor
+
+
+def case_container_store_that_others_may_write_to(box):
+    """SECURITY(container-store-owner): theirs would be what is kept there, and so what runs."""
+    if not box.is_yett():
+        box.cannot_run("about yett's own files")
+    store = box.directory / "open"
+    store.mkdir()
+    store.chmod(0o1777)
+    words = [*box.prefix, box.runtime, "--root", str(store)]
+
+    def run():
+        return subprocess.run([*words, "run", "--bundle", str(box.bundle()), "case-open"], capture_output=True,
+                              text=True, timeout=60, check=False)
+    done = run()
+    assert done.returncode != 0 and "can be written to by others" in done.stderr, done
+    store.chmod(0o755)
+    assert run().returncode == 0

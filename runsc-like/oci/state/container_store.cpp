@@ -86,9 +86,12 @@ void remove_hidden(const std::string& path) {
 Status check_owner(const std::string& path) {
   struct stat found{};
   if (::lstat(path.c_str(), &found) != 0) return fail(errno_error("look at", path));
-  if (found.st_uid == ::geteuid()) return {};
-  return fail(host_error(path, "belongs to uid " + std::to_string(found.st_uid),
-                         "choose another --root, which is yours"));
+  if (found.st_uid != ::geteuid())
+    return fail(host_error(path, "belongs to uid " + std::to_string(found.st_uid),
+                           "choose another --root, which is yours"));
+  if ((found.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
+  return fail(
+      host_error(path, "can be written to by others", "chmod go-w, or choose another --root"));
 }
 
 Status make_root(const std::string& root) {
