@@ -18,6 +18,7 @@ void WarmForks::forget(Template& made) {
   poller_.forget(made.end);
   made.supervisor.reset();  // its owner kills, and with it what it has begun
   made.ready = false;
+  made.misses = 0;
 }
 
 void WarmForks::clear() {
@@ -112,7 +113,10 @@ std::optional<StartedSupervisor> WarmForks::await_birth(const std::string& name,
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
     pollfd asked{.fd = line.get(), .events = POLLIN, .revents = 0};
-    if (left.count() <= 0 || ::poll(&asked, 1, static_cast<int>(left.count())) != 1) break;
+    if (left.count() <= 0 || ::poll(&asked, 1, static_cast<int>(left.count())) != 1) {
+      miss(name, made);
+      return std::nullopt;
+    }
     std::array<int, 2> fds{-1, -1};
     const auto news = read_news(line, fds);
     UniqueFd pidfd(fds[0]);
@@ -122,10 +126,17 @@ std::optional<StartedSupervisor> WarmForks::await_birth(const std::string& name,
     StartedSupervisor born{.process = SupervisorProcess(std::move(pidfd)),
                            .news = std::move(keepers),
                            .starter = &starter_};
-    if (news->count == made.last_wish) return born;
+    if (news->count != made.last_wish) continue;
+    made.misses = 0;
+    return born;
   }
-  drop(name, "it does not answer");
+  drop(name, "it has gone");
   return std::nullopt;
+}
+
+void WarmForks::miss(const std::string& name, Template& made) {
+  if (++made.misses >= kMostMisses) return drop(name, "it does not answer");
+  log_.error("a template is slow to answer", {{"template", name}});
 }
 
 Result<StartedSupervisor> WarmForks::start(const std::string& name) {

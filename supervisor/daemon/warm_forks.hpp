@@ -23,6 +23,8 @@ class WarmForks {
   static constexpr std::chrono::milliseconds kLongestPause{60'000};
   // For the answer to a wish, which takes a fork.
   static constexpr std::chrono::milliseconds kPatience{5000};
+  // In a row: a slow host is no reason to end what runs.
+  static constexpr int kMostMisses = 3;
 
   WarmForks(Poller& poller, Starter& starter, DaemonLog& log)
       : poller_(poller), starter_(starter), log_(log) {}
@@ -44,6 +46,7 @@ class WarmForks {
     Poller::Key end = 0;
     bool ready = false;
     std::uint64_t last_wish = 0;
+    int misses = 0;
     Clock::time_point not_before{};
     std::chrono::milliseconds pause = kPause;
   };
@@ -53,6 +56,7 @@ class WarmForks {
   void forget(Template& made);
   [[nodiscard]] std::optional<StartedSupervisor> await_birth(const std::string& name,
                                                              Template& made);
+  void miss(const std::string& name, Template& made);
 
   Poller& poller_;
   Starter& starter_;

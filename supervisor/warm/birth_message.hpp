@@ -17,8 +17,8 @@ enum class BirthWord : std::uint32_t {
   born,       // midwife: `value` is its number, its pidfd comes along
   task_file,  // keeper: a v1 cgroup that it is to join
   joined,     // keeper: it is in its cgroup v2, and no task file follows
-  prepared,   // midwife: it lacks nothing but what it is to do
-  run,        // keeper: that, and three descriptors
+  prepared,   // midwife: it lacks nothing but what it is to do; a socket of its comes along
+  run,        // keeper: that; three descriptors have been sent there before
   running,    // midwife
   ended,      // midwife: `value` is as wait4(2) gives it
 };

@@ -17,6 +17,10 @@ constexpr std::uint64_t kInstructionSize = 2;  // of `syscall`
 constexpr long kInstruction = 0x050F;
 constexpr std::uint64_t kNoCall = ~std::uint64_t{0};  // nothing that the kernel would restart
 constexpr std::int64_t kLargestErrno = 4095;
+// A step ends in that one.
+constexpr std::uint64_t kEverySignalButTrap = ~(std::uint64_t{1} << (SIGTRAP - 1));
+// Of one call: those of a process that is made, and what cannot be kept waiting.
+constexpr int kMostStops = 1000;
 
 template <typename... Arguments>
 long trace(__ptrace_request request, int pid, Arguments... arguments) {
@@ -49,11 +53,12 @@ Result<HeldProcess> HeldProcess::seize(int pid) {
   return HeldProcess(pid);
 }
 
-HeldProcess::~HeldProcess() {
+void HeldProcess::kill() {
   if (pid_ <= 0) return;
   ::kill(pid_, SIGKILL);  // its number is its own: it is our tracee until it has been waited for
   int status = 0;
   while (wait_for_stop(pid_, status)) trace(PTRACE_CONT, pid_, nullptr, nullptr);
+  pid_ = 0;
 }
 
 void HeldProcess::interrupt() const { trace(PTRACE_INTERRUPT, pid_, nullptr, nullptr); }
@@ -79,15 +84,26 @@ Status HeldProcess::hold() {
   const long found = trace(PTRACE_PEEKTEXT, pid_, stands_.rip - kInstructionSize, nullptr);
   if (errno != 0 || (found & 0xFFFF) != kInstruction)
     return fail(errno_error(ENOEXEC, "hold", "not behind a system call"));
+  // What a timer of its sends would have clone(2) begun anew, and again.
+  std::uint64_t mask = 0;
+  if (trace(PTRACE_GETSIGMASK, pid_, sizeof mask, &mask) != 0) return fail(gone("hold"));
+  YETT_CHECK(set_mask(kEverySignalButTrap));
+  mask_ = mask;
   return {};
 }
 
-// Until the call has been made. SECURITY(held-calls-alone): a signal that comes meanwhile is
-// dropped, so that no handler of the process's runs without its filter.
-Status HeldProcess::step(const char* name) {
+Status HeldProcess::set_mask(std::uint64_t mask) const {
+  return trace(PTRACE_SETSIGMASK, pid_, sizeof mask, &mask) == 0 ? Status()
+                                                                 : fail(gone("set signal mask"));
+}
+
+// Until the call has been made. SECURITY(held-calls-alone): a signal that comes nevertheless is
+// dropped, so that no handler of the process's runs without its filter; and one that has no end of
+// them keeps nobody.
+Result<user_regs_struct> HeldProcess::step(const char* name) {
   const std::uint64_t behind = stands_.rip;
   const std::uint64_t before = behind - kInstructionSize;
-  for (;;) {
+  for (int stops = 0; stops < kMostStops; ++stops) {
     if (trace(PTRACE_SINGLESTEP, pid_, nullptr, nullptr) != 0) return fail(gone(name));
     int status = 0;
     if (!wait_for_stop(pid_, status)) {
@@ -103,10 +119,11 @@ Status HeldProcess::step(const char* name) {
     }
     user_regs_struct now{};
     if (trace(PTRACE_GETREGS, pid_, nullptr, &now) != 0) return fail(gone(name));
-    if (now.rip == behind) return {};
+    if (now.rip == behind) return now;
     // SECURITY(held-calls-alone): whatever else it has come to, it is not run on from there.
     if (now.rip != before) return fail(errno_error(EFAULT, name, "held process"));
   }
+  return fail(errno_error(EINTR, name, "held process"));
 }
 
 Result<std::uint64_t> HeldProcess::call(const char* name, long number, const Arguments& arguments) {
@@ -121,9 +138,10 @@ Result<std::uint64_t> HeldProcess::call(const char* name, long number, const Arg
   wanted.r8 = arguments[4];
   wanted.r9 = arguments[5];
   if (trace(PTRACE_SETREGS, pid_, nullptr, &wanted) != 0) return fail(gone(name));
-  YETT_CHECK(step(name));
-  user_regs_struct after{};
-  if (trace(PTRACE_GETREGS, pid_, nullptr, &after) != 0) return fail(gone(name));
+  YETT_TRY(const user_regs_struct after, step(name));
+  // The kernel writes it down when it is entered by a call: another instruction cannot.
+  if (after.orig_rax != static_cast<std::uint64_t>(number))
+    return fail(errno_error(EFAULT, name, "held process"));
   const auto result = static_cast<std::int64_t>(after.rax);
   if (result < 0 && result >= -kLargestErrno)
     return fail(errno_error(static_cast<int>(-result), name, "held process"));
@@ -143,6 +161,7 @@ Status HeldProcess::write(std::uint64_t address, std::span<const std::byte> from
 }
 
 Status HeldProcess::let_go(std::int64_t result) {
+  if (mask_) YETT_CHECK(set_mask(*mask_));
   user_regs_struct wanted = stands_;
   wanted.orig_rax = kNoCall;
   wanted.rax = static_cast<std::uint64_t>(result);

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -22,13 +23,19 @@ class HeldProcess {
   // Seized, and running still. EPERM: somebody else traces it.
   [[nodiscard]] static Result<HeldProcess> seize(int pid);
   // Born of a held process by a call of its own: it stands, or is about to, where that one stands.
-  HeldProcess(int pid, const user_regs_struct& stands) : pid_(pid), stands_(stands) {}
+  HeldProcess(int pid, const HeldProcess& made_by)
+      : pid_(pid), stands_(made_by.stands_), mask_(made_by.mask_) {}
   HeldProcess(HeldProcess&& other) noexcept
-      : pid_(std::exchange(other.pid_, 0)), stands_(other.stands_), born_(other.born_) {}
+      : pid_(std::exchange(other.pid_, 0)),
+        stands_(other.stands_),
+        mask_(other.mask_),
+        born_(other.born_) {}
   HeldProcess& operator=(HeldProcess&&) = delete;
   HeldProcess(const HeldProcess&) = delete;
   HeldProcess& operator=(const HeldProcess&) = delete;
-  ~HeldProcess();  // kills it
+  ~HeldProcess() { kill(); }
+  // And waits until it is dead.
+  void kill();
 
   [[nodiscard]] int pid() const { return pid_; }
   // Where it was stopped: behind the call that it was in.
@@ -37,7 +44,7 @@ class HeldProcess {
   // It stops before the next instruction of its own; await_stop() waits for that.
   void interrupt() const;
   [[nodiscard]] Status await_stop();
-  // From here on it dies with the calling thread, and its filter rests.
+  // From here on it dies with the calling thread, its filter rests, and signals wait.
   // Preconditions: await_stop(), and it stands behind a system call.
   [[nodiscard]] Status hold();
   // Preconditions of the rest: hold(), or it was born of one that is held.
@@ -50,17 +57,20 @@ class HeldProcess {
   [[nodiscard]] Status read(std::uint64_t address, std::span<std::byte> into) const;
   [[nodiscard]] Status write(std::uint64_t address, std::span<const std::byte> from) const;
   // It goes on behind the call that it was stopped in, which returns `result`; its filter holds
-  // again, and nobody traces it.
+  // again, signals come, and nobody traces it.
   [[nodiscard]] Status let_go(std::int64_t result);
   // It goes on as if it had never been stopped. Precondition: await_stop().
   [[nodiscard]] Status let_go_on();
 
  private:
   explicit HeldProcess(int pid) : pid_(pid) {}
-  [[nodiscard]] Status step(const char* name);
+  // The registers behind the call.
+  [[nodiscard]] Result<user_regs_struct> step(const char* name);
+  [[nodiscard]] Status set_mask(std::uint64_t mask) const;
 
   int pid_ = 0;
   user_regs_struct stands_{};
+  std::optional<std::uint64_t> mask_;  // its own of signals, while another one is in force
   int born_ = 0;
 };
 

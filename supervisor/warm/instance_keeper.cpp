@@ -65,6 +65,7 @@ class InstanceKeeper {
   const KeptInstance& kept_;
   const InstanceHooks& hooks_;
   UniqueFd midwife_;
+  UniqueFd line_;  // of the instance, for its descriptors
   UniqueFd pidfd_;
   UniqueFd signals_;
   int pid_ = 0;
@@ -114,8 +115,11 @@ Status InstanceKeeper::prepare() {
   BirthMessage joined;
   joined.head.word = BirthWord::joined;
   YETT_CHECK(send_birth(midwife_.borrow(), joined));
-  const auto prepared = expect_birth(midwife_.borrow(), kPatienceMs, BirthWord::prepared);
-  return prepared ? Status() : fail(prepared.error());
+  YETT_TRY(BirthMessage prepared,
+           expect_birth(midwife_.borrow(), kPatienceMs, BirthWord::prepared));
+  if (prepared.descriptors.empty()) return fail(errno_error(EPROTO, "prepare", "instance"));
+  line_ = std::move(prepared.descriptors.front());
+  return {};
 }
 
 Status InstanceKeeper::run(InstanceProgram program) {
@@ -124,19 +128,17 @@ Status InstanceKeeper::run(InstanceProgram program) {
   for (const int number : kPassedOn) ::sigaddset(&signals, number);
   signals_.reset(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_.valid()) return fail(errno_error("signalfd"));
-  BirthMessage message{
+  YETT_CHECK(send_descriptors(line_.borrow(), program));
+  line_.reset();
+  program.descriptors = {};  // their ends are the instance's alone
+  const BirthMessage message{
       .head = {.word = BirthWord::run,
                .argument_count = static_cast<std::uint32_t>(program.arguments.size()),
                .environment_count = static_cast<std::uint32_t>(program.environment.size())},
       .arguments = std::move(program.arguments),
       .environment = std::move(program.environment),
       .descriptors = {}};
-  for (UniqueFd& each : program.descriptors) {
-    if (!each.valid()) each.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    message.descriptors.push_back(std::move(each));
-  }
   YETT_CHECK(send_birth(midwife_.borrow(), message));
-  message.descriptors.clear();  // their ends are the instance's alone
   const auto running = expect_birth(midwife_.borrow(), kPatienceMs, BirthWord::running);
   if (!running) return fail(running.error());
   if (kept_.plan->wall) until_ = Clock::now() + *kept_.plan->wall;

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -94,6 +95,16 @@ Status check_status(int pid) {
 
 }  // namespace
 
+Status send_descriptors(BorrowedFd line, InstanceProgram& program) {
+  for (UniqueFd& each : program.descriptors)
+    if (!each.valid()) each.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  YETT_CHECK(check_descriptors(program.descriptors));
+  std::array<int, 3> given{};
+  std::ranges::transform(program.descriptors, given.begin(), &UniqueFd::get);
+  const int sent = send_with_fds(line.get(), "", 1, given);
+  return sent == 0 ? Status() : fail(errno_error(sent, "give", "descriptors"));
+}
+
 Result<InstanceProcess> InstanceProcess::make(Newborn newborn, const TemplateProcess& made_of) {
   InstanceProcess made(std::move(newborn), made_of);
   YETT_CHECK(made.open_line());
@@ -112,32 +123,33 @@ Status InstanceProcess::open_line() {
   return {};
 }
 
-Result<std::vector<int>> InstanceProcess::give(std::span<const int> descriptors) {
-  if (const int sent = send_with_fds(line_.get(), "", 1, descriptors); sent != 0)
-    return fail(errno_error(sent, "give", "descriptors"));
+Result<std::vector<int>> InstanceProcess::take_descriptors(std::size_t count) {
+  std::vector<int> numbers(count);
+  const std::size_t size = std::span(numbers).size_bytes();
   MessageRoom room;
   room.data = {.iov_base = at(scratch_, room, room.byte), .iov_len = 1};
   room.header.msg_iov = static_cast<iovec*>(at(scratch_, room, room.data));
   room.header.msg_iovlen = 1;
   room.header.msg_control = at(scratch_, room, room.control);
-  room.header.msg_controllen = CMSG_LEN(descriptors.size_bytes());
+  room.header.msg_controllen = CMSG_LEN(size);
   YETT_CHECK(process_.write(scratch_, bytes_of(room)));
   YETT_CHECK(process_.call("recvmsg", SYS_recvmsg,
                            {static_cast<std::uint64_t>(their_line_), scratch_, MSG_DONTWAIT}));
   YETT_CHECK(process_.read(scratch_, bytes_into(room)));
   cmsghdr rights{};
   std::memcpy(&rights, room.control.data(), sizeof rights);
-  if (rights.cmsg_len != CMSG_LEN(descriptors.size_bytes()) || rights.cmsg_type != SCM_RIGHTS ||
+  if (rights.cmsg_len != CMSG_LEN(size) || rights.cmsg_type != SCM_RIGHTS ||
       (room.header.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0)
     return fail(errno_error(EMFILE, "give", "descriptors"));
-  std::vector<int> numbers(descriptors.size());
-  std::memcpy(numbers.data(), room.control.data() + CMSG_LEN(0), descriptors.size_bytes());
+  std::memcpy(numbers.data(), room.control.data() + CMSG_LEN(0), size);
   return numbers;
 }
 
 Status InstanceProcess::join_cgroup(BorrowedFd task_file) {
   const std::array<int, 1> given{task_file.get()};
-  YETT_TRY(const std::vector<int> numbers, give(given));
+  if (const int sent = send_with_fds(line_.get(), "", 1, given); sent != 0)
+    return fail(errno_error(sent, "give", "cgroup"));
+  YETT_TRY(const std::vector<int> numbers, take_descriptors(given.size()));
   const auto number = static_cast<std::uint64_t>(numbers.front());
   constexpr char kItself = '0';
   YETT_CHECK(process_.write(scratch_, bytes_of(kItself)));
@@ -213,15 +225,8 @@ Status InstanceProcess::tell(const InstanceProgram& program) {
   return process_.write(argument_, bytes_of(told).first(YETT_READY_SIZE_1));
 }
 
-Status InstanceProcess::run(InstanceProgram program) {
-  std::array<int, 3> given{};
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    UniqueFd& each = program.descriptors[i];
-    if (!each.valid()) each.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    given[i] = each.get();
-  }
-  YETT_CHECK(check_descriptors(program.descriptors));
-  YETT_TRY(const std::vector<int> numbers, give(given));
+Status InstanceProcess::run(const InstanceProgram& program) {
+  YETT_TRY(const std::vector<int> numbers, take_descriptors(program.descriptors.size()));
   if (numbers != std::vector<int>{0, 1, 2}) return fail(errno_error(EBADF, "give", "descriptors"));
   YETT_CHECK(process_.call("close_range", SYS_close_range, {3, ~0U, 0}));
   line_.reset();

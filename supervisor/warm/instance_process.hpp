@@ -20,6 +20,10 @@ struct InstanceProgram {
   std::array<UniqueFd, 3> descriptors;  // standard input, output and error; invalid: /dev/null
 };
 
+// To the socket of an instance that is prepared, for its run(). Whoever asked for the instance can
+// have files that are slow to close: no process that others need may hold them.
+[[nodiscard]] Status send_descriptors(BorrowedFd line, InstanceProgram& program);
+
 class InstanceProcess {
  public:
   [[nodiscard]] static Result<InstanceProcess> make(Newborn newborn,
@@ -33,8 +37,11 @@ class InstanceProcess {
   // Once its cgroup, its root and its ids are there: session, cgroup namespace, working directory,
   // and no capability any more.
   [[nodiscard]] Status take_identity();
-  // Its YETT_READY returns: the instance runs. Precondition: take_identity().
-  [[nodiscard]] Status run(InstanceProgram program);
+  // Where its descriptors are to be sent.
+  [[nodiscard]] BorrowedFd line() const { return line_.borrow(); }
+  // Its YETT_READY returns: the instance runs. Precondition: take_identity(); the program's
+  // descriptors have been sent.
+  [[nodiscard]] Status run(const InstanceProgram& program);
 
  private:
   InstanceProcess(Newborn newborn, const TemplateProcess& made_of)
@@ -45,8 +52,8 @@ class InstanceProcess {
         directory_(made_of.directory()),
         robust_list_(made_of.robust_list()) {}
   [[nodiscard]] Status open_line();
-  // Its numbers of them.
-  [[nodiscard]] Result<std::vector<int>> give(std::span<const int> descriptors);
+  // What has been sent to its line: its numbers of them.
+  [[nodiscard]] Result<std::vector<int>> take_descriptors(std::size_t count);
   [[nodiscard]] Status change_directory();
   [[nodiscard]] Status drop_capabilities();
   [[nodiscard]] Status tell(const InstanceProgram& program);

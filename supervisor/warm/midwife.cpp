@@ -7,10 +7,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <iterator>
 #include <utility>
 
 #include "base/text.hpp"
@@ -82,11 +80,12 @@ Status Midwife::serve_once() {
   if (watched[2].revents != 0) return fail(errno_error(ESRCH, "serve", "template process"));
   std::vector<std::unique_ptr<Instance>> left;
   for (std::size_t i = 0; i < instances_.size(); ++i) {
-    Instance& instance = *instances_[i];
-    if (watched[first + 2 * i + 1].revents != 0)
-      end(instance);
-    else if (watched[first + 2 * i].revents == 0 || on_keeper(instance))
-      left.push_back(std::move(instances_[i]));
+    if (watched[first + 2 * i + 1].revents != 0) {
+      tell_end(*instances_[i]);
+      continue;
+    }
+    if (watched[first + 2 * i].revents != 0) on_keeper(*instances_[i]);
+    left.push_back(std::move(instances_[i]));
   }
   instances_ = std::move(left);
   if (watched[1].revents != 0) YETT_CHECK(on_ready());
@@ -152,17 +151,23 @@ Status Midwife::bear(UniqueFd keeper) {
   auto instance = std::make_unique<Instance>();
   instance->keeper = std::move(keeper);
   instance->inner = newborn->inner;
-  const int pid = newborn->process.pid();
+  auto pidfd = open_pidfd(newborn->process.pid());
+  if (!pidfd) {
+    tell_failure(instance->keeper.borrow(), pidfd.error());
+    newborn->process.kill();
+    static_cast<void>(template_->reap(instance->inner));
+    return {};
+  }
+  instance->pidfd = *std::move(pidfd);
   auto made = InstanceProcess::make(*std::move(newborn), *template_);
-  if (auto pidfd = open_pidfd(pid)) instance->pidfd = *std::move(pidfd);
   Status prepared = made ? Status() : fail(made.error());
-  if (made) instance->held.emplace(*std::move(made));
-  if (prepared && !instance->pidfd.valid()) prepared = fail(errno_error(ESRCH, "bear", "instance"));
-  if (prepared) prepared = prepare(*instance);
+  if (made) {
+    instance->held.emplace(*std::move(made));
+    prepared = prepare(*instance);
+  }
   if (!prepared) {
     tell_failure(instance->keeper.borrow(), prepared.error());
     end(*instance);
-    return {};
   }
   instances_.push_back(std::move(instance));
   return {};
@@ -183,7 +188,9 @@ Status Midwife::prepare(Instance& instance) {
     YETT_CHECK(instance.held->join_cgroup(message.descriptors.front().borrow()));
   }
   YETT_CHECK(instance.held->take_identity());
-  return send_birth(keeper, word(BirthWord::prepared));
+  BirthMessage prepared = word(BirthWord::prepared);
+  prepared.descriptors.emplace_back(::fcntl(instance.held->line().get(), F_DUPFD_CLOEXEC, 3));
+  return send_birth(keeper, prepared);
 }
 
 Status Midwife::build_root(const Instance& instance) {
@@ -222,38 +229,32 @@ Status Midwife::build_root(const Instance& instance) {
   return root_error(plan, result);
 }
 
-bool Midwife::on_keeper(Instance& instance) {
+void Midwife::on_keeper(Instance& instance) {
   auto message = receive_birth(instance.keeper.borrow(), 0);
-  const bool is_program = message && message->head.word == BirthWord::run && instance.held &&
-                          message->descriptors.size() == 3;
   // SECURITY(instance-keeper): whose keeper has died ends, too.
-  if (!is_program) {
-    end(instance);
-    return false;
+  if (!message || message->head.word != BirthWord::run || !instance.held) return end(instance);
+  const Status run = instance.held->run({.arguments = std::move(message->arguments),
+                                         .environment = std::move(message->environment),
+                                         .descriptors = {}});
+  if (!run) {
+    tell_failure(instance.keeper.borrow(), run.error());
+    return end(instance);
   }
-  InstanceProgram program{.arguments = std::move(message->arguments),
-                          .environment = std::move(message->environment),
-                          .descriptors = {}};
-  std::ranges::move(message->descriptors, program.descriptors.begin());
-  const Status run = instance.held->run(std::move(program));
-  if (run) {
-    instance.held.reset();
-    static_cast<void>(send_birth(instance.keeper.borrow(), word(BirthWord::running)));
-    return true;
-  }
-  tell_failure(instance.keeper.borrow(), run.error());
-  end(instance);
-  return false;
+  instance.held.reset();
+  static_cast<void>(send_birth(instance.keeper.borrow(), word(BirthWord::running)));
 }
 
 // With it, the kernel ends all that is in its pid namespace.
 void Midwife::end(Instance& instance) {
+  instance.keeper.reset();
   instance.held.reset();
-  if (!instance.pidfd.valid()) return;
   static_cast<void>(send_signal(instance.pidfd.borrow(), SIGKILL));
-  pollfd ended{.fd = instance.pidfd.get(), .events = POLLIN, .revents = 0};
-  if (::poll(&ended, 1, kPatienceMs) != 1) return;
+}
+
+void Midwife::tell_end(Instance& instance) {
+  instance.held.reset();  // its tracer has to know before its parent can
   const auto status = template_->reap(instance.inner);
+  if (!instance.keeper.valid()) return;
   static_cast<void>(
       send_birth(instance.keeper.borrow(), word(BirthWord::ended, status ? *status : SIGKILL)));
 }

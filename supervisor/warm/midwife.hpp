@@ -35,7 +35,7 @@ class Midwife {
 
  private:
   struct Instance {
-    UniqueFd keeper;
+    UniqueFd keeper;  // invalid: it has gone, and the instance is to end
     UniqueFd pidfd;
     std::optional<InstanceProcess> held;  // until it runs
     int inner = 0;
@@ -46,9 +46,10 @@ class Midwife {
   [[nodiscard]] Status bear(UniqueFd keeper);
   [[nodiscard]] Status prepare(Instance& instance);
   [[nodiscard]] Status build_root(const Instance& instance);
-  // False: it is no more.
-  [[nodiscard]] bool on_keeper(Instance& instance);
-  void end(Instance& instance);
+  void on_keeper(Instance& instance);
+  // Its end comes later, if somebody holds it up: nobody waits for it.
+  static void end(Instance& instance);
+  void tell_end(Instance& instance);
 
   MidwifeInputs inputs_;
   std::optional<TemplateProcess> template_;

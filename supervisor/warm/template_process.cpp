@@ -1,6 +1,5 @@
 #include "supervisor/warm/template_process.hpp"
 
-#include <dirent.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -8,15 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <memory>
 #include <span>
 #include <utility>
-#include <vector>
 
 namespace yett {
 namespace {
@@ -30,47 +26,24 @@ std::string proc_path(int pid, const char* file) {
   return "/proc/" + std::to_string(pid) + "/" + file;
 }
 
-// Names in a directory of /proc.
-std::vector<std::string> names_in(const std::string& path) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
-  std::vector<std::string> names;
-  if (!directory) return names;
-  while (const dirent* entry = ::readdir(directory.get()))
-    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-  return names;
-}
-
-// Empty: it has ended.
-std::string pid_namespace(const std::string& process) {
-  std::array<char, 64> link{};
-  const ssize_t size =
-      ::readlink(("/proc/" + process + "/ns/pid").c_str(), link.data(), link.size());
-  return {link.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
-}
-
-// The sandbox's PID 1 and itself.
-bool is_alone(int pid) {
-  constexpr std::ptrdiff_t kBoth = 2;
-  const std::string own = pid_namespace(std::to_string(pid));
-  const std::vector<std::string> all = names_in("/proc");
-  const auto inside = std::ranges::count_if(all, [&own](const std::string& name) {
-    return name.find_first_not_of("0123456789") == std::string::npos && pid_namespace(name) == own;
-  });
-  return !own.empty() && inside == kBoth && names_in(proc_path(pid, "task")).size() == 1;
-}
-
-// "7f00-7f01 rw-s ...": a fork would write into it, too.
+// Of memory that a fork would write into, too, smaps has both of "VmFlags: rd wr sh mr mw me ms":
+// may be shared, may be written. What is mapped without the right to write may get it later.
 bool shares_memory(int pid) {
-  std::ifstream maps(proc_path(pid, "maps"));
-  if (!maps) return true;
+  std::ifstream maps(proc_path(pid, "smaps"));
+  bool seen = false;
   for (std::string line; std::getline(maps, line);) {
-    const std::size_t space = line.find(' ');
-    if (space == std::string::npos || space + 5 > line.size()) return true;
-    const std::string rights = line.substr(space + 1, 4);
-    if (rights[1] == 'w' && rights[3] == 's') return true;
+    if (!line.starts_with("VmFlags:")) continue;
+    seen = true;
+    line += ' ';
+    if (line.find(" ms ") != std::string::npos && line.find(" mw ") != std::string::npos)
+      return true;
   }
-  return false;
+  return !seen;
 }
+
+int error_of(const Result<std::uint64_t>& result) { return result ? 0 : result.error().sys_errno; }
+
+Error not_alone() { return errno_error(EBUSY, "hold", "template process"); }
 
 }  // namespace
 
@@ -78,17 +51,27 @@ Result<TemplateProcess> TemplateProcess::hold(HeldProcess process) {
   YETT_CHECK(process.await_stop());
   const int pid = process.pid();
   TemplateProcess held(std::move(process));
-  // SECURITY(template-alone): a fork of one thread among several finds locks that nobody opens
-  // again; memory that two may write is a way from one instance to another.
-  // Another process may have all of its memory (CLONE_VM), and so what it executes while it is
-  // held.
-  Status done = is_alone(pid) && !shares_memory(pid)
-                    ? held.process_.hold()
-                    : fail(errno_error(EBUSY, "hold", "template process"));
+  Status done = held.process_.hold();
+  if (done) done = held.check_alone();
+  if (done && shares_memory(pid)) done = fail(not_alone());
   if (done) done = held.arrange();
   if (done) return held;
   if (done.error().sys_errno != 0) static_cast<void>(held.process_.let_go(-done.error().sys_errno));
   return fail(done.error());
+}
+
+// SECURITY(template-alone): a fork of one thread among several finds locks that nobody opens again;
+// memory that two may write is a way from one instance to another; another process of the
+// template's would have every right over the namespaces of its instances. Asked of the kernel, who
+// looks at all at once: what /proc lists is not of one moment, and who forks and ends, again and
+// again, would not be seen. No other instruction gives these errors.
+Status TemplateProcess::check_alone() {
+  // EPERM, for it has no capability; EINVAL, if somebody else has its memory.
+  if (error_of(process_.call("unshare", SYS_unshare, {CLONE_VM | CLONE_NEWUTS})) != EPERM)
+    return fail(not_alone());
+  // ESRCH: beside PID 1 there is nobody.
+  if (error_of(process_.call("kill", SYS_kill, {~0ULL, 0})) != ESRCH) return fail(not_alone());
+  return {};
 }
 
 // SECURITY(instance-descriptors): the template keeps none but 0, 1 and 2, which each fork replaces.
@@ -117,10 +100,11 @@ Result<Newborn> TemplateProcess::bear(std::uint64_t namespaces) {
       thread_id_at_ == 0 ? 0 : std::uint64_t{CLONE_CHILD_SETTID} | CLONE_CHILD_CLEARTID;
   YETT_TRY(const std::uint64_t inner,
            process_.call("clone", SYS_clone, {namespaces | identity, 0, 0, thread_id_at_, 0}));
-  Newborn newborn{.process = HeldProcess(process_.born(), process_.stands()),
+  Newborn newborn{.process = HeldProcess(process_.born(), process_),
                   .inner = static_cast<int>(inner)};
-  YETT_CHECK(newborn.process.await_stop());
-  return newborn;
+  if (newborn.process.await_stop()) return newborn;
+  static_cast<void>(reap(newborn.inner));
+  return fail(errno_error(ESRCH, "bear", "instance"));  // it has died, the template has not
 }
 
 Result<int> TemplateProcess::reap(int inner) {

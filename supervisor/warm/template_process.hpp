@@ -20,8 +20,8 @@ struct Newborn {
 class TemplateProcess {
  public:
   // Preconditions: `process` is seized and interrupted, and its YETT_READY has been answered.
-  // Errors, which are the answer of YETT_READY then, and it goes on: EBUSY, it has another thread,
-  // or shares memory that it can write; those of HeldProcess::hold().
+  // Errors, which are the answer of YETT_READY then, and it goes on: EBUSY, it is not alone, or
+  // shares memory that it could write; those of HeldProcess::hold().
   [[nodiscard]] static Result<TemplateProcess> hold(HeldProcess process);
 
   // In new namespaces of these flags, with every capability over those alone.
@@ -40,6 +40,7 @@ class TemplateProcess {
 
  private:
   explicit TemplateProcess(HeldProcess process) : process_(std::move(process)) {}
+  [[nodiscard]] Status check_alone();
   [[nodiscard]] Status arrange();
 
   HeldProcess process_;

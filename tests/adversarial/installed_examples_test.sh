@@ -32,6 +32,10 @@ compile() { # COMPILER FOLDER/FILE NAME [FLAG...]
 compile cc plugin-host/plugin_host.c plugin_host
 compile cc app-master/app_master.c app_master
 compile c++ plugin-host/plugin_host_asio.cpp plugin_host_asio -std=c++17
+compile cc python-warm/warm_client.c warm_client
+# A template runs inside, where there is no library of ours; what it does there, warm_examples_test.cpp asks.
+# shellcheck disable=SC2046
+cc -Wall -Wextra -Werror $(flags --cflags) -o "$made/template" "$source/examples/python-warm/template.c"
 cc -static -o "$made/plugin" "$source/examples/plugin-host/plugin.c"
 cc -static -o "$made/app" "$source/examples/app-master/app.c"
 libraries=$(find "$made/tree" -name libyett.so)

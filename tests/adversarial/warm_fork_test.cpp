@@ -30,10 +30,18 @@ class WarmFork : public DaemonFixture {
  protected:
   [[nodiscard]] std::string config() const override {
     return template_of("warm", "", "") + "pool = 2\n" + template_of("empty", "", "") +
-           template_of("short", ", \"--time\", \"300ms\"", "") +
-           template_of("thread", "", ", \"thread\"") + template_of("shared", "", ", \"shared\"") +
-           template_of("process", "", ", \"process\"") +
-           "[template.cold]\noptions = [\"-m\", \"64M\", \"--pids\", \"20\"]\n";
+           template_of("short", ", \"--time\", \"300ms\"", "") + told_of("thread") +
+           told_of("shared") + told_of("process") + told_of("readable") + told_of("hopper") +
+           told_of("timer") + "[template.cold]\noptions = [\"-m\", \"64M\", \"--pids\", \"20\"]\n";
+  }
+  // Such a one tells in this directory of the host's why it cannot be a template.
+  [[nodiscard]] std::string told_of(const std::string& word) const {
+    return template_of(word, ", \"-v\", \"" + told() + ":/told\"", ", \"" + word + "\"");
+  }
+  [[nodiscard]] std::string told() const { return work() + "/told"; }
+  void prepare() override {
+    std::filesystem::create_directory(told());
+    std::filesystem::permissions(told(), std::filesystem::perms::all);
   }
   void SetUp() override {
     // A labelled task makes no namespaces: such a template is refused.
@@ -77,7 +85,8 @@ class WarmFork : public DaemonFixture {
 };
 
 constexpr const char* kStatus =
-    "grep -E '^(Cap|NoNewPrivs|Seccomp:|Groups|Uid|Gid)' /proc/self/status; ls /proc/self/fd | wc "
+    "grep -E '^(Cap|NoNewPrivs|Seccomp:|Groups|Uid|Gid|Sig[PBI])' /proc/self/status; ls "
+    "/proc/self/fd | wc "
     "-l;"
     "cat /proc/self/cgroup; unshare -U true; mount -t tmpfs none /tmp; hostname; cat /proc/net/dev "
     "| wc -l; ulimit -a;";
@@ -206,8 +215,22 @@ TEST_F(WarmFork, WallTimeIsEachInstancesOwn) {
 // SECURITY(template-alone) SECURITY(ready-number): what cannot be forked whole is not forked.
 TEST_F(WarmFork, ThreadsAndSharedMemoryAreRefused) {
   ASSERT_TRUE(is_ready("warm"));
-  for (const char* name : {"thread", "shared", "process"})
+  const auto told_by = [this](const std::string& name) {
+    int error = 0;
+    std::ifstream(told() + "/" + name) >> error;
+    return error;
+  };
+  for (const char* name : {"thread", "shared", "process", "readable", "hopper"}) {
+    EXPECT_TRUE(comes_true([&] { return told_by(name) != 0; })) << name;
+    EXPECT_EQ(told_by(name), EBUSY) << name;
     EXPECT_EQ(client_->start(client_->make_sandbox(name), {"run", "exit 0"}), -EAGAIN) << name;
+  }
+}
+
+// A template's timer goes on while it is held, and is nobody else's.
+TEST_F(WarmFork, SignalsOfTheTemplateHoldNobodyUp) {
+  ASSERT_TRUE(is_ready("timer"));
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(run("timer", "sleep 0.01; exit 6"), "6") << i;
 }
 
 // SECURITY(instance-keeper): with its client goes an instance, with the template all; and the next
@@ -256,10 +279,10 @@ std::vector<int> processes_of(int daemon, const std::string& name) {
   return named;
 }
 
-// Who holds the template, who makes keepers, a keeper: with each goes what it has made, and the
-// next is made in its place.
+// Who holds the template, who makes keepers, a keeper, the template itself (and who waits as a fork
+// of it): with each goes what it has made, and the next is made in its place.
 TEST_F(WarmFork, TheDeathOfAnyHelperEndsWhatItHasMade) {
-  for (const char* name : {"yett-midwife", "yett-reception", "yett-instance"}) {
+  for (const char* name : {"yett-midwife", "yett-reception", "yett-instance", "warm_template"}) {
     ASSERT_TRUE(is_ready("warm"));
     OutputPipe out;
     const int program = begin("warm", "run", "echo up; sleep 1000 & sleep 1000", out.writer());

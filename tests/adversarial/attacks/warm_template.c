@@ -1,5 +1,7 @@
 /* A template of a warm fork: what its instances are given they execute by the shell. With words of
- * its own it is one that cannot be: with a "thread", "shared" memory or another "process". */
+ * its own it is one that cannot be: with a "thread", "shared" memory, memory that could be written
+ * and is shared ("readable"), another "process", or one that is another each time one looks
+ * ("hopper"). Or one that a "timer" interrupts, which can be. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
@@ -9,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include <yett/ready.h>
 
@@ -30,6 +33,24 @@ static int share_memory_with_a_process(void) {
   return clone(share_for_ever, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
 }
 
+/* Each begins the next and ends: none of them is there for long, and there is always one. */
+static int hop(void* nothing) {
+  static char stacks[64][4096] __attribute__((aligned(16)));
+  static int next = 0;
+  next = (next + 1) % 64;
+  if (clone(hop, stacks[next] + sizeof stacks[next], CLONE_VM | SIGCHLD, nothing) < 0) return 1;
+  return 0;
+}
+
+static void on_alarm(int number) { (void)number; }
+
+/* Interrupted a thousand times a second, and its forks are not. */
+static void begin_timer(void) {
+  const struct itimerval each = {{0, 1000}, {0, 1000}};
+  signal(SIGALRM, on_alarm);
+  setitimer(ITIMER_REAL, &each, NULL);
+}
+
 static int has_word(int argc, char** argv, const char* word) {
   for (int i = 1; i < argc; ++i)
     if (strcmp(argv[i], word) == 0) return 1;
@@ -42,7 +63,8 @@ static void leave_traces(void) {
   if (file != NULL) fclose(file);
   mkdir("/tmp/directory", 0700);
   if (chdir("/tmp/directory") != 0) perror("chdir");
-  if (open("/usr/bin/env", O_RDONLY) < 0) perror("open");
+  const int file_of_all = open("/usr/bin/env", O_RDONLY);
+  if (mmap(NULL, 4096, PROT_READ, MAP_SHARED, file_of_all, 0) == MAP_FAILED) perror("mmap");
   setenv("OF_THE_TEMPLATE", "1", 1);
 }
 
@@ -52,16 +74,32 @@ static void tell_seed(const struct yett_instance* self) {
   fflush(stdout);
 }
 
+/* Why it is none, for the test to read. */
+static void tell_refusal(const char* word, int error) {
+  char path[64];
+  snprintf(path, sizeof path, "/told/%s", word);
+  FILE* file = fopen(path, "w");
+  if (file == NULL) return;
+  fprintf(file, "%d\n", error);
+  fclose(file);
+}
+
 int main(int argc, char** argv) {
   static struct yett_instance self;
   pthread_t thread;
   if (has_word(argc, argv, "thread")) pthread_create(&thread, NULL, wait_for_ever, NULL);
   if (has_word(argc, argv, "shared"))
     mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (has_word(argc, argv, "readable"))
+    mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (has_word(argc, argv, "process") && share_memory_with_a_process() < 0) return 1;
+  if (has_word(argc, argv, "hopper") && hop(NULL) != 0) return 1;
+  if (has_word(argc, argv, "timer")) begin_timer();
   leave_traces();
   if (yett_become_instance(&self) != 0) {
+    const int error = errno;
     perror("warm_template");
+    if (argc > 1) tell_refusal(argv[1], error);
     return 1;
   }
   if (self.argument_count < 2) return 2;
