@@ -10,6 +10,7 @@
 #include "runsc-like/cli/command_line.hpp"
 #include "runsc-like/cli/daemon_run.hpp"
 #include "runsc-like/cli/input_file.hpp"
+#include "runsc-like/cli/pooled_run.hpp"
 #include "runsc-like/cli/print_error.hpp"
 #include "runsc-like/cli/run_options.hpp"
 #include "sandbox/host/probe.hpp"
@@ -83,6 +84,7 @@ Status serve(const std::string& file, const std::string& socket) {
   YETT_TRY(const std::string directory, open_runtime_directory());
   return serve_daemon({.read_config = [&] { return read_config(file, socket); },
                        .run = run_under_daemon,
+                       .read_run = read_pooled_run,
                        .directory = directory});
 }
 

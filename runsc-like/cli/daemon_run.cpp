@@ -1,6 +1,7 @@
 #include "runsc-like/cli/daemon_run.hpp"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/text.hpp"
@@ -41,18 +42,15 @@ News news_of_end(int status, const char* reason) {
   return news;
 }
 
-Result<WantedProgram> await_program(const SupervisorLine& line) {
+Result<ProgramWanted> await_program(const SupervisorLine& line) {
   line.tell({.kind = NewsKind::waiting});
-  YETT_TRY(ProgramWanted wanted, line.await_program());
-  return WantedProgram{.arguments = std::move(wanted.arguments),
-                       .environment = std::move(wanted.environment),
-                       .descriptors = std::move(wanted.descriptors)};
+  return line.await_program();
 }
 
 InstanceHooks hooks_of_instance(UniqueFd line) {
   const auto own = std::make_shared<SupervisorLine>(std::move(line));
   return {.await_program = [own]() -> Result<InstanceProgram> {
-            YETT_TRY(WantedProgram wanted, await_program(*own));
+            YETT_TRY(ProgramWanted wanted, await_program(*own));
             return InstanceProgram{.arguments = std::move(wanted.arguments),
                                    .environment = std::move(wanted.environment),
                                    .descriptors = std::move(wanted.descriptors)};
@@ -89,8 +87,9 @@ Status check_policy(const Policy& policy) {
                             "write \"kill\", or run it without -H"));
 }
 
-SessionOptions options_for(const RunOptions& options, WhenStarted when,
-                           const SupervisorLine& line) {
+// `report_file`: of the `yett run` that a sandbox of the pool becomes; nothing: it becomes none.
+SessionOptions options_for(const RunOptions& options, WhenStarted when, const SupervisorLine& line,
+                           std::optional<std::string>& report_file) {
   SessionOptions session{.audit_file = options.audit_file};
   session.on_started = [&line](const StartedSession& started) -> Status {
     line.tell(news_of_start(started));
@@ -101,18 +100,27 @@ SessionOptions options_for(const RunOptions& options, WhenStarted when,
   };
   if (when == WhenStarted::as_template) session.warm_fork = hooks_of_template(line);
   if (when != WhenStarted::when_told) return session;
-  session.await_program = [&line] { return await_program(line); };
-  // Nobody waits for what is printed at the end.
-  session.on_ended = [&line](const SandboxOutcome& outcome) {
-    line.tell(news_of_end(outcome.exit_status, end_reason_name(outcome.reason)));
+  session.await_program = [&line, &report_file]() -> Result<WantedProgram> {
+    YETT_TRY(ProgramWanted wanted, await_program(line));
+    report_file = std::move(wanted.report_file);
+    return WantedProgram{.arguments = std::move(wanted.arguments),
+                         .environment = std::move(wanted.environment),
+                         .descriptors = std::move(wanted.descriptors),
+                         .directory = std::move(wanted.directory)};
+  };
+  // But for a `yett run` nobody waits for what is printed at the end.
+  session.on_ended = [&line, &report_file](const SandboxOutcome& outcome) {
+    if (!report_file) line.tell(news_of_end(outcome.exit_status, end_reason_name(outcome.reason)));
   };
   return session;
 }
 
-int run_and_tell(const RunOptions& options, const RunInput& input, WhenStarted when,
+int run_and_tell(RunOptions options, const RunInput& input, WhenStarted when,
                  const SupervisorLine& line) {
+  std::optional<std::string> report_file;
   const SessionReport report =
-      run_session(input.request, input.policy, options_for(options, when, line));
+      run_session(input.request, input.policy, options_for(options, when, line, report_file));
+  if (report_file) options.report_file = *report_file;
   // A sandbox of the pool that is thrown away has nothing to say.
   if (report.failure && report.failure->kind == ErrorKind::target_gone &&
       when == WhenStarted::when_told)

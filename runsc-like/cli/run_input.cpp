@@ -41,15 +41,6 @@ std::string current_directory() {
   return ::getcwd(path.data(), path.size()) != nullptr ? path.data() : "";
 }
 
-Result<Policy> load_policy(const std::string& name) {
-  if (name.find('/') == std::string::npos && !name.ends_with(".toml"))
-    return make_builtin_policy(name);
-  YETT_TRY(const std::string text, read_input_file(name, kMaxPolicyFile));
-  YETT_TRY(Policy policy, parse_policy(text, name));
-  YETT_TRY(policy.file, real_path(name, "--policy"));
-  return policy;
-}
-
 // ---- image --------------------------------------------------------------------------------------
 
 Error no_image_error(const RunOptions& options, Error error) {
@@ -429,6 +420,15 @@ Result<RunInput> with_image_in_place(const RunOptions& options, RunInput input) 
 }
 
 }  // namespace
+
+Result<Policy> load_policy(const std::string& name) {
+  if (name.find('/') == std::string::npos && !name.ends_with(".toml"))
+    return make_builtin_policy(name);
+  YETT_TRY(const std::string text, read_input_file(name, kMaxPolicyFile));
+  YETT_TRY(Policy policy, parse_policy(text, name));
+  YETT_TRY(policy.file, real_path(name, "--policy"));
+  return policy;
+}
 
 Result<Policy> read_other_policy(const RunOptions& options, const RunInput& input,
                                  const std::string& name, const std::string& text) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <span>
 #include <string_view>
+#include <variant>
 
 #include "base/text.hpp"
 #include "runsc-like/cli/command_line.hpp"
@@ -156,8 +157,9 @@ std::expected<RunOptions, std::string> taken(RunOptions options, const CommandLi
   return options;
 }
 
-// Options that a sandbox cannot have which waits for its program.
-std::optional<std::string> check_template(const RunOptions& options) {
+}  // namespace
+
+std::optional<std::string> check_prepared(const RunOptions& options) {
   if (options.terminal || options.interactive) return "-t and -i: nobody sits at a template";
   if (options.detach || !options.name.empty() || options.dry_run)
     return "-d, --name and --dry-run are for one run";
@@ -167,23 +169,43 @@ std::optional<std::string> check_template(const RunOptions& options) {
   return std::nullopt;
 }
 
-}  // namespace
-
-std::expected<RunOptions, std::string> read_template_options(std::vector<std::string> words) {
+std::expected<RunOptions, std::string> read_run_options(std::vector<std::string> words) {
   RunOptions options;
   const std::vector<Option> table = options_into(options);
   std::vector<char*> pointers;
-  for (std::string& word : words) {
-    if (word == "--") return std::unexpected("the program comes with each start: leave -- out");
-    pointers.push_back(word.data());
-  }
-  const auto line = parse_command_line(table, pointers);
+  pointers.reserve(words.size());
+  for (std::string& word : words) pointers.push_back(word.data());
+  const auto dashes = std::ranges::find(words, "--");
+  const auto count = static_cast<std::size_t>(dashes - words.begin());
+  if (dashes != words.end()) options.command.assign(dashes + 1, words.end());
+  const auto line = parse_command_line(table, std::span(pointers).first(count));
   if (!line) return std::unexpected(line.error());
   if (line->help) return std::unexpected("--help is no option of a template");
-  auto read = taken(std::move(options), *line);
+  return taken(std::move(options), *line);
+}
+
+std::expected<RunOptions, std::string> read_template_options(std::vector<std::string> words) {
+  if (std::ranges::find(words, "--") != words.end())
+    return std::unexpected("the program comes with each start: leave -- out");
+  auto read = read_run_options(std::move(words));
   if (!read) return read;
-  if (auto problem = check_template(*read)) return std::unexpected(*std::move(problem));
+  if (auto problem = check_prepared(*read)) return std::unexpected(*std::move(problem));
   return read;
+}
+
+std::string describe_options(RunOptions options) {
+  std::string text = options.image;
+  text.push_back('\0');
+  for (const Option& option : options_into(options)) {
+    const auto add = [&](const std::string& value) {
+      text.append(option.name).append("=").append(value).push_back('\0');
+    };
+    if (const auto* flag = std::get_if<bool*>(&option.target); flag != nullptr && **flag) add("");
+    if (const auto* value = std::get_if<std::string*>(&option.target)) add(**value);
+    if (const auto* values = std::get_if<std::vector<std::string>*>(&option.target))
+      std::ranges::for_each(**values, add);
+  }
+  return text;
 }
 
 std::expected<RunOptions, ParseEnd> parse_run_options(int argc, char** argv) {

@@ -73,6 +73,18 @@ struct ParseEnd {
 [[nodiscard]] std::expected<RunOptions, std::string> read_template_options(
     std::vector<std::string> words);
 
+// Of any words, "run" not among them; nothing is printed. Error: what is wrong with them.
+[[nodiscard]] std::expected<RunOptions, std::string> read_run_options(
+    std::vector<std::string> words);
+// Can a sandbox of these options be made before its program is known? What stands in the way, if
+// not.
+[[nodiscard]] std::optional<std::string> check_prepared(const RunOptions& options);
+// The image and every option, by the table of them all: two texts are equal where these are.
+[[nodiscard]] std::string describe_options(RunOptions options);
+
+// Of --policy alone.
+[[nodiscard]] Result<Policy> load_policy(const std::string& name);
+
 // The request and the policy that the options mean together. Errors name the flag and the mend.
 struct RunInput {
   SandboxRequest request;

@@ -66,9 +66,9 @@ AuditSink& AuditSink::operator=(AuditSink&& other) noexcept {
 Status AuditSink::write_header(const AuditHeader& header) {
   policy_ = header.policy_file.empty() ? header.policy_name : header.policy_file;
   const std::string line = fmt::format(
-      R"({{"time":"{}","sandbox":{},"event":"start","policy":{},)"
+      R"({{"time":"{}","sandbox":{},"event":"start","start":{},"policy":{},)"
       R"("policy_hash":{},"mode":{},"kernel":{},"backends":{},"reduced":{}}})",
-      format_time(clock_ns(CLOCK_REALTIME)), json_string(header.sandbox),
+      format_time(clock_ns(CLOCK_REALTIME)), json_string(header.sandbox), json_string(header.start),
       json_string(header.policy_name), json_string(header.policy_hash), json_string(header.mode),
       json_string(header.kernel), json_list(header.backends), json_list(header.reduced));
   kept_.push_back(line);

@@ -22,6 +22,7 @@ namespace yett {
 // The first record of a log: what was in force.
 struct AuditHeader {
   std::string sandbox;
+  std::string start;  // how it came about: "cold", or in advance
   std::string policy_name;
   std::string policy_file;  // absolute; empty: built-in
   std::string policy_hash;

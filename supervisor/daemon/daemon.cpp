@@ -110,9 +110,10 @@ class Daemon {
       {.ended = [this](const auto& program, int status) { on_ended(program, status); },
        .event = [this](const auto& program, const auto& event) { on_event(program, event); }}};
   WarmForks forks_{poller_, starter_, log_};
-  WarmPool pool_{poller_, starter_, forks_, log_};
+  WarmPool pool_{poller_, starter_, forks_, log_, service_.read_run};
   Closer closer_;
-  ProgramStarter programs_{config_, starter_, pool_, forks_, roster_, metrics_, log_, closer_};
+  ProgramStarter programs_{config_,  starter_, pool_,   forks_,           roster_,
+                           metrics_, log_,     closer_, service_.read_run};
   UniqueFd socket_;
   bool owns_path_ = false;
   Poller::Key listening_ = 0;

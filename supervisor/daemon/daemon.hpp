@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "supervisor/daemon/daemon_config.hpp"
 #include "supervisor/daemon/starter.hpp"
+#include "supervisor/daemon/wanted_run.hpp"
 
 namespace yett {
 
@@ -15,6 +16,7 @@ struct DaemonService {
   // Called at the start, and again at each SIGHUP.
   std::function<Result<DaemonConfig>()> read_config;
   RunWords run;
+  ReadRun read_run;
   // Of root's alone: where a starter waits for the next yettd.
   std::string directory;
 };

@@ -1,7 +1,10 @@
 #include "supervisor/daemon/program_starter.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <span>
 #include <utility>
 
 namespace yett {
@@ -74,8 +77,37 @@ int ProgramStarter::begin_cold(const SandboxTemplate& made_of, const std::string
   return enlist(std::move(started), name, false, caller);
 }
 
+// SECURITY(pool-run): those of the pool are made with root's rights. A terminal is made before its
+// program.
+std::optional<StartedSupervisor> ProgramStarter::begin_like(SupervisorWanted& wanted) {
+  const auto streams = std::span(wanted.descriptors).first<3>();
+  const bool is_terminal =
+      std::ranges::all_of(streams, [](const UniqueFd& each) { return ::isatty(each.get()) == 1; });
+  if (wanted.rights.uid != 0 || is_terminal || !read_run_ || pool_.is_empty()) return std::nullopt;
+  auto run = read_run_(wanted.words, wanted.environment);
+  if (!run) return std::nullopt;
+  auto warm = pool_.take_like(*run);
+  if (!warm) return std::nullopt;
+  ProgramWanted program{.arguments = std::move(run->arguments),
+                        .environment = std::move(run->environment),
+                        .descriptors = {},
+                        .directory = std::move(wanted.descriptors.back()),
+                        .report_file = std::move(run->report_file)};
+  std::ranges::move(streams, program.descriptors.begin());
+  const bool sent = send_program(warm->news.borrow(), program).has_value();
+  std::ranges::move(program.descriptors, wanted.descriptors.begin());
+  wanted.descriptors.back() = std::move(program.directory);
+  if (sent) return warm;
+  log_.error("a sandbox of the pool does not listen", {{"for", "run"}});
+  return std::nullopt;
+}
+
 int ProgramStarter::run(SupervisorWanted wanted, const ProgramCaller& caller) {
   if (!has_room(caller.uid)) return -EAGAIN;
+  if (auto warm = begin_like(wanted)) {
+    closer_.close(wanted.descriptors);
+    return enlist(*std::move(warm), "run", true, caller);
+  }
   auto started = starter_.start(wanted);
   closer_.close(wanted.descriptors);
   return enlist(std::move(started), "run", false, caller);

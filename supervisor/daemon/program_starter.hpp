@@ -1,6 +1,7 @@
 // Begins programs for clients: from the pool where it can be, else by a supervisor made for it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,8 @@ struct Recipe {
 class ProgramStarter {
  public:
   ProgramStarter(const DaemonConfig& config, Starter& starter, WarmPool& pool, WarmForks& forks,
-                 Roster& roster, Metrics& metrics, DaemonLog& log, const Closer& closer)
+                 Roster& roster, Metrics& metrics, DaemonLog& log, const Closer& closer,
+                 ReadRun read_run = {})
       : config_(config),
         starter_(starter),
         pool_(pool),
@@ -29,13 +31,15 @@ class ProgramStarter {
         roster_(roster),
         metrics_(metrics),
         log_(log),
-        closer_(closer) {}
+        closer_(closer),
+        read_run_(std::move(read_run)) {}
 
   // -errno, or 0: `caller` may use it.
   [[nodiscard]] int check(const std::string& template_name, uid_t caller) const;
   // Its number, or -errno.
   [[nodiscard]] int begin(const Recipe& recipe, ProgramWanted wanted, const ProgramCaller& caller);
-  // `yett run` with these words; the fourth descriptor is its directory.
+  // `yett run` with these words; the fourth descriptor is its directory. In a sandbox of the pool,
+  // where that is the one that it would be given.
   [[nodiscard]] int run(SupervisorWanted wanted, const ProgramCaller& caller);
 
  private:
@@ -44,6 +48,8 @@ class ProgramStarter {
                                const ProgramCaller& caller);
   [[nodiscard]] int begin_cold(const SandboxTemplate& made_of, const std::string& name,
                                ProgramWanted wanted, const ProgramCaller& caller);
+  // Nothing: none is like it, and `wanted` is as it was.
+  [[nodiscard]] std::optional<StartedSupervisor> begin_like(SupervisorWanted& wanted);
   [[nodiscard]] int enlist(Result<StartedSupervisor> started, const std::string& made_of, bool warm,
                            const ProgramCaller& caller);
 
@@ -55,6 +61,7 @@ class ProgramStarter {
   Metrics& metrics_;
   DaemonLog& log_;
   const Closer& closer_;
+  ReadRun read_run_;
 };
 
 }  // namespace yett

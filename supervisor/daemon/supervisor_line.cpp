@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <span>
+#include <tuple>
 
 #include "ioctl_uapi/clone.hpp"
 #include "ioctl_uapi/include/yett/uapi.h"
@@ -20,8 +21,19 @@ namespace {
 struct ProgramHead {
   std::uint32_t argument_count = 0;
   std::uint32_t environment_count = 0;
-  std::uint32_t given = 0;  // bit i: descriptor i
+  std::uint32_t report_count = 0;  // 1: a run's, whose report file comes behind them
+  std::uint32_t given = 0;         // bit i: descriptor i, the directory last
 };
+constexpr std::size_t kStreams = std::tuple_size_v<decltype(ProgramWanted::descriptors)>;
+static_assert(kStreams + 1 <= kMostFdsOfMessage);
+
+// Where descriptor `i` of those is.
+UniqueFd& place_of(ProgramWanted& wanted, std::size_t i) {
+  return i < kStreams ? wanted.descriptors[i] : wanted.directory;
+}
+const UniqueFd& place_of(const ProgramWanted& wanted, std::size_t i) {
+  return i < kStreams ? wanted.descriptors[i] : wanted.directory;
+}
 
 Result<ProgramWanted> parse_program(std::span<const char> message, std::span<int> numbers) {
   ProgramWanted wanted;
@@ -33,13 +45,16 @@ Result<ProgramWanted> parse_program(std::span<const char> message, std::span<int
   if (rest.size() < sizeof head) return fail(errno_error(EPROTO, "receive", "program"));
   std::memcpy(&head, rest.data(), sizeof head);
   rest.remove_prefix(sizeof head);
+  std::vector<std::string> report;
   if (!take_strings(rest, head.argument_count, wanted.arguments) ||
-      !take_strings(rest, head.environment_count, wanted.environment) || wanted.arguments.empty())
+      !take_strings(rest, head.environment_count, wanted.environment) ||
+      !take_strings(rest, head.report_count, report) || wanted.arguments.empty())
     return fail(errno_error(EPROTO, "receive", "program"));
+  if (!report.empty()) wanted.report_file = std::move(report.front());
   std::size_t next = 0;
-  for (std::size_t i = 0; i < wanted.descriptors.size(); ++i)
+  for (std::size_t i = 0; i <= kStreams; ++i)
     if ((head.given >> i & 1) != 0 && next < passed.size())
-      wanted.descriptors[i] = std::move(passed[next++]);
+      place_of(wanted, i) = std::move(passed[next++]);
   return wanted;
 }
 
@@ -122,15 +137,17 @@ std::optional<News> read_news(BorrowedFd socket, std::span<int> fds) {
 
 Status send_program(BorrowedFd socket, const ProgramWanted& wanted) {
   ProgramHead head{.argument_count = static_cast<std::uint32_t>(wanted.arguments.size()),
-                   .environment_count = static_cast<std::uint32_t>(wanted.environment.size())};
+                   .environment_count = static_cast<std::uint32_t>(wanted.environment.size()),
+                   .report_count = wanted.report_file ? 1U : 0U};
   std::vector<int> numbers;
-  for (std::size_t i = 0; i < wanted.descriptors.size(); ++i) {
-    if (!wanted.descriptors[i].valid()) continue;
+  for (std::size_t i = 0; i <= kStreams; ++i) {
+    if (!place_of(wanted, i).valid()) continue;
     head.given |= 1U << i;
-    numbers.push_back(wanted.descriptors[i].get());
+    numbers.push_back(place_of(wanted, i).get());
   }
   std::string message(reinterpret_cast<const char*>(&head), sizeof head);
   message += join_strings(wanted.arguments) + join_strings(wanted.environment);
+  if (wanted.report_file) message += join_strings({*wanted.report_file});
   const ChildResult sent = send_with_fds(socket.get(), message.data(), message.size(), numbers);
   if (sent != kDone) return fail(errno_error(sent, "send", "program"));
   return {};

@@ -41,6 +41,10 @@ struct ProgramWanted {
   std::vector<std::string> arguments;
   std::vector<std::string> environment;
   std::array<UniqueFd, 3> descriptors;  // invalid: the null device
+  // Of a `yett run`: where it was asked for, and where its report goes (empty: nowhere). Who asked
+  // hears of the end when all has been told.
+  UniqueFd directory;
+  std::optional<std::string> report_file;
 };
 
 // The supervisor's end. Invalid: nobody listens.

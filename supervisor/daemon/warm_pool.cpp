@@ -59,18 +59,35 @@ void WarmPool::set_templates(const std::map<std::string, SandboxTemplate>& templ
     if (made_of.pool > 0) pools_.try_emplace(name, Pool{.made_of = made_of, .waiting = {}});
 }
 
-std::optional<StartedSupervisor> WarmPool::take(const std::string& name) {
-  const auto pool = pools_.find(name);
-  if (pool == pools_.end()) return std::nullopt;
-  auto& waiting = pool->second.waiting;
-  const auto ready = std::ranges::find_if(
-      waiting, [](const auto& each) { return each.second.ready && lives(each.second.supervisor); });
+std::optional<StartedSupervisor> WarmPool::take(Pool& pool, const Fits& fits) {
+  auto& waiting = pool.waiting;
+  const auto ready = std::ranges::find_if(waiting, [&fits](const auto& each) {
+    return each.second.ready && fits(each.second) && lives(each.second.supervisor);
+  });
   if (ready == waiting.end()) return std::nullopt;
   rest_until_ = Clock::now() + kRest;
   forget(ready->second);
   StartedSupervisor taken = std::move(ready->second.supervisor);
   waiting.erase(ready);
   return taken;
+}
+
+std::optional<StartedSupervisor> WarmPool::take(const std::string& name) {
+  const auto pool = pools_.find(name);
+  if (pool == pools_.end()) return std::nullopt;
+  return take(pool->second, [](const Waiting&) { return true; });
+}
+
+// SECURITY(pool-run): the same in everything but its program; a variable less would be one more.
+std::optional<StartedSupervisor> WarmPool::take_like(const WantedRun& run) {
+  const Fits fits = [&run](const Waiting& waiting) {
+    if (!waiting.like || waiting.like->sandbox != run.sandbox) return false;
+    const auto& has = waiting.like->environment;
+    return std::ranges::mismatch(has, run.environment).in1 == has.end();
+  };
+  for (auto& [name, pool] : pools_)
+    if (auto taken = take(pool, fits)) return taken;
+  return std::nullopt;
 }
 
 // The emptiest first; one after the other, so that no start waits for more than one.
@@ -104,6 +121,9 @@ Result<StartedSupervisor> WarmPool::start(const std::string& name, const Pool& p
 }
 
 bool WarmPool::begin(const std::string& name, Pool& pool) {
+  std::optional<WantedRun> like;
+  if (read_run_ && !pool.made_of.warm_fork)
+    like = read_run_(words_of(pool.made_of, {"true"}, {}), own_environment());
   auto started = start(name, pool);
   if (!started) {
     log_.error("a sandbox for the pool could not be begun",
@@ -116,8 +136,10 @@ bool WarmPool::begin(const std::string& name, Pool& pool) {
   const auto end = poller_.watch(started->process.pidfd(), EPOLLIN,
                                  [this, name, serial](std::uint32_t) { drop(name, serial); });
   if (!news || !end) return false;
-  pool.waiting.emplace(serial,
-                       Waiting{.supervisor = *std::move(started), .news = *news, .end = *end});
+  pool.waiting.emplace(
+      serial,
+      Waiting{
+          .supervisor = *std::move(started), .news = *news, .end = *end, .like = std::move(like)});
   return true;
 }
 

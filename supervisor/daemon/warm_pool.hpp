@@ -14,6 +14,7 @@
 #include "supervisor/daemon/metrics.hpp"
 #include "supervisor/daemon/poller.hpp"
 #include "supervisor/daemon/starter.hpp"
+#include "supervisor/daemon/wanted_run.hpp"
 #include "supervisor/daemon/warm_forks.hpp"
 
 namespace yett {
@@ -34,13 +35,23 @@ class WarmPool {
   // After a sandbox that could not be made.
   static constexpr std::chrono::milliseconds kPause{1000};
 
-  WarmPool(Poller& poller, Starter& starter, WarmForks& forks, DaemonLog& log)
-      : poller_(poller), starter_(starter), forks_(forks), log_(log) {}
+  // `read_run`: of templates; empty: no run is like any.
+  WarmPool(Poller& poller, Starter& starter, WarmForks& forks, DaemonLog& log,
+           ReadRun read_run = {})
+      : poller_(poller),
+        starter_(starter),
+        forks_(forks),
+        log_(log),
+        read_run_(std::move(read_run)) {}
 
   // Those of other templates, or of the same name with other options, are thrown away.
   void set_templates(const std::map<std::string, SandboxTemplate>& templates);
   // Nothing: none is ready.
   [[nodiscard]] std::optional<StartedSupervisor> take(const std::string& name);
+  // Not worth a look.
+  [[nodiscard]] bool is_empty() const { return pools_.empty(); }
+  // One of any template that is what would be made for this run.
+  [[nodiscard]] std::optional<StartedSupervisor> take_like(const WantedRun& run);
   // Begins one at most, if it is time to. When to be called again; nothing: nothing is missing.
   [[nodiscard]] std::optional<std::chrono::milliseconds> refill();
   [[nodiscard]] std::map<std::string, PoolState> state() const;
@@ -52,6 +63,7 @@ class WarmPool {
     Poller::Key news = 0;
     Poller::Key end = 0;
     bool ready = false;
+    std::optional<WantedRun> like;  // as it was read before it was begun
   };
   struct Pool {
     SandboxTemplate made_of;
@@ -59,6 +71,8 @@ class WarmPool {
   };
   [[nodiscard]] Result<StartedSupervisor> start(const std::string& name, const Pool& pool);
   [[nodiscard]] bool begin(const std::string& name, Pool& pool);
+  using Fits = std::function<bool(const Waiting& waiting)>;
+  [[nodiscard]] std::optional<StartedSupervisor> take(Pool& pool, const Fits& fits);
   void on_news(const std::string& name, std::uint64_t serial);
   void drop(const std::string& name, std::uint64_t serial);
   void forget(const Waiting& waiting);
@@ -67,6 +81,7 @@ class WarmPool {
   Starter& starter_;
   WarmForks& forks_;
   DaemonLog& log_;
+  ReadRun read_run_;
   std::uint64_t last_ = 0;
   Clock::time_point rest_until_{};
   Clock::time_point pause_until_{};

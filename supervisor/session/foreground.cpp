@@ -344,6 +344,11 @@ SessionReport launch_failed(SessionReport report, LaunchFailure failure,
 
 }  // namespace
 
+SandboxStart start_of(const SessionOptions& options) {
+  if (options.warm_fork) return SandboxStart::warm_fork;
+  return options.await_program ? SandboxStart::pool : SandboxStart::cold;
+}
+
 BpfProbes bpf_probes() { return {.lsm = probe_bpf_lsm, .cgroup = probe_cgroup_bpf}; }
 
 Result<SandboxPlan> plan_session(const SandboxRequest& request, const Policy& policy) {
@@ -354,6 +359,7 @@ Result<SandboxPlan> plan_session(const SandboxRequest& request, const Policy& po
 SessionReport run_session(const SandboxRequest& request, const Policy& policy,
                           const SessionOptions& options) {
   SessionReport report;
+  report.start = start_of(options);
   Clock clock;
   block_forwarded_signals();
   auto host = look_at_host(request, policy);

@@ -72,6 +72,8 @@ struct SessionOptions {
   std::function<std::vector<std::string>(const InsteadOf&)> make_sandboxes;
 };
 
+[[nodiscard]] SandboxStart start_of(const SessionOptions& options);
+
 // Probes of the BPF planes, by the room that may load programs. Whoever probes the host, and above
 // all whoever keeps the answer for later runs, must hand them in: without them the planes count as
 // missing.

@@ -23,6 +23,8 @@ Status take_program(const AwaitProgram& await, SandboxPlan& plan) {
     if (!given.valid()) given.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
     if (::dup2(given.get(), fd) < 0) return fail(errno_error("dup2", "standard descriptors"));
   }
+  if (wanted.directory.valid() && ::fchdir(wanted.directory.get()) != 0)
+    return fail(errno_error("enter", "the working directory"));
   return {};
 }
 

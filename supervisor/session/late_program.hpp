@@ -16,6 +16,7 @@ struct WantedProgram {
   std::vector<std::string> arguments;    // its [0] included; one at least
   std::vector<std::string> environment;  // NAME=VALUE, besides what the plan has
   std::array<UniqueFd, 3> descriptors;   // standard input, output, error; invalid: the null device
+  UniqueFd directory;                    // the calling process's, from then on; invalid: it stays
 };
 // Waits for it. Error: there will be none.
 using AwaitProgram = std::function<Result<WantedProgram>()>;

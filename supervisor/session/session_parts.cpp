@@ -14,8 +14,9 @@ Result<AuditSink> open_audit(const std::string& path) {
   return AuditSink(std::move(file));
 }
 
-AuditHeader header_of(const SandboxPlan& plan, const KernelFeatures& features) {
+AuditHeader header_of(const SandboxPlan& plan, const KernelFeatures& features, SandboxStart start) {
   return AuditHeader{.sandbox = plan.sandbox,
+                     .start = sandbox_start_name(start),
                      .policy_name = plan.policy_name,
                      .policy_file = plan.policy_file,
                      .policy_hash = plan.policy_hash,
@@ -55,7 +56,7 @@ Status prepare_parts(const SandboxPlan& plan, const Host& host, const SessionOpt
   YETT_TRY(parts.fallback, FallbackSession::begin(plan));
   YETT_TRY(parts.audit, open_audit(options.audit_file));
   parts.audit.set_observer(options.on_verdict);
-  YETT_CHECK(parts.audit.write_header(header_of(plan, host.features)));
+  YETT_CHECK(parts.audit.write_header(header_of(plan, host.features, start_of(options))));
   if (is_package(plan.image_kind)) {
     YETT_TRY(parts.image, mount_image(plan.image_path, plan.image_kind));
   }

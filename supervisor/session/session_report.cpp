@@ -17,6 +17,7 @@ nlohmann::ordered_json refusal_json(const RefusalCount& refusal) {
 std::string report_json(const SessionReport& report) {
   nlohmann::ordered_json json;
   json["sandbox"] = report.plan.sandbox;
+  json["start"] = sandbox_start_name(report.start);
   json["status"] = report.outcome.exit_status;
   json["reason"] = report.failure ? "launch_failed" : end_reason_name(report.outcome.reason);
   if (report.failure) json["error"] = report.failure->message();

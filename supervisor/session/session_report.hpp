@@ -1,6 +1,8 @@
 // What became of one sandbox: for the exit status, the summary on a terminal, and --report.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,8 +22,17 @@ struct TimedStep {
   bool in_child = false;
 };
 
+// Made for its program; prepared before that was known, by yettd; prepared so that its program's
+// forks are programs of sandboxes of their own.
+enum class SandboxStart { cold, pool, warm_fork };
+[[nodiscard]] constexpr const char* sandbox_start_name(SandboxStart start) {
+  constexpr std::array kNames{"cold", "pool", "warm_fork"};
+  return kNames[static_cast<std::size_t>(start)];
+}
+
 struct SessionReport {
   SandboxPlan plan;
+  SandboxStart start = SandboxStart::cold;
   SandboxOutcome outcome;
   std::optional<Error> failure;  // the launch failed: no program ran
   std::vector<TimedStep> steps;

@@ -14,6 +14,7 @@ namespace {
 
 // The same options thrice, and once with one that makes a difference.
 constexpr const char* kConfig = R"(
+users = [61301]
 [template.warm]
 options = ["-m", "64M", "--pids", "20", "-e", "SAID=once"]
 pool = 3
@@ -23,6 +24,7 @@ options = ["-m", "64M", "--pids", "20", "-e", "SAID=once"]
 options = ["-m", "64M", "--pids", "20", "-e", "SAID=twice"]
 pool = 1
 )";
+constexpr uid_t kUser = 61'301;
 
 // Everything about a program that a sandbox decides and that the program can see. Not what changes
 // by itself: states, signals that wait in a queue, times of files.
@@ -42,7 +44,10 @@ echo "== network"; cat /proc/net/dev | wc -l; ls -l /proc/self/exe /proc/self/ro
 
 class WarmPool : public DaemonFixture {
  protected:
-  [[nodiscard]] std::string config() const override { return kConfig; }
+  [[nodiscard]] std::string config() const override {
+    return kConfig + std::string("[template.audited]\npool = 1\noptions = [\"--audit\", \"") +
+           work() + "/audit\"]\n";
+  }
   void SetUp() override {
     DaemonFixture::SetUp();
     if (daemon_) client_.emplace(daemon_->socket());
@@ -58,6 +63,16 @@ class WarmPool : public DaemonFixture {
     const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     const int program = client_->start(client_->make_sandbox(name), {"/bin/sh", "-c", script},
                                        {nothing.get(), out.writer(), out.writer()});
+    std::string text = out.read_all();
+    return std::to_string(client_->wait_for(program)) + "\n" + text;
+  }
+  // The same by `yett run` with these options.
+  std::string run_with(const std::vector<std::string>& options, const std::string& script) {
+    OutputPipe out;
+    const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    std::vector<std::string> words = options;
+    words.insert(words.end(), {"--", "/bin/sh", "-c", script});
+    const int program = client_->run(words, {nothing.get(), out.writer(), out.writer()});
     std::string text = out.read_all();
     return std::to_string(client_->wait_for(program)) + "\n" + text;
   }
@@ -88,6 +103,83 @@ TEST_F(WarmPool, NothingTellsAWarmSandboxFromAColdOne) {
   const std::string other = posture(run("other", kAwaitInit + kPosture));
   EXPECT_EQ(warm_starts(), 2);
   EXPECT_NE(other, cold);
+}
+
+// SECURITY(pool-run): `yett run` is given a sandbox that waits, where that is the one that it would
+// be given: as the command line says it, whatever it is written like. The twin is made for it.
+TEST_F(WarmPool, NothingTellsARunOfThePoolFromAColdOne) {
+  ASSERT_TRUE(is_full());
+  const std::vector<std::string> options{"--pids=20", "--memory", "64M", "-e", "SAID=once"};
+  const std::string warm = posture(run_with(options, kAwaitInit + kPosture));
+  EXPECT_EQ(warm_starts(), 1);
+  std::vector<std::string> others = options;
+  others.insert(others.end(), {"--audit", "/dev/null"});
+  const std::string cold = posture(run_with(others, kAwaitInit + kPosture));
+  EXPECT_EQ(warm_starts(), 1);
+  EXPECT_EQ(warm, cold);
+  EXPECT_EQ(warm, posture(run("cold", kAwaitInit + kPosture)));
+  EXPECT_NE(warm.find("SAID=once"), std::string::npos) << warm;
+}
+
+// SECURITY(pool-run): what is said otherwise is made otherwise; a variable more is the program's.
+TEST_F(WarmPool, ARunThatSaysAnythingElseIsMadeCold) {
+  ASSERT_TRUE(is_full());
+  const std::string tell = "echo $SAID $MORE; exit 4";
+  const std::vector<std::string> same{"-m", "64M", "--pids", "20", "-e", "SAID=once"};
+  const auto with = [&same](const std::vector<std::string>& more) {
+    std::vector<std::string> options = same;
+    options.insert(options.end(), more.begin(), more.end());
+    return options;
+  };
+  EXPECT_EQ(run_with({"-m", "64M", "--pids", "20"}, tell), "4\n\n");
+  EXPECT_EQ(run_with({"-m", "64M", "--pids", "20", "-e", "SAID=never"}, tell), "4\nnever\n");
+  EXPECT_EQ(run_with({"-m", "65M", "--pids", "20", "-e", "SAID=once"}, tell), "4\nonce\n");
+  EXPECT_EQ(run_with({"-m", "64M", "--pids", "21", "-e", "SAID=once"}, tell), "4\nonce\n");
+  for (const auto& more : std::vector<std::vector<std::string>>{
+           {"-u", "7"}, {"-w", "/tmp"}, {"-v", "/usr:/more:ro"}, {"--truth", "host"}})
+    EXPECT_EQ(run_with(with(more), tell), "4\nonce\n") << more[0];
+  // Another user's are made with that user's rights.
+  const std::string home = work() + "/run";
+  std::filesystem::create_directory(home);
+  ASSERT_EQ(::chown(home.c_str(), kUser, kUser), 0);
+  EXPECT_EQ(as_user(kUser,
+                    [&]() -> std::vector<int> {
+                      DaemonClient client(daemon_->socket());
+                      return {client.wait_for(client.run(
+                          with({"--", "sh", "-c", "exit 5"}), {0, 1, 2},
+                          {"PATH=/usr/bin:/bin", "HOME=" + home, "XDG_RUNTIME_DIR=" + home}))};
+                    }),
+            std::vector{5});
+  EXPECT_EQ(warm_starts(), 0);
+  EXPECT_EQ(run_with(with({"-e", "MORE=1"}), tell), "4\nonce 1\n");
+  EXPECT_EQ(warm_starts(), 1);
+  std::filesystem::remove_all(home);
+}
+
+// `yett run` tells which it was, when it has ended; so does the audit log of a sandbox that waits.
+TEST_F(WarmPool, ReportsAndAuditLogsTellHowASandboxCameAbout) {
+  ASSERT_TRUE(is_full());
+  const auto told = [this](const std::vector<std::string>& options) {
+    const std::string report = work() + "/report";
+    std::vector<std::string> words{YETT_BUILD_DIR "/bin/yett", "-H", daemon_->socket(), "run"};
+    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), {"--report", report, "--", "sh", "-c", "echo out; exit 3"});
+    const RunResult run = run_program(words);
+    EXPECT_EQ(run.exit_status, 3) << run.text();
+    EXPECT_EQ(run.out, "out\n");
+    std::string text = read_file(report);
+    std::filesystem::remove(report);
+    return text;
+  };
+  const std::string warm = told({"-m", "64M", "--pids", "20", "-e", "SAID=once"});
+  EXPECT_NE(warm.find("\"start\": \"pool\""), std::string::npos) << warm;
+  EXPECT_NE(warm.find("\"status\": 3"), std::string::npos) << warm;
+  const std::string cold = told({"-m", "64M", "--pids", "22"});
+  EXPECT_NE(cold.find("\"start\": \"cold\""), std::string::npos) << cold;
+  EXPECT_EQ(warm_starts(), 1);
+  ASSERT_TRUE(is_pool_full("audited", 1));
+  const std::string header = read_file(work() + "/audit");
+  EXPECT_NE(header.find(R"("event":"start","start":"pool")"), std::string::npos) << header;
 }
 
 // What one program leaves behind, no other finds.

@@ -185,16 +185,19 @@ TEST(AuditSink, HeaderTellsWhatIsInForce) {
   const Log log;
   AuditSink sink(log.writer());
   ASSERT_TRUE(sink.write_header({.sandbox = "box",
+                                 .start = "cold",
                                  .policy_name = "plugin",
                                  .policy_hash = "abc",
                                  .mode = "full",
                                  .kernel = "6.1",
                                  .backends = {"filter", "landlock-6"},
                                  .reduced = {}}));
-  EXPECT_THAT(log.lines().at(0),
-              HasSubstr(R"("sandbox":"box","event":"start","policy":"plugin","policy_hash":"abc",)"
-                        R"("mode":"full","kernel":"6.1","backends":["filter","landlock-6"],)"
-                        R"("reduced":[]})"));
+  EXPECT_THAT(
+      log.lines().at(0),
+      HasSubstr(
+          R"("sandbox":"box","event":"start","start":"cold","policy":"plugin","policy_hash":"abc",)"
+          R"("mode":"full","kernel":"6.1","backends":["filter","landlock-6"],)"
+          R"("reduced":[]})"));
 }
 
 TEST(Summary, IsEmptyWithoutRefusals) { EXPECT_EQ(format_refusals(AuditSink()), ""); }
