@@ -124,9 +124,9 @@ class Recorder:
     """Writes records as they come (`mode` "a": after those that are there), so that an interrupted run leaves what it has measured. `names`: {a directory of this
     machine: what is written instead}, so that a report can be shown to everybody."""
 
-    def __init__(self, path, mode="w"):
+    def __init__(self, path, names=None, mode="w"):
         self.file = open(path, mode, encoding="utf-8")
-        self.names = {}
+        self.names = names or {}
 
     def write(self, record, **fields):
         line = json.dumps({"record": record, **fields})

@@ -87,6 +87,16 @@ class Figures(unittest.TestCase):
                 "missing", workload="w", runtime="r", reason="/home/me/bin/yett: no; /home/me/x")
             self.assertEqual(json.loads(file.read())["reason"], "BIN/yett: no; SOURCE/x")
 
+    def test_what_time_did_not_suffice_for_is_told_until_it_was_tried_again(self):
+        found = results()
+        for workload, reason in (("nginx", "left out for time: 7 s"), ("node", "not installed")):
+            found.take({"record": "missing", "workload": workload, "runtime": "yett", "reason": reason})
+        self.assertEqual(found.left_out(), {("nginx", "yett")})
+        self.assertEqual(found.rounds(), 7)
+        found.take({"record": "continued", "date": "2026-01-02T00:00:00Z", "pairs": [["nginx", "yett"]]})
+        self.assertEqual((found.left_out(), list(found.missing)), (set(), [("node", "yett")]))
+        self.assertIn("2026-01-02", "\n".join(report.header(found)))
+
     def test_a_file_without_a_machine_is_refused(self):
         with tempfile.NamedTemporaryFile("w") as file, self.assertRaisesRegex(ValueError, "no record of the machine"):
             figures.read(file.name)
@@ -117,6 +127,10 @@ class Budget(unittest.TestCase):
 
     def test_what_the_goals_are_about_stays_longer(self):
         self.assertEqual(set(rounds.chosen({("a", "yett"): 3.0, ("a", "podman-crun"): 1.0}, 1, 3)), {("a", "yett")})
+
+    def test_what_is_measured_later_has_its_baselines_in_the_same_round(self):
+        self.assertEqual(rounds.with_their_baselines([("nginx", "crun")]), {("nginx", "crun"), ("nginx", "native")})
+        self.assertIn(("beside 1", "yett"), rounds.with_their_baselines([("beside 1000", "yett")]))
 
     def test_every_runtime_begins_in_its_turn(self):
         class Named:
