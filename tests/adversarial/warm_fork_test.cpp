@@ -290,7 +290,8 @@ TEST_F(WarmFork, TheDeathOfAnyHelperEndsWhatItHasMade) {
     ASSERT_EQ(out.read_some(), "up\n");
     const std::vector<int> found = processes_of(daemon_->pid(), name);
     EXPECT_FALSE(found.empty()) << name;
-    for (const int pid : found) EXPECT_EQ(::kill(pid, SIGKILL), 0);
+    for (const int pid : found)  // the death of one may be that of the next
+      EXPECT_TRUE(::kill(pid, SIGKILL) == 0 || errno == ESRCH) << name;
     EXPECT_EQ(out.read_all(), "") << name;
     EXPECT_EQ(client_->wait_for(program), 128 + SIGKILL) << name;
   }
