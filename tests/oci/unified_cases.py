@@ -134,6 +134,10 @@ def case_nested_cgroups_go_with_the_container(box):
             time.sleep(0.02)
         else:
             raise AssertionError("the cgroups were not made")
+        pid = box.state(container)["pid"]
+        deepest = int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+        listed = json.loads(box.run("ps", "--format", "json", container).out)
+        assert {pid, deepest} <= set(listed), (pid, deepest, listed)
         done = box.run("delete", "--force", container)
         assert done.status == 0, done
         left = [hierarchy for hierarchy in pathlib.Path("/sys/fs/cgroup").glob(f"*/yett.oci/{container}")]
