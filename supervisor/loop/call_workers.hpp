@@ -22,6 +22,7 @@
 #include "supervisor/control/sandbox_manager.hpp"
 #include "supervisor/emulate/emulate.hpp"
 #include "supervisor/grants/grant_desk.hpp"
+#include "supervisor/loop/admission.hpp"
 #include "supervisor/loop/plan_slot.hpp"
 #include "supervisor/notify/pending_notification.hpp"
 #include "supervisor/redirect/redirector.hpp"
@@ -69,7 +70,7 @@ class CallWorkers {
   // Before the first start(): which plan is in force.
   void set_plans(std::shared_ptr<PlanSlot> plans) { plans_ = std::move(plans); }
   // Before the first start(): who counts tasks before there is another.
-  void set_admission(std::function<bool(int thread)> admit) { admit_task_ = std::move(admit); }
+  void set_admission(AdmitTask admit) { admit_task_ = std::move(admit); }
   void set_redirector(std::shared_ptr<Redirector> redirector) {
     redirector_ = std::move(redirector);
   }
@@ -101,7 +102,7 @@ class CallWorkers {
   MakeTemplate make_template_;
   std::shared_ptr<GrantDesk> desk_;
   std::shared_ptr<PlanSlot> plans_;
-  std::function<bool(int thread)> admit_task_;
+  AdmitTask admit_task_;
   std::shared_ptr<Redirector> redirector_;
   std::shared_ptr<CallJournal> journal_;
   std::shared_ptr<Shared> shared_;

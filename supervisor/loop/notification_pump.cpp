@@ -198,8 +198,9 @@ void NotificationPump::handle(PendingNotification pending) {
 
 // Nothing is recorded: programs that reach their limit ask again and again.
 void NotificationPump::admit(PendingNotification pending, const Verdict& verdict) {
-  const bool room = admit_task_ && admit_task_(static_cast<int>(pending.thread_id()));
-  static_cast<void>(room ? pending.continue_by_registers() : pending.answer_error(verdict.error));
+  const auto let_run = [&pending] { static_cast<void>(pending.continue_by_registers()); };
+  const bool room = admit_task_ && admit_task_(static_cast<int>(pending.thread_id()), let_run);
+  if (!room) static_cast<void>(pending.answer_error(verdict.error));
 }
 
 // The first of alike refusals is recorded before the answer, while the target still waits and can

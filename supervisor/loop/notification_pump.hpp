@@ -16,6 +16,7 @@
 #include "supervisor/emulate/emulate.hpp"
 #include "supervisor/emulate/open.hpp"
 #include "supervisor/grants/grant_desk.hpp"
+#include "supervisor/loop/admission.hpp"
 #include "supervisor/loop/call_budget.hpp"
 #include "supervisor/loop/plan_slot.hpp"
 #include "supervisor/loop/receive_ticker.hpp"
@@ -86,7 +87,7 @@ class NotificationPump {
     redirector_ = std::move(redirector);
   }
   // Before the first run. Without it, calls that wait for a count are refused.
-  void set_admission(std::function<bool(int thread)> admit) { admit_task_ = std::move(admit); }
+  void set_admission(AdmitTask admit) { admit_task_ = std::move(admit); }
   // Before the first run. Without one, the plan stays. With one, each call is decided by the plan
   // that is in force when it was received.
   void set_plans(std::shared_ptr<PlanSlot> plans) { plans_ = std::move(plans); }
@@ -158,7 +159,7 @@ class NotificationPump {
   SlowCallWatch* watch_;  // null: nobody is told
   std::shared_ptr<SocketLender> lender_;
   std::shared_ptr<GrantDesk> desk_;
-  std::function<bool(int thread)> admit_task_;
+  AdmitTask admit_task_;
   std::shared_ptr<Redirector> redirector_;
   TargetOpener opener_;
   std::optional<PendingNotification> handed_over_;

@@ -18,6 +18,7 @@
 #include "supervisor/control/control_caller.hpp"
 #include "supervisor/control/sandbox_manager.hpp"
 #include "supervisor/emulate/emulate.hpp"
+#include "supervisor/loop/admission.hpp"
 #include "supervisor/loop/plan_slot.hpp"
 #include "supervisor/redirect/redirector.hpp"
 
@@ -46,8 +47,7 @@ struct SandboxHandles {
   std::function<void()> answer_names;  // called when name_questions is readable
   // For a plan with broker.sockets; null: its calls for sockets are refused.
   std::shared_ptr<SocketLender> lender;
-  // May this thread, which waits, make another task? Called by several threads. Empty: none may.
-  std::function<bool(int thread)> admit_task;
+  AdmitTask admit_task;  // empty: none may be made
   // For a plan that redirects; null: its calls that name files are refused.
   std::shared_ptr<Redirector> redirector;
   std::function<MeterLook()> meter;      // empty: nothing is counted

@@ -8,9 +8,9 @@
 #include <charconv>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "base/unique_fd.hpp"
+#include "supervisor/meter/process_stat.hpp"
 
 namespace yett {
 namespace {
@@ -22,18 +22,6 @@ std::string read_proc(const std::string& path) {
   for (ssize_t size = 0; file.valid() && (size = ::read(file.get(), part.data(), part.size())) > 0;)
     text.append(part.data(), static_cast<std::size_t>(size));
   return text;
-}
-
-// proc_pid_stat(5): the fields behind the name, which may hold anything.
-std::uint64_t threads_told(std::string_view stat) {
-  constexpr int kThreads = 17;  // fields after the name's closing bracket
-  std::size_t at = stat.rfind(')');
-  for (int field = 0; field <= kThreads && at != std::string_view::npos; ++field)
-    at = stat.find(' ', at + 1);
-  if (at == std::string_view::npos) return 0;
-  std::uint64_t threads = 0;
-  std::from_chars(stat.data() + at + 1, stat.data() + stat.size(), threads);
-  return threads;
 }
 
 void add_children(const std::string& list, std::vector<int>& found) {
@@ -72,7 +60,8 @@ std::vector<int> processes_below(int first) {
 }
 
 std::uint64_t count_threads(int process) {
-  return threads_told(read_proc("/proc/" + std::to_string(process) + "/stat"));
+  const auto stat = stat_of_process(process);
+  return stat ? stat->threads : 0;
 }
 
 }  // namespace yett

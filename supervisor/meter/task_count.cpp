@@ -1,83 +1,79 @@
 #include "supervisor/meter/task_count.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <array>
-#include <charconv>
-#include <cstdio>
-#include <string>
 #include <thread>
 
-#include "base/unique_fd.hpp"
+#include "supervisor/meter/process_stat.hpp"
 #include "supervisor/meter/process_tree.hpp"
+#include "supervisor/meter/task_scan.hpp"
 
 namespace yett {
 namespace {
 
 using std::chrono::milliseconds;
 
-// Turns on a processor within which a thread that was let go has forked.
-constexpr std::uint64_t kTurnsToFork = 3;
+// Of processor time, a second: no fork takes as long.
+constexpr std::uint64_t kTicksToFork = 100;
 // Looks before a refusal, a millisecond apart: who has just forked goes to sleep, or ends.
 constexpr int kLooks = 4;
 // After a refusal the next come without a look.
 constexpr milliseconds kStaysFull{10};
 
-std::string read_of(int thread, const char* name) {
-  std::array<char, 64> path{};
-  std::snprintf(path.data(), path.size(), "/proc/%d/%s", thread, name);
-  const UniqueFd file(::open(path.data(), O_RDONLY | O_CLOEXEC));
-  std::array<char, 512> text;
-  const ssize_t size = file.valid() ? ::read(file.get(), text.data(), text.size()) : -1;
-  return {text.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
+std::uint64_t count_quickly(int first) {
+  std::uint64_t tasks = 0;
+  for (const int process : processes_below(first)) tasks += count_threads(process);
+  return tasks;
 }
 
-// The third figure of schedstat. Where the kernel tells none, every turn is the first.
-std::uint64_t turns_of(int thread) {
-  const std::string text = read_of(thread, "schedstat");
-  const std::size_t last = text.rfind(' ');
-  std::uint64_t turns = 0;
-  if (last != std::string::npos)
-    std::from_chars(text.data() + last + 1, text.data() + text.size(), turns);
-  return turns;
-}
-
-// One that sleeps, or is gone, has done what it was let go for; on a busy machine others wait long
-// for their turn.
-bool may_be_about_to_fork(int thread, std::uint64_t turns_before) {
-  const std::string stat = read_of(thread, "stat");
-  const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string::npos) return false;
-  const std::string state = stat.substr(name_end, 3);
-  if (state != ") R" && state != ") D") return false;
-  return turns_of(thread) <= turns_before + kTurnsToFork;
+// Once the first one has ended, nobody is below it: what it had is somebody else's to kill.
+bool is_there(int first) {
+  const auto stat = stat_of_process(first);
+  return stat && stat->state != 'Z' && stat->state != 'X';
 }
 
 }  // namespace
 
-bool TaskCount::has_room() {
-  std::erase_if(admitted_, [](const Admitted& each) {
-    return !may_be_about_to_fork(each.thread, each.turns);
-  });
-  known_ = 0;
-  for (const int process : processes_below(first_)) known_ += count_threads(process);
-  return known_ + admitted_.size() < limit_;
+// Within the call it runs, or waits as nobody can wake it. Whoever sleeps otherwise, or is gone,
+// has come back from it: it was answered before.
+bool TaskCount::may_still_fork(Admitted& admitted) {
+  const auto stat = stat_of_thread(admitted.thread);
+  if (!stat || (stat->state != 'R' && stat->state != 'D')) return false;
+  if (!admitted.ticks) admitted.ticks = stat->own_ticks;
+  return stat->own_ticks < *admitted.ticks + kTicksToFork;
 }
 
-bool TaskCount::admit(int thread) {
+void TaskCount::settle() {
+  std::erase_if(admitted_, [](Admitted& each) { return !may_still_fork(each); });
+}
+
+// SECURITY(fallback-forks): who may still fork is looked at before the others are counted, so that
+// each task is one of these or among those, or both. The quick count can miss some: it says no
+// alone.
+bool TaskCount::has_room() {
+  settle();
+  if (count_quickly(first_) + admitted_.size() >= limit_) return false;
+  known_ = count_tasks_below(first_) + admitted_.size();
+  return is_there(first_) && known_ < limit_;
+}
+
+bool TaskCount::admit(int thread, const std::function<void()>& let_run) {
   const std::scoped_lock held(lock_);
+  // Who asks again has come back from the call before.
+  std::erase_if(admitted_, [thread](const Admitted& each) { return each.thread == thread; });
   if (Clock::now() - full_ < kStaysFull) return false;
-  bool room = known_ != 0 && known_ + admitted_.size() < limit_;
+  bool room = known_ != 0 && known_ < limit_;
   for (int look = 0; !room && look < kLooks; ++look) {
     if (look != 0) std::this_thread::sleep_for(milliseconds(1));
     room = has_room();
   }
-  if (room)
-    admitted_.push_back({thread, turns_of(thread)});
-  else
+  if (!room) {
+    known_ = limit_;
     full_ = Clock::now();
-  return room;
+    return false;
+  }
+  ++known_;
+  admitted_.push_back({.thread = thread, .ticks = {}});
+  let_run();
+  return true;
 }
 
 }  // namespace yett

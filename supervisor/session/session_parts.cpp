@@ -121,7 +121,9 @@ SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
   handles.usage = usage_of(parts);
   handles.meter = look_of(parts.metering);
   if (TaskCount* tasks = parts.fallback.tasks(); tasks != nullptr)
-    handles.admit_task = [tasks](int thread) { return tasks->admit(thread); };
+    handles.admit_task = [tasks](int thread, const std::function<void()>& let_run) {
+      return tasks->admit(thread, let_run);
+    };
   handles.lender = parts.lender;
   handles.redirector = parts.fallback.redirector();
   if (parts.names) {

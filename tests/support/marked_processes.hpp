@@ -30,8 +30,23 @@ inline std::vector<int> processes_with(const std::string& words) {
 
 inline constexpr int kBombLimit = 60;
 
+// As many as can be, and who is there stays.
+inline constexpr const char* kPlainBomb =
+    "while True:\n"
+    "  try: os.fork()\n"
+    "  except OSError: pass\n";
+// Each makes two and ends: what it leaves goes to others while it is counted.
+inline constexpr const char* kDyingBomb =
+    "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+    "if os.fork(): signal.pause()\n"
+    "while True:\n"
+    "  try:\n"
+    "    if os.fork() and os.fork(): os._exit(0)\n"
+    "  except OSError: pass\n";
+
 // Of `yett`: a fork bomb under that limit, for some seconds.
-inline std::vector<std::string> bomb_command(const std::string& mode, const std::string& mark) {
+inline std::vector<std::string> bomb_command(const std::string& mode, const std::string& mark,
+                                             const std::string& bomb = kPlainBomb) {
   return {"run",
           "--mode",
           mode,
@@ -42,7 +57,7 @@ inline std::vector<std::string> bomb_command(const std::string& mode, const std:
           "--",
           "python3",
           "-c",
-          "import os\nwhile True:\n  try: os.fork()  # " + mark + "\n  except OSError: pass\n"};
+          "import os, signal  # " + mark + "\n" + bomb};
 }
 
 // Counted from outside until its end; the supervisor and the first process are among them.
