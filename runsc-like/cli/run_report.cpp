@@ -30,6 +30,10 @@ void print_ending(const SessionReport& report) {
       std::fprintf(stderr, "yett: killed: out of memory (limit %llu bytes)\n",
                    static_cast<unsigned long long>(memory_limit(report.plan)));
       break;
+    case EndReason::out_of_disk:
+      std::fprintf(stderr, "yett: killed: out of disk (limit %llu bytes)\n",
+                   static_cast<unsigned long long>(report.plan.meter.disk_bytes.value_or(0)));
+      break;
     case EndReason::init_lost:
       std::fputs("yett: the sandbox's first process was killed\n", stderr);
       break;

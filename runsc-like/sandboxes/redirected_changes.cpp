@@ -175,7 +175,7 @@ Status RedirectedChanges::lock() const {
 }
 
 Status RedirectedChanges::discard() const {
-  for (const char* part : {kChangesName, "making"})
+  for (const char* part : {kChangesName, kMakingName})
     YETT_CHECK(remove_tree(directory_.borrow(), part));
   return {};
 }

@@ -112,17 +112,44 @@ std::string limit_text(const LimitPolicy& limits, const char* key) {
                      found == limits.sources.end() ? "policy" : found->second.text(), key);
 }
 
+// One file alone is held by the kernel, where no other place is written in that has another limit.
+void bound_each_file(const PlanInputs& inputs, std::uint64_t bytes, SandboxPlan& plan) {
+  const auto& volumes = inputs.request.volumes;
+  if (!inputs.policy.files.write.empty() ||
+      !std::ranges::all_of(volumes, [](const VolumeRequest& each) { return each.read_only; }))
+    return;
+  const auto known = std::ranges::find(plan.rlimits, RLIMIT_FSIZE, &RlimitEntry::resource);
+  if (known == plan.rlimits.end())
+    plan.rlimits.push_back({RLIMIT_FSIZE, bytes, bytes});
+  else
+    *known = {RLIMIT_FSIZE, std::min(known->soft, bytes), std::min(known->hard, bytes)};
+}
+
+// docs/decisions/0055-disk-without-mounts.md
+Status plan_fallback_disk(const PlanInputs& inputs, SandboxPlan& plan) {
+  const LimitPolicy& limits = inputs.policy.limits;
+  if (!limits.disk_bytes) return {};
+  constexpr std::uint64_t kLeast = 16ULL << 20;
+  static_assert(kLeast / 10 >= 2 * kDiskLooks.shortest_us * kDiskLooks.bytes_per_us);
+  if (*limits.disk_bytes < kLeast)
+    return fail(cannot(limit_text(limits, "disk"), "holds no less than 16M within a tenth",
+                       "ask for 16M or more, or take a mode with user namespaces"));
+  plan.meter.disk_bytes = limits.disk_bytes;
+  bound_each_file(inputs, *limits.disk_bytes, plan);
+  return {};
+}
+
 Status plan_fallback_limits(const PlanInputs& inputs, SandboxPlan& plan) {
   const LimitPolicy& limits = inputs.policy.limits;
   YETT_CHECK(first_refusal({
       {limits.swap_bytes.has_value(), limit_text(limits, "swap"), "has no cgroup to hold it"},
-      {limits.disk_bytes.has_value(), limit_text(limits, "disk"), "has no file system of its own"},
   }));
   YETT_CHECK(plan_limits(inputs, plan));
   // The kernel would count the user's other processes, too.
   std::erase_if(plan.rlimits,
                 [](const RlimitEntry& entry) { return entry.resource == RLIMIT_NPROC; });
   plan.meter.tasks = limits.pids;
+  YETT_CHECK(plan_fallback_disk(inputs, plan));
   plan.cgroup = {};
   plan.namespaces = {.network = NetworkNamespace::host, .sysctls = {}};
   return {};
@@ -188,6 +215,8 @@ Status plan_fallback_filter(const PlanInputs& inputs, SandboxPlan& plan) {
     YETT_CHECK(take({.name = "listen", .when = {}, .refuse_errno = EACCES, .reason = "no port"},
                     plan.filter));
   plan.emulation.attributes = true;
+  if (plan.meter.disk_bytes)
+    for (const FallbackCall& call : calls_of_counted_disk()) YETT_CHECK(take(call, plan.filter));
   YETT_CHECK(redirect_calls(inputs, plan));
   count_tasks(plan);
   return {};
@@ -229,6 +258,20 @@ void take_own_places(const PlanInputs& inputs, SandboxPlan& plan) {
     plan.process.working_directory = plan.work_directory + "/home";
 }
 
+// Between two looks nobody holds it.
+std::string counted_disk(std::uint64_t limit) {
+  const auto in_milliseconds = [](std::uint64_t us) { return static_cast<double>(us) / 1000; };
+  const auto between = static_cast<double>(kDiskLooks.shortest_us * kDiskLooks.bytes_per_us);
+  return fmt::format(
+      "limits.disk: held by the supervisor's meter: it looks every {} to {} ms, the sooner the "
+      "less "
+      "is left, and kills all beyond {} bytes; what is written between two looks comes on top "
+      "({:.1f} MB at {} GB a second, more where other programs have the processors). fallocate and "
+      "sendmsg are refused",
+      in_milliseconds(kDiskLooks.shortest_us), in_milliseconds(kDiskLooks.longest_us), limit,
+      between / 1e6, kDiskLooks.bytes_per_us / 1000);
+}
+
 void say_what_is_lost(const PlanInputs& inputs, SandboxPlan& plan) {
   plan.reduced.emplace_back(
       "mode fallback: no namespaces: ids and names of the host's files and processes can be felt "
@@ -239,11 +282,12 @@ void say_what_is_lost(const PlanInputs& inputs, SandboxPlan& plan) {
         "mode fallback: exec.written_files = false holds for execve alone, not for the C library's "
         "loader");
   for (const TmpfsRule& rule : inputs.policy.files.tmpfs)
-    if (!is_written(rule.source))
+    if (!is_written(rule.source) && !plan.meter.disk_bytes)
       plan.reduced.push_back(
           fmt::format("mode fallback: files.tmpfs {}: its own directory is as "
                       "large as the file system it is on",
                       rule.path));
+  if (plan.meter.disk_bytes) plan.reduced.push_back(counted_disk(*plan.meter.disk_bytes));
   if (!inputs.policy.network.listen.empty() && !plan.broker.listens)
     plan.reduced.emplace_back(
         "mode fallback: a socket that listens without an address of its own gets any port");

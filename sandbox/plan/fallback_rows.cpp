@@ -67,6 +67,8 @@ void add_limit_rows(const PlanInputs& inputs, const SandboxPlan& plan, std::vect
       "counted before there is another: fork, vfork and clone wait", "~3 us per fork");
   add("open_files", limits.open_files.has_value(), Plane::rlimit, "counted by the kernel", "0");
   add("file_size", limits.file_size_bytes.has_value(), Plane::rlimit, "counted by the kernel", "0");
+  add("disk", plan.meter.disk_bytes.has_value(), Plane::supervisor,
+      "looked at before it can grow by a tenth; beyond it all is killed", "0");
   add("wall", limits.wall.has_value(), Plane::supervisor, "a timer outside", "0");
 }
 

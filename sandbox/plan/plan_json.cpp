@@ -75,6 +75,7 @@ Json cgroup_json(const CgroupPlan& cgroup) {
 Json meter_json(const MeterPlan& meter) {
   Json json = Json::object();
   add_if(json, "memory_bytes", meter.memory_bytes);
+  add_if(json, "disk_bytes", meter.disk_bytes);
   add_if(json, "tasks", meter.tasks);
   add_if(json, "cpus", meter.cpus);
   return json;

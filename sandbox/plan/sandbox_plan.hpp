@@ -148,9 +148,20 @@ struct CgroupPlan {
 // its share of the processors it stands still.
 struct MeterPlan {
   std::optional<std::uint64_t> memory_bytes;
+  // fallback: in its own directory and the tree of changes
+  std::optional<std::uint64_t> disk_bytes;
   std::optional<std::uint64_t> tasks;  // fallback: beyond it, none is made
   std::optional<double> cpus;
 };
+// When the disk is looked at: after so long as what is left takes to be written, within bounds. The
+// pace is what two processors write into memory.
+struct DiskLooks {
+  std::uint64_t shortest_us;
+  std::uint64_t longest_us;
+  std::uint64_t bytes_per_us;
+};
+inline constexpr DiskLooks kDiskLooks{
+    .shortest_us = 200, .longest_us = 100'000, .bytes_per_us = 4000};
 
 // ---- planes -------------------------------------------------------------------------------------
 
@@ -212,6 +223,8 @@ struct RedirectPlan {
 };
 // Of the tree, in that directory.
 inline constexpr const char* kChangesName = "changes";
+// Where copies are made before they have a name.
+inline constexpr const char* kMakingName = "making";
 
 // What the supervisor answers with for the emulated calls.
 struct EmulationPlan {

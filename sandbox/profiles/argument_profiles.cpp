@@ -25,6 +25,7 @@
 
 #include "sandbox/profiles/argument_checks.hpp"
 #include "sandbox/profiles/fingerprint.hpp"
+#include "sandbox/profiles/prctl_checks.hpp"
 
 namespace yett {
 namespace {
@@ -183,12 +184,7 @@ constexpr std::array kMknodat{all_of<file_type(2, S_IFREG)>(), all_of<file_type(
 constexpr const auto& kPersonality = kOneOf<0, 0xFFFFFFFF, PER_LINUX>;
 constexpr const auto& kSetpriority = kOneOf<0, 0 /* PRIO_PROCESS */, 1 /* PRIO_PGRP */>;
 
-constexpr const auto& kPrctl =
-    kOneOf<0, PR_SET_NAME, PR_GET_NAME, PR_SET_DUMPABLE, PR_GET_DUMPABLE, PR_SET_PDEATHSIG,
-           PR_GET_PDEATHSIG, PR_CAPBSET_READ, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS,
-           PR_SET_KEEPCAPS, PR_GET_KEEPCAPS, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK,
-           PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE,
-           PR_SET_VMA>;
+constexpr const auto& kPrctl = checks::kPlainPrctl<>;
 
 constexpr const auto& kArchPrctl = kOneOf<0, ARCH_SET_FS, ARCH_GET_FS, ARCH_SET_GS, ARCH_GET_GS>;
 

@@ -1,6 +1,7 @@
 #include "sandbox/profiles/fallback_checks.hpp"
 
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -9,6 +10,7 @@
 #include <cerrno>
 
 #include "sandbox/profiles/argument_checks.hpp"
+#include "sandbox/profiles/prctl_checks.hpp"
 
 namespace yett {
 namespace {
@@ -142,6 +144,20 @@ constexpr auto kRedirectedCalls = std::to_array<FallbackCall>({
 constexpr auto kAttributeCalls =
     std::to_array<std::string_view>({"chmod", "fchmod", "fchmodat", "fchmodat2", "utimensat"});
 
+// SECURITY(disk-hidden): what the disk's meter cannot see, or not in time.
+constexpr ArgumentCheck kStaysDumpable{.index = 1, .mask = UINT64_MAX, .value = 1};
+constexpr std::array kPunchesHole{all_of<is(1, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)>()};
+constexpr std::string_view kInFlight =
+    "descriptors on their way are nobody's, and what they hold open is counted";
+constexpr auto kCountedDisk = std::to_array<FallbackCall>({
+    {"prctl", checks::kPlainPrctl<kStaysDumpable>, EPERM, kAllow, kRefuse,
+     "what its processes hold open is counted"},
+    {"fallocate", kPunchesHole, EOPNOTSUPP, kAllow, kRefuse,
+     "it takes any room at once, and what is taken is looked at"},
+    {"sendmsg", {}, EPERM, kRefuse, kRefuse, kInFlight},
+    {"sendmmsg", {}, EPERM, kRefuse, kRefuse, kInFlight},
+});
+
 constexpr auto kMakesTasks = std::to_array<std::string_view>({"clone", "fork", "vfork"});
 
 constexpr auto kNeedsNamespace = std::to_array<std::string_view>({
@@ -212,6 +228,8 @@ constexpr auto kNeedsNamespace = std::to_array<std::string_view>({
 std::span<const FallbackCall> fallback_calls() { return kCalls; }
 std::span<const FallbackCall> fallback_calls_without_network() { return kWithoutNetwork; }
 std::span<const FallbackCall> fallback_calls_of_host_network() { return kHostNetwork; }
+
+std::span<const FallbackCall> calls_of_counted_disk() { return kCountedDisk; }
 
 std::span<const FallbackCall> redirected_calls() { return kRedirectedCalls; }
 

@@ -27,6 +27,8 @@ struct FallbackCall {
 [[nodiscard]] std::span<const FallbackCall> redirected_calls();
 // Those of them, and of fallback_calls(), that go to the supervisor for the names they give.
 [[nodiscard]] bool is_redirected(std::string_view call);
+// Of one whose files are counted by looking at them: none is hidden, or as large as can be at once.
+[[nodiscard]] std::span<const FallbackCall> calls_of_counted_disk();
 // The calls that make tasks, where these are counted.
 [[nodiscard]] bool makes_tasks(std::string_view call);
 // Calls that a namespace alone bounds: a policy that allows one of them takes another mode.

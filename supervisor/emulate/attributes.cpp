@@ -130,10 +130,13 @@ bool was_handed_over(const Object& object, const struct stat& status, const Sand
          (roots.st_dev != status.st_dev || roots.st_ino != status.st_ino);
 }
 
-// The tree has marks among its modes, and its directories stay open to the supervisor.
-mode_t mode_among_changes(const struct stat& status, mode_t asked) {
-  const mode_t kept = S_ISDIR(status.st_mode) ? 0700 | (status.st_mode & S_ISVTX) : 0;
-  return (asked & 0777U) | kept;
+// The tree has marks among its modes. Its directories stay open to the supervisor, and so do those
+// in which it counts.
+mode_t mode_for(const struct stat& status, mode_t asked, Lies lies, const SandboxPlan& plan) {
+  const bool is_directory = S_ISDIR(status.st_mode);
+  if (lies == Lies::in_changes)
+    return (asked & 0777U) | (is_directory ? 0700 | (status.st_mode & S_ISVTX) : 0);
+  return (asked & 07777U) | (is_directory && plan.meter.disk_bytes ? 0700U : 0U);
 }
 
 int set_times(const PendingNotification& pending, const Change& change, const std::string& object) {
@@ -163,9 +166,7 @@ int emulate_attributes(const PendingNotification& pending, const SandboxPlan& pl
   if (::fstat(file->file.get(), &status) != 0) return errno;
   if (lies == Lies::in_changes && !was_handed_over(*file, status, plan)) return EPERM;
   if (!change.mode) return set_times(pending, change, object);
-  const mode_t mode =
-      lies == Lies::in_changes ? mode_among_changes(status, *change.mode) : *change.mode & 07777U;
-  return ::chmod(object.c_str(), mode) == 0 ? 0 : errno;
+  return ::chmod(object.c_str(), mode_for(status, *change.mode, lies, plan)) == 0 ? 0 : errno;
 }
 
 }  // namespace yett

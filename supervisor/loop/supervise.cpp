@@ -19,6 +19,7 @@
 #include "supervisor/emulate/sandbox_identity.hpp"
 #include "supervisor/loop/asio.hpp"
 #include "supervisor/loop/call_workers.hpp"
+#include "supervisor/loop/meter_thread.hpp"
 #include "supervisor/loop/notification_pump.hpp"
 #include "supervisor/loop/question_prompt.hpp"
 #include "supervisor/loop/terminal_relay.hpp"
@@ -100,7 +101,7 @@ class Loop {
   void watch_workers();
   [[nodiscard]] Status answer_control_socket(uid_t owner);
   void start_wall_clock();
-  void look_at_meter();
+  [[nodiscard]] Status start_meter();
   void rest_soon();
   void flush_audit_soon();
 
@@ -139,7 +140,8 @@ class Loop {
   std::optional<WatchedFd> workers_news_;
   std::optional<boost::asio::steady_timer> workers_timer_;
   std::optional<boost::asio::steady_timer> wall_clock_;
-  std::optional<boost::asio::steady_timer> meter_timer_;
+  std::unique_ptr<MeterThread> meter_;
+  std::optional<WatchedFd> meter_news_;
   std::optional<boost::asio::steady_timer> audit_timer_;
   std::optional<boost::asio::steady_timer> rest_timer_;
   std::optional<EndReason> killed_for_;
@@ -185,6 +187,7 @@ Result<SandboxOutcome> Loop::run() {
            SandboxIdentity::adopt(plan_.identity.host_uid, plan_.identity.host_gid));
   if (plan_.ask.opens && listener_) YETT_CHECK(start_desk());
   YETT_CHECK(answer_control_socket(owner));
+  YETT_CHECK(start_meter());
   watch_status();
   watch_init();
   watch_signals();
@@ -196,7 +199,6 @@ Result<SandboxOutcome> Loop::run() {
   if (relay_) relay_->start();
   if (prompt_) prompt_->start();
   start_wall_clock();
-  look_at_meter();
   rest_soon();
   io_.run();
   if (relay_ && outcome_) relay_->drain(handles_.init_pidfd, signals_fd_.borrow());
@@ -281,16 +283,14 @@ void Loop::start_wall_clock() {
   });
 }
 
-void Loop::look_at_meter() {
-  if (!handles_.meter) return;
-  const MeterLook look = handles_.meter();
-  if (look.over) return kill_sandbox(EndReason::out_of_memory);
-  if (look.unheld) return kill_sandbox(EndReason::killed_by_policy);
-  if (!meter_timer_) meter_timer_.emplace(io_);
-  meter_timer_->expires_after(look.next);
-  meter_timer_->async_wait([this](boost::system::error_code error) {
-    if (!error) look_at_meter();
+Status Loop::start_meter() {
+  if (!handles_.meter) return {};
+  YETT_TRY(meter_, MeterThread::start(handles_.meter));
+  meter_news_.emplace(io_, meter_->news());
+  meter_news_->wait_readable([this] {
+    if (const auto reason = meter_->stop()) kill_sandbox(*reason);
   });
+  return {};
 }
 
 // A sandbox that lives on keeps no code of its start in memory: of five alike, that is half a
@@ -435,8 +435,11 @@ void Loop::kill_sandbox(EndReason reason) {
   ::syscall(SYS_pidfd_send_signal, handles_.init_pidfd.get(), SIGKILL, nullptr, 0);
 }
 
+// The end of what the meter has killed may be told before the meter tells why.
 void Loop::finish(const SandboxOutcome& outcome) {
   if (!outcome_) outcome_ = outcome;
+  const auto metered = meter_ ? meter_->stop() : std::nullopt;
+  if (!killed_for_) killed_for_ = metered;
   if (killed_for_) {
     outcome_->reason = *killed_for_;
     outcome_->exit_status = kKilledStatus;
@@ -456,6 +459,8 @@ const char* end_reason_name(EndReason reason) {
       return "wall_time";
     case EndReason::out_of_memory:
       return "out_of_memory";
+    case EndReason::out_of_disk:
+      return "out_of_disk";
     case EndReason::init_lost:
       return "init_lost";
     case EndReason::killed_by_policy:

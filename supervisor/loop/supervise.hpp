@@ -19,17 +19,11 @@
 #include "supervisor/control/sandbox_manager.hpp"
 #include "supervisor/emulate/emulate.hpp"
 #include "supervisor/loop/admission.hpp"
+#include "supervisor/loop/meter_look.hpp"
 #include "supervisor/loop/plan_slot.hpp"
 #include "supervisor/redirect/redirector.hpp"
 
 namespace yett {
-
-// What is counted by looking, where no cgroup counts.
-struct MeterLook {
-  bool over = false;    // the sandbox is killed for it
-  bool unheld = false;  // for what it uses of the processors, though it is stopped
-  std::chrono::microseconds next{};
-};
 
 // What the loop watches. All owned by the caller, who outlives the loop.
 struct SandboxHandles {
@@ -50,7 +44,7 @@ struct SandboxHandles {
   AdmitTask admit_task;  // empty: none may be made
   // For a plan that redirects; null: its calls that name files are refused.
   std::shared_ptr<Redirector> redirector;
-  std::function<MeterLook()> meter;      // empty: nothing is counted
+  LookAtMeter meter;                     // in a thread of its own; empty: nothing is counted
   BorrowedFd control_socket;             // yett/uapi.h's frames are answered there; or invalid
   BorrowedFd grant_socket;               // of a plan that asks; invalid: nobody can answer
   BorrowedFd swap_requests;              // invalid: the policy stays
@@ -62,9 +56,6 @@ struct SandboxHandles {
   std::shared_ptr<SandboxManager> manager;  // null: programs of the sandbox make none of their own
   MakeTemplate make_template;  // of YETT_READY; called by several threads. Empty: none can be
 };
-
-enum class EndReason { exited, signaled, wall_time, out_of_memory, init_lost, killed_by_policy };
-[[nodiscard]] const char* end_reason_name(EndReason reason);
 
 struct SandboxOutcome {
   EndReason reason = EndReason::exited;

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <csignal>
 #include <optional>
 #include <ranges>
-#include <string_view>
 #include <utility>
 #include <vector>
+
+#include "supervisor/meter/process_stat.hpp"
 
 namespace yett {
 namespace {
@@ -25,38 +25,7 @@ constexpr double kForgiven = 0.01;  // of each second
 // Of one processor, what looking takes at most.
 constexpr int kRestPerLook = 9;
 
-struct ProcessTimes {
-  char state = '?';
-  std::uint64_t ticks = 0;  // with those of the children that it has waited for
-  std::uint64_t started = 0;
-};
-
-// The fields behind the name, which may hold anything: "(a) b) S 1 ...".
-std::optional<ProcessTimes> parse_stat(std::string_view text) {
-  constexpr std::size_t kState = 0;
-  constexpr std::size_t kUser = 11;
-  constexpr std::size_t kStarted = 19;
-  const std::size_t name_end = text.rfind(')');
-  if (name_end == std::string_view::npos) return std::nullopt;
-  ProcessTimes times;
-  std::size_t index = 0;
-  for (const auto part : std::views::split(text.substr(name_end + 1), ' ')) {
-    const std::string_view word(part);
-    if (word.empty()) continue;
-    std::uint64_t number = 0;
-    std::from_chars(word.data(), word.data() + word.size(), number);
-    if (index == kState) times.state = word.front();
-    if (index >= kUser && index < kUser + 4) times.ticks += number;
-    if (index == kStarted) {
-      times.started = number;
-      return times;
-    }
-    ++index;
-  }
-  return std::nullopt;
-}
-
-std::optional<ProcessTimes> times_of(BorrowedFd process) {
+std::optional<ProcessStat> times_of(BorrowedFd process) {
   std::array<char, 1024> text;
   return parse_stat(read_of_process(process, "stat", text));
 }
@@ -83,9 +52,7 @@ void CpuBudget::account_standing(double elapsed, double used) {
 bool CpuBudget::is_beyond_holding() const { return escaped_ > kMostEscaped; }
 
 CpuMeter::CpuMeter(SandboxProcesses processes, double cpus)
-    : processes_(std::move(processes)), budget_(cpus), last_(std::chrono::steady_clock::now()) {
-  ask_for_short_turns();
-}
+    : processes_(std::move(processes)), budget_(cpus), last_(std::chrono::steady_clock::now()) {}
 
 // Who is not waited for (SIGCHLD ignored) takes its time with it: a process that was not there at
 // the last look and runs now is counted as if others had run in its place ever since.

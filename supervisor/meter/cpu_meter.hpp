@@ -39,7 +39,6 @@ class CpuMeter {
     std::chrono::microseconds next{};
   };
 
-  // As MemoryMeter.
   CpuMeter(SandboxProcesses processes, double cpus);
 
   [[nodiscard]] Look look();

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <csignal>
 #include <string_view>
 #include <utility>
 
@@ -85,20 +84,10 @@ Sum sum_of(const SandboxProcesses& processes, Held (*held_by)(const SandboxProce
   return sum;
 }
 
-// At once: until the death of the first process has reached the others, a hog goes on.
-void kill_all(const SandboxProcesses& processes) {
-  for (const int pid : processes.list()) {
-    const UniqueFd process = processes.open_process(pid);
-    if (process.valid()) signal_process(process.borrow(), SIGKILL);
-  }
-}
-
 }  // namespace
 
 MemoryMeter::MemoryMeter(SandboxProcesses processes, std::uint64_t limit_bytes)
-    : processes_(std::move(processes)), limit_bytes_(limit_bytes) {
-  ask_for_short_turns();
-}
+    : processes_(std::move(processes)), limit_bytes_(limit_bytes) {}
 
 // Pages are shared by those that were forked: what the cheap figure counts too much stays the same
 // until there is another process. One that forks while it is summed up is counted twice.

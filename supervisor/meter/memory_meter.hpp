@@ -22,7 +22,6 @@ class MemoryMeter {
     std::chrono::microseconds next{};
   };
 
-  // The calling thread, which is to look, is scheduled in short turns from here on.
   MemoryMeter(SandboxProcesses processes, std::uint64_t limit_bytes);
 
   [[nodiscard]] Look look();

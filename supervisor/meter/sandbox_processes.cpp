@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <memory>
 #include <string>
 
@@ -81,6 +82,13 @@ std::string_view read_of_process(BorrowedFd process, const char* file, std::span
 // pidfd_send_signal(2) takes a directory of /proc, of whatever namespace.
 void signal_process(BorrowedFd process, int signal_number) {
   static_cast<void>(::syscall(SYS_pidfd_send_signal, process.get(), signal_number, nullptr, 0));
+}
+
+void kill_all(const SandboxProcesses& processes) {
+  for (const int pid : processes.list()) {
+    const UniqueFd process = processes.open_process(pid);
+    if (process.valid()) signal_process(process.borrow(), SIGKILL);
+  }
 }
 
 void ask_for_short_turns() {

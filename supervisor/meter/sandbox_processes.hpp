@@ -40,6 +40,9 @@ class SandboxProcesses {
                                                std::span<char> buffer);
 void signal_process(BorrowedFd process, int signal_number);
 
+// But the first one. At once: until its death has reached the others, a hog goes on.
+void kill_all(const SandboxProcesses& processes);
+
 // Of the calling thread, which is to look at processes that have the processors to themselves: its
 // turns come sooner, for they are short (sched_setattr(2), Linux 6.12; older kernels give every
 // turn alike).

@@ -60,8 +60,9 @@ Result<UniqueFd> make_and_open(BorrowedFd directory, const char* name) {
 
 // ---- what is there ------------------------------------------------------------------------------
 
-Result<ChangeTree> ChangeTree::open(const RedirectPlan& plan, std::uint64_t file_size) {
-  ChangeTree tree(plan, file_size);
+Result<ChangeTree> ChangeTree::open(const RedirectPlan& plan, std::uint64_t file_size,
+                                    TakeRoom take_room) {
+  ChangeTree tree(plan, file_size, std::move(take_room));
   YETT_CHECK(tree.open_directories(plan));
   tree.directories_["/"] = Kind::transparent;
   YETT_CHECK(tree.load("/"));
@@ -78,7 +79,7 @@ Status ChangeTree::open_directories(const RedirectPlan& plan) {
                                     "wait for its end, or name another directory")
                     : errno_error("lock", plan.directory));
   YETT_TRY(root_, make_and_open(lock_.borrow(), kChangesName));
-  YETT_TRY(making_, make_and_open(lock_.borrow(), "making"));
+  YETT_TRY(making_, make_and_open(lock_.borrow(), kMakingName));
   if (change_records::try_at(root_.borrow()) != 0)
     return fail(host_error("--overlay " + plan.directory, "its file system keeps no attributes",
                            "keep redirected changes on ext4, xfs, btrfs or tmpfs"));

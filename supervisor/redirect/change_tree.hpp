@@ -10,10 +10,12 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -28,6 +30,9 @@ enum class Standing {
   removed,    // there is none, whatever the host has
   ours,
 };
+
+// May so many bytes more be written? They count as written then.
+using TakeRoom = std::function<bool(std::uint64_t bytes)>;
 
 struct Look {
   Standing standing = Standing::untouched;
@@ -45,7 +50,8 @@ class ChangeTree {
 
   // Below plan.directory, made where there is none, and locked. Errors:
   // another sandbox has it.
-  [[nodiscard]] static Result<ChangeTree> open(const RedirectPlan& plan, std::uint64_t file_size);
+  [[nodiscard]] static Result<ChangeTree> open(const RedirectPlan& plan, std::uint64_t file_size,
+                                               TakeRoom take_room = {});
 
   // Where /proc says that its files are.
   [[nodiscard]] const std::string& place() const { return place_; }
@@ -94,8 +100,11 @@ class ChangeTree {
 
  private:
   enum class Kind { listed, transparent };
-  ChangeTree(const RedirectPlan& plan, std::uint64_t file_size)
-      : places_(plan), file_size_(file_size) {}
+  ChangeTree(const RedirectPlan& plan, std::uint64_t file_size, TakeRoom take_room)
+      : places_(plan), file_size_(file_size), take_room_(std::move(take_room)) {}
+  [[nodiscard]] bool has_room(std::uint64_t bytes) const {
+    return !take_room_ || take_room_(bytes);
+  }
   [[nodiscard]] Status open_directories(const RedirectPlan& plan);
   [[nodiscard]] Status load(const std::string& directory);
   [[nodiscard]] Status load_one(const std::string& directory, std::vector<std::string>& found);
@@ -108,6 +117,7 @@ class ChangeTree {
 
   Places places_;
   std::uint64_t file_size_;  // of what may be copied
+  TakeRoom take_room_;
   std::string place_;
   UniqueFd lock_;
   UniqueFd root_;

@@ -21,6 +21,7 @@ namespace {
 using change_marks::kMark;
 
 constexpr const char* kMaking = "copy";
+constexpr std::uint64_t kBytesPerName = 1024;  // as they are counted
 
 int place_holder(int host, int ours, const char* name, unsigned char type) {
   std::array<char, PATH_MAX> text{};
@@ -94,6 +95,7 @@ int ChangeTree::list(const std::string& path) const {
     const dirent* entry = ::readdir(entries.get());
     if (entry == nullptr) return errno;  // 0: the end
     if (std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) continue;
+    if (!has_room(kBytesPerName)) return ENOSPC;
     if (const int error = place_holder(host, ours.get(), entry->d_name, type_of(host, *entry));
         error != 0)
       return error;
@@ -116,6 +118,7 @@ int ChangeTree::take(const std::string& path, Data data) {
 int ChangeTree::copy(int from, const struct stat& host, Data data, const std::string& into) {
   const bool copies = data == Data::copied;
   if (copies && static_cast<std::uint64_t>(host.st_size) > file_size_) return EFBIG;
+  if (copies && !has_room(static_cast<std::uint64_t>(host.st_size))) return ENOSPC;
   ::unlinkat(making_.get(), kMaking, 0);
   constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   const UniqueFd made(::openat(making_.get(), kMaking, kNew, 0600));

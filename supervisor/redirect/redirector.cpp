@@ -60,9 +60,9 @@ bool makes(const PathCall& call) {
 
 }  // namespace
 
-Result<std::shared_ptr<Redirector>> Redirector::open(const SandboxPlan& plan) {
+Result<std::shared_ptr<Redirector>> Redirector::open(const SandboxPlan& plan, TakeRoom take_room) {
   const std::uint64_t file_size = file_size_of(plan);
-  YETT_TRY(ChangeTree tree, ChangeTree::open(plan.redirect, file_size));
+  YETT_TRY(ChangeTree tree, ChangeTree::open(plan.redirect, file_size, std::move(take_room)));
   return std::shared_ptr<Redirector>(new Redirector(file_size, std::move(tree)));
 }
 

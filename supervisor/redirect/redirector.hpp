@@ -35,8 +35,10 @@ struct RedirectAnswer {
 
 class Redirector {
  public:
-  // Errors: the directory that keeps the tree cannot be used.
-  [[nodiscard]] static Result<std::shared_ptr<Redirector>> open(const SandboxPlan& plan);
+  // `take_room`: before so many bytes are copied; empty: it is not counted. Errors: the directory
+  // that keeps the tree cannot be used.
+  [[nodiscard]] static Result<std::shared_ptr<Redirector>> open(const SandboxPlan& plan,
+                                                                TakeRoom take_room = {});
 
   // Called by several threads. Waits for the target's memory as long as the target likes.
   [[nodiscard]] RedirectAnswer answer(const PendingNotification& pending, const SandboxPlan& plan);

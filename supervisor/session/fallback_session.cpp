@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 
 #include "supervisor/meter/process_tree.hpp"
 
@@ -28,6 +29,11 @@ bool has_children() {
   return ::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 || errno != ECHILD;
 }
 
+std::function<bool(std::uint64_t)> take_room_of(const std::shared_ptr<DiskRoom>& room) {
+  if (!room) return {};
+  return [room](std::uint64_t bytes) { return room->take(bytes); };
+}
+
 }  // namespace
 
 Result<FallbackSession> FallbackSession::begin(const SandboxPlan& plan) {
@@ -36,9 +42,10 @@ Result<FallbackSession> FallbackSession::begin(const SandboxPlan& plan) {
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
     return fail(errno_error("become the one that orphans come to"));
   if (has_children()) session.children_before_ = children_of(::getpid());
+  if (plan.meter.disk_bytes) session.disk_room_ = std::make_shared<DiskRoom>();
   YETT_TRY(session.directory_, OwnDirectory::make(plan.work_directory));
   if (!plan.redirect.directory.empty()) {
-    YETT_TRY(session.redirector_, Redirector::open(plan));
+    YETT_TRY(session.redirector_, Redirector::open(plan, take_room_of(session.disk_room_)));
   }
   return session;
 }

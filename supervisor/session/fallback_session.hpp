@@ -8,6 +8,7 @@
 
 #include "sandbox/host/own_directory.hpp"
 #include "sandbox/launch/launcher.hpp"
+#include "supervisor/meter/disk_room.hpp"
 #include "supervisor/meter/task_count.hpp"
 #include "supervisor/redirect/redirector.hpp"
 
@@ -23,6 +24,8 @@ class FallbackSession {
     tasks_ = std::make_unique<TaskCount>(first, limit);
   }
   [[nodiscard]] TaskCount* tasks() { return tasks_.get(); }
+  // Null: what it writes is not counted.
+  [[nodiscard]] std::shared_ptr<DiskRoom> disk_room() const { return disk_room_; }
   // Null: nothing is redirected.
   [[nodiscard]] std::shared_ptr<Redirector> redirector() const { return redirector_; }
 
@@ -38,6 +41,7 @@ class FallbackSession {
 
   std::optional<OwnDirectory> directory_;
   std::unique_ptr<TaskCount> tasks_;
+  std::shared_ptr<DiskRoom> disk_room_;
   std::shared_ptr<Redirector> redirector_;
   std::vector<int> children_before_;
   bool is_nothing_left_ = false;

@@ -96,7 +96,7 @@ SessionReport failed_report(SessionReport report, Error error, int exit_status) 
 Status start_meter(const SandboxPlan& plan, const WaitingSandbox& waiting, Parts& parts) {
   const int first = waiting.init.pid();
   if (plan.meter.tasks) parts.fallback.count_tasks_below(first, *plan.meter.tasks);
-  return start_metering(plan, first, parts.metering);
+  return start_metering(plan, first, parts.fallback.disk_room(), parts.metering);
 }
 
 Status fill_truth(Parts& parts) {

@@ -3,12 +3,13 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <optional>
 
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/loop/supervise.hpp"
 #include "supervisor/meter/cpu_meter.hpp"
+#include "supervisor/meter/disk_meter.hpp"
 #include "supervisor/meter/memory_meter.hpp"
 
 namespace yett {
@@ -32,12 +33,16 @@ class MeteredUsage {
 struct Metering {
   std::optional<MemoryMeter> memory;
   std::optional<CpuMeter> cpu;
+  std::optional<DiskMeter> disk;
   MeteredUsage usage;  // as last looked at
 };
 
 // `init` waits: of the app's nothing can hide its memory yet.
-[[nodiscard]] Status start_metering(const SandboxPlan& plan, int init, Metering& metering);
-// Looks at each where it is due; empty: nothing is counted. `metering` outlives it.
-[[nodiscard]] std::function<MeterLook()> look_of(Metering& metering);
+// `room`: of a plan that counts what is on the disk.
+[[nodiscard]] Status start_metering(const SandboxPlan& plan, int init,
+                                    std::shared_ptr<DiskRoom> room, Metering& metering);
+// Looks at each where it is due, always in one thread, which is scheduled in short turns from then
+// on; empty: nothing is counted. `metering` outlives it.
+[[nodiscard]] LookAtMeter look_of(Metering& metering);
 
 }  // namespace yett

@@ -122,7 +122,7 @@ TEST_F(Fallback, WhatItCannotHoldEndsTheLaunchByFileAndLine) {
       {"[files]\ndeny = [\"/usr/bin/ssh\"]\n", "p.toml:3:9: files.deny /usr/bin/ssh"},
       {"[files]\ntmpfs = { \"/tmp\" = \"8M\" }\n", "files.tmpfs /tmp"},
       {"[limits]\nswap = 0\nmemory = \"9M\"\n", "p.toml:3:8: limits.swap"},
-      {"[limits]\ndisk = \"8M\"\n", "p.toml:3:8: limits.disk"},
+      {"[limits]\ndisk = \"15M\"\n", "p.toml:3:8: limits.disk"},
       {"[syscalls]\nallow = [\"shmget\"]\n", "p.toml:3:10: syscalls.shmget"},
       {"[syscalls]\nallow = [\"io_uring_setup\"]\n", "syscalls.io_uring_setup"},
       {"[network]\nconnect = [\"tcp://127.0.0.1:1\"]\n", "p.toml:3:12: network tcp://127.0.0.1:1"},

@@ -1,5 +1,6 @@
 // Plans of somebody to whom no namespace is given.
 #include <gtest/gtest.h>
+#include <linux/prctl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -92,6 +93,39 @@ TEST(PlanFallback, ProcessesAreCountedByTheSupervisor) {
   EXPECT_EQ(plan.meter.tasks, 9U);
   EXPECT_EQ(std::ranges::find(plan.rlimits, RLIMIT_NPROC, &RlimitEntry::resource),
             plan.rlimits.end());
+}
+
+// SECURITY(disk-hidden): who hides what it holds open is not counted.
+TEST(PlanFallback, TheDiskIsCountedByTheSupervisor) {
+  const auto file_size = [](const SandboxPlan& plan) {
+    const auto found = std::ranges::find(plan.rlimits, RLIMIT_FSIZE, &RlimitEntry::resource);
+    return found == plan.rlimits.end() ? 0 : found->hard;
+  };
+  const SandboxPlan plan = fallback_case("[limits]\ndisk='64M'").made();
+  EXPECT_EQ(plan.meter.disk_bytes, 64ULL << 20);
+  EXPECT_EQ(file_size(plan), 64ULL << 20);
+  const auto hides = [](const SandboxPlan& made) {
+    const SyscallRule& prctl = rule_of(made, "prctl");
+    return std::ranges::any_of(prctl.when, [](const ArgumentChecks& checks) {
+      return checks[0].value == PR_SET_DUMPABLE && checks.size() == 1;
+    });
+  };
+  EXPECT_FALSE(hides(plan));
+  for (const char* name : {"sendmsg", "sendmmsg"})
+    EXPECT_FALSE(rule_of(plan, name).reachable()) << name;
+  EXPECT_EQ(rule_of(plan, "fallocate").otherwise, SyscallAction::refuse);
+  EXPECT_TRUE(std::ranges::any_of(plan.reduced, [](const std::string& each) {
+    return each.starts_with("limits.disk: held by the supervisor's meter: it looks every 0.2 to ");
+  }));
+  const SandboxPlan unlimited = fallback_case().made();
+  EXPECT_TRUE(hides(unlimited));
+  for (const char* name : {"sendmsg", "sendmmsg", "fallocate"})
+    EXPECT_TRUE(rule_of(unlimited, name).reachable() && rule_of(unlimited, name).when.empty());
+  EXPECT_FALSE(unlimited.meter.disk_bytes);
+  const std::string too_small = fallback_case("[limits]\ndisk='15M'").error();
+  EXPECT_NE(too_small.find("limits.disk"), std::string::npos) << too_small;
+  // A volume has a limit of its own, or none.
+  EXPECT_EQ(file_size(fallback_case("[limits]\ndisk='64M'\n[files]\nwrite=['/srv']").made()), 0U);
 }
 
 TEST(PlanFallback, WithoutLandlockOrWithAnOldOneThereIsNone) {
