@@ -91,6 +91,7 @@ Status check_policy(const Policy& policy) {
 SessionOptions options_for(const RunOptions& options, WhenStarted when, const SupervisorLine& line,
                            std::optional<std::string>& report_file) {
   SessionOptions session{.audit_file = options.audit_file};
+  session.shared_keeper = line.keeper();
   session.on_started = [&line](const StartedSession& started) -> Status {
     line.tell(news_of_start(started));
     return {};

@@ -10,7 +10,7 @@
 
 #include "sandbox/container/nested_cgroups.hpp"
 #include "sandbox/guard/cgroup_files.hpp"
-#include "sandbox/guard/cgroup_keeper_child.hpp"
+#include "sandbox/guard/cgroup_removal_child.hpp"
 
 namespace yett {
 namespace {

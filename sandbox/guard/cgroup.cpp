@@ -14,8 +14,9 @@
 #include <utility>
 
 #include "sandbox/guard/cgroup_files.hpp"
-#include "sandbox/guard/cgroup_keeper_child.hpp"
 #include "sandbox/guard/cgroup_limits.hpp"
+#include "sandbox/guard/cgroup_removal_child.hpp"
+#include "sandbox/guard/keeper_ties_child.hpp"
 
 namespace yett {
 namespace {
@@ -174,24 +175,33 @@ CgroupDir& CgroupDir::operator=(CgroupDir&& other) noexcept {
 
 CgroupDir::~CgroupDir() { static_cast<void>(remove()); }
 
-Result<CgroupDir> CgroupDir::make(const CgroupPlan& plan, const CgroupFeatures& features) {
+Result<CgroupDir> CgroupDir::make(const CgroupPlan& plan, const CgroupFeatures& features,
+                                  BorrowedFd shared_keeper) {
   CgroupDir made;
   if (features.layout == CgroupLayout::none)
     return fail(host_error("cgroups", "no hierarchy is mounted",
                            "mount -t cgroup2 cgroup2 /sys/fs/cgroup"));
   constexpr int kSweptInPassing = 8;
   sweep(hierarchies(features), kSweptInPassing);
-  const std::vector<std::string> planned = planned_directories(plan, features);
-  if (!planned.empty()) {
-    YETT_TRY(made.keeper_, CgroupKeeper::start(planned, !features.v2_mount.empty()));
+  const KeptCgroups planned{.directories = planned_directories(plan, features),
+                            .first_is_v2 = !features.v2_mount.empty()};
+  if (!planned.directories.empty()) {
+    YETT_TRY(made.keeper_, CgroupKeeper::start(planned, shared_keeper));
   }
   if (!features.v2_mount.empty()) YETT_CHECK(made.make_v2(plan, features));
   YETT_CHECK(made.make_v1(plan, features));
   return made;
 }
 
+Status CgroupDir::renew_keeper(BorrowedFd shared_keeper) {
+  keeper_ = {};
+  YETT_TRY(keeper_, CgroupKeeper::ask({.directories = directories_, .first_is_v2 = v2_first_},
+                                      shared_keeper));
+  return keeper_.share(hold_.borrow());
+}
+
 void CgroupDir::leave_to_keeper(BorrowedFd last) {
-  keeper_.let_go(last);
+  if (!keeper_.let_go(last)) return static_cast<void>(remove());
   keeper_ = {};
   directories_.clear();
 }

@@ -43,9 +43,11 @@ struct CgroupLoad {
 class CgroupDir {
  public:
   // Makes the directories and sets every limit of the plan. Errors: unsupported_host when a limit
-  // was asked for and its controller is not there; nothing is left behind then.
+  // was asked for and its controller is not there; nothing is left behind then. `shared_keeper`:
+  // where a keeper of many sandboxes takes requests; without it there is one for this sandbox.
   [[nodiscard]] static Result<CgroupDir> make(const CgroupPlan& plan,
-                                              const CgroupFeatures& features);
+                                              const CgroupFeatures& features,
+                                              BorrowedFd shared_keeper = {});
   CgroupDir(CgroupDir&& other) noexcept;
   CgroupDir& operator=(CgroupDir&& other) noexcept;
   ~CgroupDir();  // kills and removes, silently
@@ -75,6 +77,10 @@ class CgroupDir {
   // Of cgroup v2: everything inside stands still, within a moment, until it is thawed.
   [[nodiscard]] Status freeze() const;
   [[nodiscard]] bool is_frozen() const;
+  // Hangs up when a shared keeper is gone: another one is asked then. Invalid: our own is.
+  [[nodiscard]] BorrowedFd shared_keeper() const { return keeper_.shared_gate(); }
+  // Needs no privilege. An error: nobody keeps it, and a killed supervisor leaves it to the sweep.
+  [[nodiscard]] Status renew_keeper(BorrowedFd shared_keeper);
   // remove() by the keeper, without waiting: for a supervisor that is about to exit. It closes
   // `last`, too.
   void leave_to_keeper(BorrowedFd last = {});

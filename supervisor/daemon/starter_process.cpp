@@ -19,6 +19,7 @@
 #include "ioctl_uapi/clone.hpp"
 #include "ioctl_uapi/peer.hpp"
 #include "ioctl_uapi/receive_fds.hpp"
+#include "supervisor/daemon/shared_keeper.hpp"
 #include "supervisor/daemon/starter_children.hpp"
 #include "supervisor/daemon/starter_protocol.hpp"
 #include "supervisor/daemon/supervisor_copy.hpp"
@@ -69,10 +70,12 @@ void let_go_of_streams() {
 
 class StarterProcess {
  public:
-  StarterProcess(StarterInputs inputs, StarterChildren children, UniqueFd signals)
+  StarterProcess(StarterInputs inputs, StarterChildren children, SharedKeeper keeper,
+                 UniqueFd signals)
       : inputs_(std::move(inputs)),
         daemon_(std::move(inputs_.daemon)),
         children_(children),
+        keeper_(std::move(keeper)),
         signals_(std::move(signals)),
         descriptors_(raise_descriptor_limit()) {}
 
@@ -80,10 +83,12 @@ class StarterProcess {
     for (;;) {
       tell_ends();
       if (is_left_ && children_.count() == 0) leave();
-      std::array<pollfd, 3> watched{{{.fd = daemon_.get(), .events = daemon_events(), .revents = 0},
+      std::array<pollfd, 4> watched{{{.fd = daemon_.get(), .events = daemon_events(), .revents = 0},
                                      {.fd = inputs_.door.get(), .events = POLLIN, .revents = 0},
-                                     {.fd = signals_.get(), .events = POLLIN, .revents = 0}}};
+                                     {.fd = signals_.get(), .events = POLLIN, .revents = 0},
+                                     {.fd = keeper_.gone().get(), .events = 0, .revents = 0}}};
       ::poll(watched.data(), watched.size(), time_left());
+      if (watched[3].revents != 0) keeper_.mend();
       if (watched[2].revents != 0) reap();
       if ((watched[0].revents & ~POLLOUT) != 0) serve_request();
       if (watched[1].revents != 0) meet();
@@ -128,12 +133,15 @@ class StarterProcess {
   void start(std::uint64_t id) {
     std::array<int, 2> line{-1, -1};
     std::array<int, 2> pipe{-1, -1};
+    // SECURITY(keeper-first): without one a supervisor makes its own.
+    const bool is_kept = keeper_.be_there();
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, line.data()) != 0)
       return drop_request(id, errno);
     SupervisorCopy copy{.socket = daemon_.borrow(),
                         .run = inputs_.run,
                         .starter = ::getpid(),
                         .id = id,
+                        .keeper = is_kept ? keeper_.requests() : BorrowedFd(),
                         .descriptors = descriptors_,
                         .taken = UniqueFd(),
                         .line = {UniqueFd(line[0]), UniqueFd(line[1])}};
@@ -286,6 +294,7 @@ class StarterProcess {
   StarterInputs inputs_;
   UniqueFd daemon_;
   StarterChildren children_;
+  SharedKeeper keeper_;
   UniqueFd signals_;
   rlimit descriptors_;  // as it was
   std::chrono::seconds patience_{0};
@@ -301,9 +310,12 @@ void run_starter(StarterInputs inputs) {
   for (const int number : kIgnoredByStarter) ::signal(number, SIG_IGN);
   // Again, so that whoever connects sees this process's rights: SO_PEERCRED, unix(7).
   auto children = StarterChildren::make();
+  auto keeper = SharedKeeper::make();
   UniqueFd signals = open_child_signals();
-  if (!children || !signals.valid() || ::listen(inputs.door.get(), kDoorQueue) != 0) ::_exit(1);
-  StarterProcess(std::move(inputs), *std::move(children), std::move(signals)).run();
+  if (!children || !keeper || !signals.valid() || ::listen(inputs.door.get(), kDoorQueue) != 0)
+    ::_exit(1);
+  StarterProcess(std::move(inputs), *std::move(children), *std::move(keeper), std::move(signals))
+      .run();
 }
 
 }  // namespace yett

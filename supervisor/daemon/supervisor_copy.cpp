@@ -32,7 +32,9 @@
 namespace yett {
 namespace {
 
-constexpr int kLine = 3;  // the supervisor's only descriptor beside its standard ones
+// The supervisor's only descriptors beside its standard ones.
+constexpr int kLine = 3;
+constexpr int kKeeper = 4;  // root's have it
 
 using Passed = std::array<UniqueFd, kMostFdsOfMessage>;
 
@@ -79,8 +81,8 @@ bool take_rights(const Rights& rights) {
              0;  // root's keys are possessed by who shares it
 }
 
-// 0, 1, 2 and the line, and nothing else. SECURITY(no-closed-stdio)
-bool arrange_descriptors(const SupervisorWanted& wanted, BorrowedFd line) {
+// 0, 1, 2, the line and where the keeper is asked, and nothing else. SECURITY(no-closed-stdio)
+bool arrange_descriptors(const SupervisorWanted& wanted, BorrowedFd line, BorrowedFd keeper) {
   std::array<int, 3> moved{};
   const int nothing = ::fcntl(::open("/dev/null", O_RDWR | O_CLOEXEC), F_DUPFD_CLOEXEC, 10);
   for (std::size_t i = 0; i < moved.size(); ++i) {
@@ -95,10 +97,13 @@ bool arrange_descriptors(const SupervisorWanted& wanted, BorrowedFd line) {
                                     : ::chdir("/") != 0)
     return false;
   const int high_line = ::fcntl(line.get(), F_DUPFD_CLOEXEC, 10);
+  const int high_keeper = keeper.valid() ? ::fcntl(keeper.get(), F_DUPFD_CLOEXEC, 10) : -1;
   for (int i = 0; i < 3; ++i)
     if (::dup2(moved[static_cast<std::size_t>(i)], i) < 0) return false;
-  return ::dup3(high_line, kLine, O_CLOEXEC) == kLine &&
-         ::syscall(SYS_close_range, kLine + 1U, ~0U, 0) == 0;
+  if (::dup3(high_line, kLine, O_CLOEXEC) != kLine) return false;
+  if (keeper.valid() && ::dup3(high_keeper, kKeeper, O_CLOEXEC) != kKeeper) return false;
+  const unsigned last = keeper.valid() ? kKeeper : kLine;
+  return ::syscall(SYS_close_range, last + 1U, ~0U, 0) == 0;
 }
 
 void take_environment(const std::vector<std::string>& environment) {
@@ -128,7 +133,8 @@ void take_environment(const std::vector<std::string>& environment) {
   take_environment(wanted.environment);
   ::unsetenv("YETT_HOST");  // it would ask this daemon again
   // SECURITY(whole-rights): what cannot be taken on is not run; the directory is entered with them.
-  if (!take_rights(wanted.rights) || !arrange_descriptors(wanted, copy.line[1].borrow()))
+  const BorrowedFd keeper = wanted.rights.uid == 0 ? copy.keeper : BorrowedFd();
+  if (!take_rights(wanted.rights) || !arrange_descriptors(wanted, copy.line[1].borrow(), keeper))
     ::_exit(kCannotRun);
   for (UniqueFd& each : wanted.descriptors) static_cast<void>(each.release());  // closed above
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // after the ids, whose change would undo it
@@ -136,7 +142,7 @@ void take_environment(const std::vector<std::string>& environment) {
   if (wanted.rights.uid != 0) execute(wanted.words);
   int status = 0;
   {
-    const SupervisorLine news{UniqueFd(kLine)};
+    const SupervisorLine news{UniqueFd(kLine), UniqueFd(keeper.valid() ? kKeeper : -1)};
     status = (*copy.run)(wanted.words, wanted.when, news);
   }
   std::fflush(nullptr);

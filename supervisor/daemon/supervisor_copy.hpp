@@ -16,6 +16,7 @@ struct SupervisorCopy {
   const RunWords* run = nullptr;
   int starter = 0;  // its pid, as long as it lives
   std::uint64_t id = 0;
+  BorrowedFd keeper;             // where the sandboxes' keeper takes requests; or invalid
   rlimit descriptors{};          // the limit of a process that is no starter
   UniqueFd taken;                // gets a byte when the request has been read
   std::array<UniqueFd, 2> line;  // the daemon's end, and the supervisor's

@@ -51,8 +51,11 @@ struct ProgramWanted {
 class SupervisorLine {
  public:
   SupervisorLine() = default;
-  explicit SupervisorLine(UniqueFd socket) : socket_(std::move(socket)) {}
+  explicit SupervisorLine(UniqueFd socket, UniqueFd keeper = {})
+      : socket_(std::move(socket)), keeper_(std::move(keeper)) {}
   [[nodiscard]] bool valid() const { return socket_.valid(); }
+  // Where the keeper of all the starter's sandboxes takes requests; invalid: each has its own.
+  [[nodiscard]] BorrowedFd keeper() const { return keeper_.borrow(); }
   // Never waits: what a daemon does not read, or none is there to read, is kept and told later;
   // verdicts beyond kMostKept are told as one of their plane and kind, their number whole.
   void tell(const News& news) const;
@@ -69,6 +72,7 @@ class SupervisorLine {
   [[nodiscard]] bool send(const News& news) const;
   void keep(const News& news) const;
   UniqueFd socket_;
+  UniqueFd keeper_;
   mutable std::mutex lock_;  // of what follows
   mutable std::deque<News> kept_;
 };

@@ -30,6 +30,7 @@ namespace {
 
 constexpr int kKilledStatus = 128 + SIGKILL;
 constexpr std::chrono::milliseconds kStartedUp{200};
+constexpr int kMostKeepers = 64;
 constexpr std::array kForwarded{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
 Result<UniqueFd> open_signals() {
@@ -96,6 +97,7 @@ class Loop {
   void watch_signals();
   void watch_kernel_events();
   void watch_names();
+  void watch_keeper(BorrowedFd keeper);
   void watch_truth();
   void watch_swaps();
   void watch_workers();
@@ -129,6 +131,8 @@ class Loop {
   std::optional<WatchedFd> listener_;
   std::optional<WatchedFd> kernel_events_;
   std::optional<WatchedFd> names_;
+  std::optional<WatchedFd> keeper_;
+  int keepers_ = 0;
   std::optional<WatchedFd> truth_reads_;
   std::optional<WatchedFd> swaps_;
   std::unique_ptr<TerminalRelay> relay_;  // not within: its buffers are larger than all the rest
@@ -194,6 +198,7 @@ Result<SandboxOutcome> Loop::run() {
   if (listener_) watch_listener();
   if (kernel_events_) watch_kernel_events();
   if (names_) watch_names();
+  watch_keeper(handles_.keeper);
   if (truth_reads_) watch_truth();
   if (swaps_) watch_swaps();
   if (relay_) relay_->start();
@@ -257,6 +262,16 @@ void Loop::watch_names() {
     handles_.answer_names();
     if (audit_.has_folded()) flush_audit_soon();
     watch_names();
+  });
+}
+
+// Nothing comes from it but its end.
+void Loop::watch_keeper(BorrowedFd keeper) {
+  if (!keeper.valid() || ++keepers_ > kMostKeepers) return;
+  keeper_.emplace(io_, keeper);
+  keeper_->wait_readable([this] {
+    keeper_.reset();
+    watch_keeper(handles_.renew_keeper());
   });
 }
 

@@ -33,6 +33,8 @@ struct SandboxHandles {
   BorrowedFd pty_master;     // invalid: stdio is passed through
   BorrowedFd kernel_events;  // epoll-able fd of the BPF ring buffer; invalid: none
   std::function<void()> drain_kernel_events;  // called when kernel_events is readable
+  BorrowedFd keeper;                          // of cgroups: hung up when it is gone; or invalid
+  std::function<BorrowedFd()> renew_keeper;   // called then; another one, or invalid
   BorrowedFd truth_reads;                     // readable: a read of a told file waits; or invalid
   std::function<void()> serve_truth_reads;
   // For sysinfo; empty: unknown. Called by several threads.

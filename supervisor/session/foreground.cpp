@@ -259,6 +259,7 @@ Status begin_warm_fork(const SessionOptions& options, const Host& host, SandboxP
   YETT_TRY(parts.warm_fork,
            start_warm_fork({.plan = &plan,
                             .cgroups = host.features.cgroup,
+                            .shared_keeper = options.shared_keeper,
                             .staging_directory = host.runtime_directory,
                             .image_mount = parts.image.fd(),
                             .truth_mount = parts.truth ? parts.truth->mount() : BorrowedFd(),
@@ -296,6 +297,16 @@ std::shared_ptr<SandboxManager> make_manager(const SandboxPlan& plan,
       });
 }
 
+// What it was told is gone with it: the next one is told anew.
+void watch_keeper(SandboxHandles& handles, const SessionOptions& options, Parts& parts) {
+  if (!parts.cgroup) return;
+  handles.keeper = parts.cgroup->shared_keeper();
+  handles.renew_keeper = [&parts, shared = options.shared_keeper] {
+    const Status renewed = parts.cgroup->renew_keeper(shared);
+    return renewed ? parts.cgroup->shared_keeper() : BorrowedFd();
+  };
+}
+
 // Watches it to its end, and takes it apart.
 SessionReport see_through(SessionReport report, RunningSandbox running,
                           const SessionOptions& options, Parts& parts,
@@ -304,6 +315,7 @@ SessionReport see_through(SessionReport report, RunningSandbox running,
   handles.manager = make_manager(report.plan, options);
   handles.grant_socket = options.grant_socket;
   handles.control_socket = options.control_socket;
+  watch_keeper(handles, options, parts);
   auto outcome = supervise(report.plan, handles, parts.audit);
   handles.manager.reset();  // ends what was started
   clock.note("program ended");

@@ -45,6 +45,9 @@ struct SessionOptions {
   // The program is one that instances are forks of, once it says that it is ready. Without
   // await_program.
   std::optional<WarmForkHooks> warm_fork;
+  // Where a keeper of cgroups that others have, too, takes requests (keeper_request.hpp); invalid:
+  // the sandbox has its own. Not with a successor.
+  BorrowedFd shared_keeper;
   // Called once, before anything of the program's is answered; an error ends the sandbox.
   std::function<Status(const StartedSession&)> on_started;
   // Of a policy with a successor. Runs in that process as soon as it is there: lets go of what it

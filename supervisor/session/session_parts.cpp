@@ -61,7 +61,8 @@ Status prepare_parts(const SandboxPlan& plan, const Host& host, const SessionOpt
     YETT_TRY(parts.image, mount_image(plan.image_path, plan.image_kind));
   }
   if (plan.cgroup.wanted) {
-    YETT_TRY(parts.cgroup, CgroupDir::make(plan.cgroup, host.features.cgroup));
+    YETT_TRY(parts.cgroup,
+             CgroupDir::make(plan.cgroup, host.features.cgroup, options.shared_keeper));
   }
   if (plan.lsm.labelled || plan.cgroup_bpf.attached) {
     YETT_TRY(parts.planes,

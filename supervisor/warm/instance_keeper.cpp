@@ -57,6 +57,7 @@ class InstanceKeeper {
  private:
   Status ask_for_birth();
   Status join_cgroups();
+  void renew_cgroup_keeper();
   void pass_on(int signal_number);
   void kill() const { static_cast<void>(send_signal(pidfd_.borrow(), SIGKILL)); }
   [[nodiscard]] int time_left() const;
@@ -105,7 +106,7 @@ Status InstanceKeeper::prepare() {
   if (kept_.plan->cgroup.wanted) {
     CgroupPlan wanted = kept_.plan->cgroup;
     wanted.name += "-" + std::to_string(::getpid());
-    YETT_TRY(cgroup_, CgroupDir::make(wanted, kept_.cgroups));
+    YETT_TRY(cgroup_, CgroupDir::make(wanted, kept_.cgroups, kept_.shared_keeper));
   }
   YETT_TRY(BirthMessage born, expect_birth(midwife_.borrow(), kPatienceMs, BirthWord::born));
   if (born.descriptors.empty()) return fail(errno_error(EPROTO, "prepare", "instance"));
@@ -174,10 +175,17 @@ int InstanceKeeper::end_of(const BirthMessage& message) {
   return told;
 }
 
+// What it was told is gone with it: the next one is told anew.
+void InstanceKeeper::renew_cgroup_keeper() {
+  static_cast<void>(cgroup_->renew_keeper(kept_.shared_keeper));
+}
+
 int InstanceKeeper::watch() {
   for (;;) {
-    std::array<pollfd, 2> watched{{{.fd = midwife_.get(), .events = POLLIN, .revents = 0},
-                                   {.fd = signals_.get(), .events = POLLIN, .revents = 0}}};
+    const int cgroup_keeper = cgroup_ ? cgroup_->shared_keeper().get() : -1;
+    std::array<pollfd, 3> watched{{{.fd = midwife_.get(), .events = POLLIN, .revents = 0},
+                                   {.fd = signals_.get(), .events = POLLIN, .revents = 0},
+                                   {.fd = cgroup_keeper, .events = 0, .revents = 0}}};
     const int ready = ::poll(watched.data(), watched.size(), time_left());
     if (ready == 0 && until_ && Clock::now() >= *until_) {
       until_.reset();
@@ -192,6 +200,7 @@ int InstanceKeeper::watch() {
       hooks_.on_ended(128 + SIGKILL, "init_lost");
       return 128 + SIGKILL;
     }
+    if (watched[2].revents != 0) renew_cgroup_keeper();
     signalfd_siginfo info{};
     while (::read(signals_.get(), &info, sizeof info) == sizeof info)
       pass_on(static_cast<int>(info.ssi_signo));

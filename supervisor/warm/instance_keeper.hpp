@@ -26,7 +26,8 @@ struct InstanceHooks {
 struct KeptInstance {
   const SandboxPlan* plan = nullptr;
   CgroupFeatures cgroups;
-  BorrowedFd births;  // the midwife's
+  BorrowedFd shared_keeper;  // of cgroups; invalid: its own
+  BorrowedFd births;         // the midwife's
 };
 
 // From before its birth to its end, and then the calling process's, with the instance's status.

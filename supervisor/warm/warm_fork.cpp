@@ -37,7 +37,10 @@ Result<bool> become(ChildProcess& child, const char* name) {
 
 [[noreturn]] void receive(const WarmForkInputs& inputs, BorrowedFd births) {
   ::signal(SIGCHLD, SIG_IGN);  // an instance's keeper tells its end itself
-  const KeptInstance kept{.plan = inputs.plan, .cgroups = inputs.cgroups, .births = births};
+  const KeptInstance kept{.plan = inputs.plan,
+                          .cgroups = inputs.cgroups,
+                          .shared_keeper = inputs.shared_keeper,
+                          .births = births};
   while (inputs.hooks->await_wish()) {
     const int parent = ::getpid();
     if (::fork() != 0) continue;  // one that cannot be made: who wished hears nothing, and gives up

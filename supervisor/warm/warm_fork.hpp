@@ -28,6 +28,7 @@ struct WarmForkHooks {
 struct WarmForkInputs {
   const SandboxPlan* plan = nullptr;
   CgroupFeatures cgroups;
+  BorrowedFd shared_keeper;  // of cgroups; invalid: each instance has its own
   std::string staging_directory;
   BorrowedFd image_mount;  // as given to the launch
   BorrowedFd truth_mount;
