@@ -4,6 +4,8 @@
 #include <link.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
 
@@ -32,7 +34,59 @@ void forget_old_stack() {
   ::madvise(reinterpret_cast<void*>(end - kDeepest), kDeepest, MADV_DONTNEED);
 }
 
+struct Range {
+  std::uintptr_t begin = 0;
+  std::uintptr_t end = 0;
+};
+
+constexpr std::uintptr_t page_below(std::uintptr_t address) { return address & ~(kPage - 1); }
+constexpr std::uintptr_t page_above(std::uintptr_t address) {
+  return page_below(address + kPage - 1);
+}
+
+constexpr std::uintptr_t kEndOfMemory = 0x7ffffffff000;  // x86-64, unless more is asked for
+constexpr std::uintptr_t kStackRoom = 64 * 1024;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kCanUnmap = false;  // its run-time's memory is in use
+#else
+constexpr bool kCanUnmap = true;
+#endif
+
+// The program, the thread's block (below it its own variables), the stack.
+std::array<Range, 3> needed_ranges(const ElfW(Ehdr) & header) {
+  constexpr std::uintptr_t kThreadBlock = 8 * 1024;  // errno's thread pointer, rseq(2)'s area
+  const auto* parts = reinterpret_cast<const ElfW(Phdr)*>(yett_program_begin + header.e_phoff);
+  const auto base = reinterpret_cast<std::uintptr_t>(yett_program_begin);
+  const auto thread = reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer());
+  const auto stack = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  std::array<Range, 3> needed{{{base, base},
+                               {page_below(thread - kPage), page_above(thread + kThreadBlock)},
+                               {page_below(stack - kStackRoom), kEndOfMemory}}};
+  for (int i = 0; i < header.e_phnum; ++i) {
+    const ElfW(Phdr)& part = parts[i];
+    if (part.p_type == PT_LOAD)
+      needed[0].end = std::max(needed[0].end, page_above(base + part.p_vaddr + part.p_memsz));
+    if (part.p_type == PT_TLS)
+      needed[1].begin = page_below(thread - page_above(part.p_memsz + part.p_align));
+  }
+  std::ranges::sort(needed, {}, &Range::begin);
+  return needed;
+}
+
 }  // namespace
+
+void keep_only_own_program() {
+  const auto* header = reinterpret_cast<const ElfW(Ehdr)*>(yett_program_begin);
+  if (!kCanUnmap || header->e_type != ET_DYN) return;
+  const int before = errno;
+  std::uintptr_t from = kPage;
+  for (const Range& each : needed_ranges(*header)) {
+    if (each.begin > from) ::munmap(reinterpret_cast<void*>(from), each.begin - from);
+    from = std::max(from, each.end);
+  }
+  errno = before;
+}
 
 void forget_own_code() {
   const auto* header = reinterpret_cast<const ElfW(Ehdr)*>(yett_program_begin);

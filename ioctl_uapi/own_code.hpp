@@ -1,4 +1,4 @@
-// What this process has mapped of its program's code and constants.
+// What this process has mapped of its program, and beside it.
 #pragma once
 
 namespace yett {
@@ -8,5 +8,12 @@ namespace yett {
 // Without effect in a program that is at a fixed address. May be called between clone and exec, by
 // the thread whose stack grows by itself.
 void forget_own_code();
+
+// For a process that will do nothing but wait: unmaps everything but the program, what belongs to
+// the calling thread alone, and the stack from its caller upwards. What has been allocated or
+// mapped is gone, and with it the tables of its pages. Postconditions: nothing but system calls,
+// and what lies on the stack or in the program. Without effect where forget_own_code() has none,
+// and under sanitizers. May be called between clone and exec.
+void keep_only_own_program();
 
 }  // namespace yett

@@ -128,7 +128,9 @@ void run_init_child(ChildContext& context) {
                         .signals = signals,
                         .app = app.pid,
                         .children = context.children};
-  forget_own_code();  // as long as madvise(2) may be called
+  // What is shared with the parent, and `context`, are not looked at any more.
+  keep_only_own_program();
+  forget_own_code();  // as long as madvise(2) and munmap(2) may be called
   if (sent != kDone || restrict_init() != kDone) leave(watched, 125);
   close_all_but(watched);
   watch(watched);

@@ -76,12 +76,13 @@ std::uint64_t find_launch_page(pid_t task) {
   return 0;
 }
 
-StepTimings read_timings(pid_t task, std::uint64_t address) {
-  StepTimings timings;
+// Left as they are when the page is not there: PID 1 lets go of it at its last step.
+void read_timings(pid_t task, std::uint64_t address, StepTimings& timings) {
   const UniqueFd memory(
       ::open(("/proc/" + std::to_string(task) + "/mem").c_str(), O_RDONLY | O_CLOEXEC));
-  if (::pread(memory.get(), &timings, sizeof timings, static_cast<off_t>(address)) < 0) return {};
-  return timings;
+  StepTimings read;
+  if (::pread(memory.get(), &read, sizeof read, static_cast<off_t>(address)) == sizeof read)
+    timings = read;
 }
 
 std::pair<UniqueFd, UniqueFd> make_gate() {
@@ -213,8 +214,8 @@ ChildStop TracedChild::read_stop(pid_t task) {
 // The steps are done in order, and each notes its end.
 ChildStep TracedChild::step_of(pid_t task) {
   if (page_address_ == 0) page_address_ = find_launch_page(task);
-  const StepTimings timings = read_timings(task, page_address_);
-  const auto ended = std::ranges::find(timings.at_ns, 0U) - timings.at_ns.begin();
+  read_timings(task, page_address_, timings_);
+  const auto ended = std::ranges::find(timings_.at_ns, 0U) - timings_.at_ns.begin();
   return static_cast<ChildStep>(
       std::min<std::ptrdiff_t>(ended, static_cast<std::ptrdiff_t>(ChildStep::count) - 1));
 }

@@ -77,6 +77,7 @@ class TracedChild {
   std::map<pid_t, UniqueFd> inside_;  // PID 1 and the program; these are pidfds, as those above
   pid_t stopped_ = 0;
   std::uint64_t page_address_ = 0;  // of the launch page
+  StepTimings timings_;             // as last read
   std::string stuck_;
 };
 
