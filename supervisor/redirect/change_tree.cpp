@@ -175,7 +175,21 @@ int ChangeTree::open_to_give(const std::string& path, int flags) const {
   return open_ours(path, flags & ~(O_PATH | O_CREAT | O_EXCL));
 }
 
+int ChangeTree::open_in_known(const std::string& path, int flags) {
+  const std::size_t slash = path.rfind('/');
+  const std::string_view directory = std::string_view(path).substr(0, slash);
+  if (!last_directory_.valid() || last_ != directory) {
+    last_ = directory;
+    last_directory_ = parent(path);
+  }
+  return open_below(last_directory_.borrow(), path.c_str() + slash + 1, flags, 0);
+}
+
 int ChangeTree::open_ours(const std::string& path, int flags, mode_t mode) const {
+  return open_below(root_.borrow(), below(path), flags, mode);
+}
+
+int ChangeTree::open_below(BorrowedFd directory, const char* path, int flags, mode_t mode) {
   // openat2 refuses what open ignores.
   constexpr int kOfPath = O_PATH | O_DIRECTORY;
   constexpr int kMeant = O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC |
@@ -185,7 +199,7 @@ int ChangeTree::open_ours(const std::string& path, int flags, mode_t mode) const
   how.flags = static_cast<std::uint64_t>(meant | O_NOFOLLOW | O_CLOEXEC);
   if ((flags & O_CREAT) != 0) how.mode = mode;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
-  const long opened = ::syscall(SYS_openat2, root_.get(), below(path), &how, sizeof how);
+  const long opened = ::syscall(SYS_openat2, directory.get(), path, &how, sizeof how);
   return opened >= 0 ? static_cast<int>(opened) : -errno;
 }
 
@@ -239,6 +253,7 @@ int ChangeTree::remove_file(const std::string& path) {
 }
 
 int ChangeTree::remove_directory(const std::string& path) {
+  last_directory_.reset();
   const int error = error_of(::unlinkat(parent(path).get(), name_of(path).c_str(), AT_REMOVEDIR));
   if (error == 0) directories_.erase(path);
   return error;
@@ -256,6 +271,7 @@ bool ChangeTree::is_too_long(const std::string& from, const std::string& to) con
 
 // What it replaces is gone with all that the tree knows of it: an empty directory, or a file.
 int ChangeTree::rename(const std::string& from, const std::string& to, unsigned flags) {
+  last_directory_.reset();
   if (is_too_long(from, to)) return ENAMETOOLONG;
   const UniqueFd source = parent(from);
   const UniqueFd target = parent(to);

@@ -75,6 +75,8 @@ class ChangeTree {
 
   // A descriptor of what is ours; -errno. O_NOFOLLOW, O_CLOEXEC and O_NOCTTY are added.
   [[nodiscard]] int open_ours(const std::string& path, int flags, mode_t mode = 0) const;
+  // The same of what is directly in a directory of the tree's, which stays open for the next one.
+  [[nodiscard]] int open_in_known(const std::string& path, int flags);
   // The same for O_PATH, into `object`. Returns 0 or the errno.
   [[nodiscard]] int find_ours(const std::string& path, UniqueFd& object) const;
   // For the target, to whom no O_PATH can be given: the kernel hands on what can be read or
@@ -110,6 +112,8 @@ class ChangeTree {
   [[nodiscard]] Status load_one(const std::string& directory, std::vector<std::string>& found);
   [[nodiscard]] bool is_too_long(const std::string& from, const std::string& to) const;
   void note_what_it_replaces(const std::string& path) const;
+  [[nodiscard]] static int open_below(BorrowedFd directory, const char* path, int flags,
+                                      mode_t mode);
   [[nodiscard]] UniqueFd parent(const std::string& path) const;
   [[nodiscard]] int make_entered(const std::string& path, const struct stat& host);
   [[nodiscard]] int list(const std::string& path) const;
@@ -125,6 +129,8 @@ class ChangeTree {
   UniqueFd host_;
   std::map<std::string, Kind, std::less<>> directories_;  // all of the tree's
   bool is_empty_ = true;
+  std::string last_;         // of the tree's directories, whose descriptor is kept
+  UniqueFd last_directory_;  // invalid: none is, for one was renamed or removed
 };
 
 }  // namespace yett

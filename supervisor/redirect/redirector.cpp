@@ -114,7 +114,7 @@ RedirectAnswer Redirector::answer_call(const PendingNotification& pending, const
 
 // What the sandbox has made or written already, by a plain name in a directory that the tree knows:
 // there is no link on the way, and of a placeholder there is nothing to open.
-int Redirector::open_known(const PendingNotification& pending, const Copied& copied) const {
+int Redirector::open_known(const PendingNotification& pending, const Copied& copied) {
   constexpr int kSlow = O_CREAT | O_PATH | kUnnamed;
   const std::string& path = copied.path;
   if (copied.call.act != PathAct::open || (copied.call.flags & kSlow) != 0) return -1;
@@ -127,7 +127,7 @@ int Redirector::open_known(const PendingNotification& pending, const Copied& cop
   // SECURITY(copy-once): what only is opened is given by a call that fails for who is not our
   // thread.
   if ((copied.call.flags & O_TRUNC) != 0 && !pending.still_valid()) return -1;
-  return tree_.open_ours(path, copied.call.flags);
+  return tree_.open_in_known(path, copied.call.flags);
 }
 
 RedirectAnswer Redirector::answer_copied(const PendingNotification& pending, const Copied& copied) {

@@ -61,7 +61,7 @@ class Redirector {
   [[nodiscard]] RedirectAnswer answer_copied(const PendingNotification& pending,
                                              const Copied& copied);
   // -1: it takes a walk.
-  [[nodiscard]] int open_known(const PendingNotification& pending, const Copied& copied) const;
+  [[nodiscard]] int open_known(const PendingNotification& pending, const Copied& copied);
   [[nodiscard]] RedirectAnswer act_on(const Copied& copied, const Found& found);
   [[nodiscard]] RedirectAnswer act_on_two(const Copied& copied, const Found& from, const Found& to);
   [[nodiscard]] static RedirectAnswer change_attributes(const PendingNotification& pending,

@@ -164,6 +164,15 @@ TEST_F(Redirect, CommitWritesThemToTheHost) {
   EXPECT_EQ(redirected("cat one l/f; ls").out, "p/one\nx\ny\nd\nl\nlink\none\nsub\n");
 }
 
+// What is opened by a directory that was open already is what has its name by now.
+TEST_F(Redirect, ADirectoryThatWasRenamedOrMadeAnewIsFoundAgain) {
+  const std::string look = "cat \"$PWD/d/f\" 2> /dev/null || echo gone; ";
+  const RunResult result =
+      redirected("mkdir d; echo one > d/f; " + look + "mv d e; mkdir d; echo two > d/f; " + look +
+                 "rm -r d; mkdir d; echo three > d/f; " + look + "rm -r d; " + look + "cat e/f");
+  EXPECT_EQ(result.out, "one\ntwo\nthree\ngone\none\n") << result.text();
+}
+
 // SECURITY(redirect-newer): at any depth.
 TEST_F(Redirect, CommitKeepsWhatTheHostHasSince) {
   for (const char* name : {"p/sub/deep", "p/way", "p/way/deep"}) directory(name);
