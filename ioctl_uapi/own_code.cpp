@@ -74,11 +74,18 @@ std::array<Range, 3> needed_ranges(const ElfW(Ehdr) & header) {
   return needed;
 }
 
+// Of a program that is not static, as tests are: its C library lies elsewhere.
+bool has_libraries(const ElfW(Ehdr) & header) {
+  const auto* parts = reinterpret_cast<const ElfW(Phdr)*>(yett_program_begin + header.e_phoff);
+  return std::any_of(parts, parts + header.e_phnum,
+                     [](const ElfW(Phdr) & part) { return part.p_type == PT_INTERP; });
+}
+
 }  // namespace
 
 void keep_only_own_program() {
   const auto* header = reinterpret_cast<const ElfW(Ehdr)*>(yett_program_begin);
-  if (!kCanUnmap || header->e_type != ET_DYN) return;
+  if (!kCanUnmap || header->e_type != ET_DYN || has_libraries(*header)) return;
   const int before = errno;
   std::uintptr_t from = kPage;
   for (const Range& each : needed_ranges(*header)) {
