@@ -30,10 +30,12 @@ def remove_tree_of_groups(group):
 
 
 def remove_groups(prefix):
-    """What is left of cgroups of v1 and v2 whose names begin so. Their processes have ended."""
-    for left in [*CGROUPS.glob(f"{prefix}*"), *CGROUPS.glob(f"*/{prefix}*")]:
-        with contextlib.suppress(OSError):
-            remove_tree_of_groups(left)
+    """What is left of cgroups of v1 and v2 whose names begin so, wherever. Their processes have ended."""
+    for parent, groups, _ in os.walk(CGROUPS):  # runc's lie below the caller's own; what goes meanwhile is no error
+        for left in [each for each in groups if each.startswith(prefix)]:
+            groups.remove(left)
+            with contextlib.suppress(OSError):
+                remove_tree_of_groups(pathlib.Path(parent, left))
 
 
 class Container(Runtime):
