@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 
 #include <utility>
 
+#include "base/signal_free_thread.hpp"
 #include "ioctl_uapi/own_namespace.hpp"
 #include "sandbox/guard/namespaces_child.hpp"
 
@@ -82,13 +82,7 @@ FreshNetwork FreshNetwork::start() {
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
   place_elsewhere(attributes);
-  // Signals are for the main thread, whose mask and signalfd know what to do with them.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = ::pthread_create(&state->thread, &attributes, make_network_into, &state->made);
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const int error = start_signal_free(state->thread, &attributes, make_network_into, &state->made);
   ::pthread_attr_destroy(&attributes);
   state->running = error == 0;
   if (error != 0) state->made = {.network = {}, .error = error, .operation = "start a thread"};

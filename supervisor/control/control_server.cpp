@@ -1,6 +1,5 @@
 #include "supervisor/control/control_server.hpp"
 
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -10,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/signal_free_thread.hpp"
 #include "ioctl_uapi/peer.hpp"
 
 namespace yett {
@@ -94,12 +94,7 @@ Result<std::unique_ptr<ControlThread>> ControlThread::start(ControlService servi
     mine->server_.serve(mine->stop_.borrow());
     return nullptr;
   };
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);  // signals are for the loop's thread
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = ::pthread_create(&made->thread_, nullptr, run, made.get());
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const int error = start_signal_free(made->thread_, nullptr, run, made.get());
   if (error == 0) return made;
   made->stop_.reset();  // there is no thread to end
   return fail(errno_error(error, "start a thread", "control socket"));

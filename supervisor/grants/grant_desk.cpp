@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/signal_free_thread.hpp"
 #include "base/text.hpp"
 #include "ioctl_uapi/grant_protocol.hpp"
 #include "ioctl_uapi/peer.hpp"
@@ -332,12 +332,7 @@ Result<std::shared_ptr<GrantDesk>> GrantDesk::start(Answerers answerers, Borrowe
     return nullptr;
   };
   auto own = std::make_unique<std::shared_ptr<State>>(state);
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);  // signals are for the loop's thread
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = ::pthread_create(&state->thread, nullptr, run, own.get());
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const int error = start_signal_free(state->thread, nullptr, run, own.get());
   if (error != 0) return fail(errno_error(error, "start a thread", "questions"));
   static_cast<void>(own.release());  // the thread's now
   return std::shared_ptr<GrantDesk>(new GrantDesk(std::move(state)));

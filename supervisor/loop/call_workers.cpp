@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/signal_free_thread.hpp"
 #include "supervisor/loop/notification_pump.hpp"
 
 namespace yett {
@@ -168,13 +168,7 @@ Status CallWorkers::start_one(std::optional<PendingNotification> first) {
     return nullptr;
   };
   auto own = std::make_unique<std::shared_ptr<Worker>>(worker);
-  // Signals are for the loop's thread.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = ::pthread_create(&worker->thread, nullptr, run, own.get());
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const int error = start_signal_free(worker->thread, nullptr, run, own.get());
   if (error != 0) return fail(errno_error(error, "start a thread", "calls"));
   static_cast<void>(own.release());  // the thread's now
   workers_.push_back(std::move(worker));

@@ -1,13 +1,14 @@
 #include "supervisor/loop/meter_thread.hpp"
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
 #include <cerrno>
 #include <ctime>
 #include <utility>
+
+#include "base/signal_free_thread.hpp"
 
 namespace yett {
 
@@ -20,12 +21,7 @@ Result<std::unique_ptr<MeterThread>> MeterThread::start(LookAtMeter look) {
     static_cast<MeterThread*>(given)->run();
     return nullptr;
   };
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);  // signals are for the loop's thread
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = ::pthread_create(&made->thread_, nullptr, run, made.get());
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const int error = start_signal_free(made->thread_, nullptr, run, made.get());
   if (error != 0) return fail(errno_error(error, "start a thread", "meter"));
   made->is_running_ = true;
   return made;
