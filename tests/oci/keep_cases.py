@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import stat
 import subprocess
 import time
 
@@ -142,6 +143,16 @@ def case_container_log_file_is_the_owners(box):
     assert_unchanged(box)
     assert told(box, log).status != 0
     assert "does not exist" in json.loads(log.read_text())["msg"]
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "none", place], check=True)  # where devices may be opened
+    try:
+        os.mknod(place / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        os.chown(place / "null", 1000, 1000)
+        assert "log file" not in told(box, place / "null").err
+        os.mknod(place / "zero", stat.S_IFCHR | 0o666, os.makedev(1, 5))
+        os.chown(place / "zero", 1000, 1000)
+        assert "belongs to uid 1000" in told(box, place / "zero").err
+    finally:
+        subprocess.run(["umount", place], check=True)
     by_descriptor = box.run("--log", "/dev/stderr", "state", "there-is-no-such")
     assert by_descriptor.err.count("does not exist") == 2, by_descriptor
 
