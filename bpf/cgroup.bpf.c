@@ -18,6 +18,20 @@ static __always_inline bool set_protocol(struct endpoint* endpoint, __u32 type, 
   return 1;
 }
 
+/* Global for the same reason as yett_find_endpoint. */
+__noinline int yett_tell_of_endpoint(__u8 rules, __u16 hook, __u16 family,
+                                     const struct endpoint* endpoint) {
+  struct yett_event* event = endpoint ? reserve_event() : 0;
+  if (!event) return 0;
+  begin_event(event, rules, hook, YETT_REASON_NO_ENDPOINT);
+  event->family = family;
+  event->port = endpoint->port;
+  event->protocol = endpoint->protocol;
+  __builtin_memcpy(event->address, endpoint->address, sizeof(event->address));
+  bpf_ringbuf_submit(event, 0);
+  return 0;
+}
+
 static __always_inline int decide(struct bpf_sock_addr* context, struct endpoint* endpoint,
                                   __u16 family, __u16 hook) {
   const struct yett_cgroup_policy* policy = find_policy();
@@ -25,21 +39,12 @@ static __always_inline int decide(struct bpf_sock_addr* context, struct endpoint
   if (!(policy->flags & YETT_CGROUP_NETWORK)) return ALLOW;
   endpoint->port = bpf_ntohs(context->user_port);
   if (set_protocol(endpoint, context->type, context->protocol)) {
-    enum endpoint_answer found =
-        endpoint_allowed(&yett_cgroup_endpoints, 0, policy->rules, endpoint);
+    const int found = yett_find_endpoint(policy->rules, endpoint);
     /* SECURITY(low-ports): a rule for all ports gives those that any program may have. */
-    if (found == PORT_ALLOWED && endpoint->direction == YETT_LISTEN) return ALLOW_ANY_PORT;
+    if (found == PORT_ALLOWED && hook == YETT_HOOK_BIND) return ALLOW_ANY_PORT;
     if (found != NO_ENDPOINT) return ALLOW;
   }
-  struct yett_event* event = reserve_event();
-  if (event) {
-    begin_event(event, policy, hook, YETT_REASON_NO_ENDPOINT);
-    event->family = family;
-    event->port = endpoint->port;
-    event->protocol = endpoint->protocol;
-    __builtin_memcpy(event->address, endpoint->address, sizeof(event->address));
-    bpf_ringbuf_submit(event, 0);
-  }
+  yett_tell_of_endpoint(policy->rules, hook, family, endpoint);
   return REFUSE;
 }
 
@@ -127,7 +132,7 @@ int yett_sock_create(struct bpf_sock* context) {
   if (set_protocol(&endpoint, context->type, context->protocol)) return ALLOW;
   struct yett_event* event = reserve_event();
   if (event) {
-    begin_event(event, policy, YETT_HOOK_SOCKET, YETT_REASON_NO_ENDPOINT);
+    begin_event(event, policy->rules, YETT_HOOK_SOCKET, YETT_REASON_NO_ENDPOINT);
     event->family = context->family;
     event->detail = context->type;
     bpf_ringbuf_submit(event, 0);
@@ -155,7 +160,7 @@ int yett_device(struct bpf_cgroup_dev_ctx* context) {
     return ALLOW;
   struct yett_event* event = reserve_event();
   if (event) {
-    begin_event(event, policy, YETT_HOOK_DEVICE, YETT_REASON_GROUP);
+    begin_event(event, policy->rules, YETT_HOOK_DEVICE, YETT_REASON_GROUP);
     event->detail = (context->major << 20) | context->minor;
     bpf_ringbuf_submit(event, 0);
   }

@@ -87,11 +87,10 @@ static __always_inline void take_back_loss(void) {
   if (counts) __sync_fetch_and_add(&counts->lost_events, -1);
 }
 
-static __always_inline void begin_event(struct yett_event* event,
-                                        const struct yett_cgroup_policy* policy, __u16 hook,
+static __always_inline void begin_event(struct yett_event* event, __u8 rules, __u16 hook,
                                         __u16 reason) {
   take_back_loss();
-  fill_event(event, policy->rules, hook, reason);
+  fill_event(event, rules, hook, reason);
 }
 
 /* NULL: the entry was never written. SECURITY(cgroup_not_armed): then everything is refused. */
@@ -99,6 +98,13 @@ static __always_inline const struct yett_cgroup_policy* find_policy(void) {
   __u32 zero = 0;
   const struct yett_cgroup_policy* policy = bpf_map_lookup_elem(&yett_cgroup_policies, &zero);
   return policy && (policy->flags & YETT_CGROUP_ARMED) ? policy : 0;
+}
+
+/* What the set of rules with this number says, an endpoint_answer. A global function: the verifier
+ * looks at it once and not on every path that leads to it. */
+__weak __noinline int yett_find_endpoint(__u8 rules, const struct endpoint* endpoint) {
+  if (!endpoint) return NO_ENDPOINT; /* asked for by the verifier */
+  return endpoint_allowed(&yett_cgroup_endpoints, 0, rules, endpoint);
 }
 
 #endif

@@ -8,13 +8,12 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* There is no current process to tell of. */
-static __always_inline void begin_packet_event(struct yett_event* event,
-                                               const struct yett_cgroup_policy* policy, __u16 hook,
+static __always_inline void begin_packet_event(struct yett_event* event, __u8 rules, __u16 hook,
                                                __u16 reason) {
   take_back_loss();
   __builtin_memset(event, 0, sizeof(*event));
   event->time_ns = bpf_ktime_get_ns();
-  event->policy = policy->rules;
+  event->policy = rules;
   event->hook = hook;
   event->reason = reason;
   event->error = -EPERM;
@@ -57,7 +56,7 @@ int yett_egress(struct __sk_buff* packet) {
   if (!(policy->flags & YETT_CGROUP_NETWORK) || is_plain_packet(packet)) return ALLOW;
   struct yett_event* event = reserve_event();
   if (event) {
-    begin_packet_event(event, policy, YETT_HOOK_PACKET, YETT_REASON_PACKET_OPTIONS);
+    begin_packet_event(event, policy->rules, YETT_HOOK_PACKET, YETT_REASON_PACKET_OPTIONS);
     bpf_ringbuf_submit(event, 0);
   }
   return REFUSE;
@@ -124,34 +123,30 @@ static __always_inline bool is_peer(struct bpf_sock* socket, const struct endpoi
   peer.port = stored->port;
   __builtin_memcpy(peer.address, stored->address, sizeof(peer.address));
   bpf_spin_unlock(&stored->lock);
-  if (peer.port != source->port) return 0;
-  for (int i = 0; i < 16; i++)
-    if (peer.address[i] != source->address[i]) return 0;
-  return 1;
+  return peer.port == source->port && is_same_address(&peer, source);
 }
 
 /* Who sends from outside shall not crowd out what is told of the sandbox's own calls: one half of
- * the room is left to these. */
-static __always_inline int refuse_incoming(const struct yett_cgroup_policy* policy, bool is_ipv4,
-                                           const struct endpoint* endpoint) {
+ * the room is left to these. Global for the same reason as yett_find_endpoint. */
+__noinline int yett_tell_of_incoming(__u8 rules, __u16 family, const struct endpoint* endpoint) {
   const bool has_room =
       bpf_ringbuf_query(&yett_cgroup_events, BPF_RB_AVAIL_DATA) < YETT_EVENT_RING_BYTES / 2;
-  struct yett_event* event = has_room ? reserve_event() : 0;
+  struct yett_event* event = endpoint && has_room ? reserve_event() : 0;
   if (event) {
-    begin_packet_event(event, policy, YETT_HOOK_RECEIVE, YETT_REASON_NO_ENDPOINT);
-    event->family = is_ipv4 ? AF_INET : AF_INET6;
+    begin_packet_event(event, rules, YETT_HOOK_RECEIVE, YETT_REASON_NO_ENDPOINT);
+    event->family = family;
     event->port = endpoint->port;
     event->protocol = endpoint->protocol;
     event->detail = endpoint->direction;
     __builtin_memcpy(event->address, endpoint->address, sizeof(event->address));
     bpf_ringbuf_submit(event, 0);
   }
-  return REFUSE;
+  return 0;
 }
 
 static __always_inline bool allowed(const struct yett_cgroup_policy* policy,
                                     const struct endpoint* endpoint) {
-  return endpoint_allowed(&yett_cgroup_endpoints, 0, policy->rules, endpoint) != NO_ENDPOINT;
+  return yett_find_endpoint(policy->rules, endpoint) != NO_ENDPOINT;
 }
 
 /* SECURITY(udp-answers): a socket that once sent is bound to a port of the kernel's choice, which
@@ -166,7 +161,8 @@ static __always_inline int decide_datagram(struct __sk_buff* packet, struct bpf_
   struct endpoint local = {.protocol = IPPROTO_UDP};
   read_local(socket, is_ipv4, &local);
   if (allowed(policy, &local)) return ALLOW;
-  return refuse_incoming(policy, is_ipv4, &source);
+  yett_tell_of_incoming(policy->rules, is_ipv4 ? AF_INET : AF_INET6, &source);
+  return REFUSE;
 }
 
 /* SECURITY(listen-both): a rule for IPv6 does not open IPv4. */
@@ -176,7 +172,9 @@ static __always_inline int decide_segment(struct __sk_buff* packet, struct bpf_s
     return ALLOW;
   struct endpoint local = {.protocol = IPPROTO_TCP};
   read_local(socket, 1, &local);
-  return allowed(policy, &local) ? ALLOW : refuse_incoming(policy, 1, &local);
+  if (allowed(policy, &local)) return ALLOW;
+  yett_tell_of_incoming(policy->rules, AF_INET, &local);
+  return REFUSE;
 }
 
 SEC("cgroup_skb/ingress")

@@ -26,12 +26,23 @@ static __always_inline void set_ipv4(struct endpoint* endpoint, __be32 address) 
   __builtin_memcpy(&endpoint->address[12], &address, 4);
 }
 
+/* Here and in is_any no byte ends the comparison: each way out would be another path for the
+ * verifier, and it goes all of them at every load. */
+static __always_inline bool is_same_address(const struct endpoint* one,
+                                            const struct endpoint* other) {
+  __u8 differs = 0;
+  for (int i = 0; i < 16; i++) differs |= one->address[i] ^ other->address[i];
+  return differs == 0;
+}
+
 /* `::` */
 static __always_inline bool is_any(const struct endpoint* endpoint) {
-  for (int i = 0; i < 16; i++)
-    if (endpoint->address[i]) return 0;
-  return 1;
+  __u8 bits = 0;
+  for (int i = 0; i < 16; i++) bits |= endpoint->address[i];
+  return bits == 0;
 }
+
+#define NO_PORT 0x10000
 
 /* By a rule that names ports, or by one for all of them. */
 enum endpoint_answer { NO_ENDPOINT = 0, ANY_PORT_ALLOWED, PORT_ALLOWED };
@@ -48,13 +59,17 @@ static __always_inline enum endpoint_answer endpoint_allowed(void* map, __u32 po
   __builtin_memcpy(key.address, endpoint->address, sizeof(key.address));
   const struct yett_endpoint_value* value = bpf_map_lookup_elem(map, &key);
   if (!value) return NO_ENDPOINT;
+  __u32 first = NO_PORT;
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < YETT_PORT_RANGES; i++) {
-    if (i >= value->count) return NO_ENDPOINT;
-    if (endpoint->port >= value->ranges[i].first && endpoint->port <= value->ranges[i].last)
-      return value->ranges[i].first > 0 ? PORT_ALLOWED : ANY_PORT_ALLOWED;
+    if (i >= value->count) break;
+    const struct yett_port_range* range = &value->ranges[i];
+    if ((__u16)(endpoint->port - range->first) > (__u16)(range->last - range->first)) continue;
+    first = range->first;
+    break;
   }
-  return NO_ENDPOINT;
+  if (first == NO_PORT) return NO_ENDPOINT;
+  return first > 0 ? PORT_ALLOWED : ANY_PORT_ALLOWED;
 }
 
 #endif
