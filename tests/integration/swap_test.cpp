@@ -311,7 +311,8 @@ TEST_F(Swap, WrkSeesNothingOfIt) {
     ready = run_program({"curl", "-sf", "-o", "/dev/null", url});
   }
   ASSERT_EQ(ready.exit_status, 0) << ready.text();
-  RunningProgram load({"wrk", "-t1", "-c8", "-d8s", "-H", "Connection: close", url}, {});
+  RunningProgram load({"wrk", "-t1", "-c8", "-d8s", "-H", "Connection: close", url},
+                      {.timeout = std::chrono::minutes(4)});  // it is read after all swaps
   for (int i = 0; i < 100; ++i) {
     const RunResult swapped =
         run_yett({"--root", root, "policy", "swap", "web", i % 2 == 0 ? open : closed});
