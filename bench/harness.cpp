@@ -1,9 +1,11 @@
 #include "bench/harness.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 
 #include "base/text.hpp"
 #include "bench/report.hpp"
@@ -61,12 +63,15 @@ int wrap(const Parts& parts, const std::string& binaries) {
 }
 
 int time_starts(const Parts& parts) {
-  if (parts.options.size() != 2) return wrong_use("time: TIMES and AT-ONCE are needed");
+  const std::size_t given = parts.options.size();
+  if (given != 2 && given != 3) return wrong_use("time: TIMES and AT-ONCE are needed");
   const auto times = parse_decimal(parts.options[0], kMost);
   const auto at_once = parse_decimal(parts.options[1], kMost);
-  if (!times || !at_once || *at_once == 0) return wrong_use("time: these are no numbers");
+  const auto pause = given == 3 ? parse_decimal(parts.options[2], kMost) : 0;
+  if (!times || !at_once || !pause || *at_once == 0) return wrong_use("time: these are no numbers");
   std::vector<double> figures;
   for (std::size_t i = 0; i < *times; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(*pause));
     const auto elapsed = time_at_once(parts.program, *at_once);
     if (!elapsed) return failed(elapsed.error());
     figures.push_back(*elapsed);

@@ -9,8 +9,9 @@ namespace yett::bench {
 
 //   machine [COMMAND...]                       the machine, with the first line of each COMMAND
 //   wrap RUNNER own|host POLICY [-v S:D[:ro]]... -- PROGRAM...   the command line, as an array
-//   time TIMES AT-ONCE -- PROGRAM...           microseconds a start, TIMES of them; "{}" in
-//                                              PROGRAM becomes a name that no other start has
+//   time TIMES AT-ONCE [PAUSE] -- PROGRAM...   microseconds a start, TIMES of them, PAUSE ms before
+//                                              each; "{}" in PROGRAM becomes a name that no other
+//                                              start has
 [[nodiscard]] bool is_harness_command(const std::string& name);
 [[nodiscard]] int run_harness_command(const std::vector<std::string>& arguments,
                                       const std::string& binaries);
