@@ -4,10 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <regex>
-
 #include "tests/adversarial/daemon_fixture.hpp"
 #include "tests/adversarial/layers.hpp"
+#include "tests/adversarial/posture.hpp"
 
 namespace yett::test {
 namespace {
@@ -25,22 +24,6 @@ options = ["-m", "64M", "--pids", "20", "-e", "SAID=twice"]
 pool = 1
 )";
 constexpr uid_t kUser = 61'301;
-
-// Everything about a program that a sandbox decides and that the program can see. Not what changes
-// by itself: states, signals that wait in a queue, times of files.
-constexpr const char* kPosture = R"posture(
-echo "== descriptors"; for fd in /proc/self/fd/*; do echo "${fd##*/} $(readlink $fd)"; done
-echo "== namespaces"; ls /proc/self/ns
-echo "== mounts"; cut -d' ' -f4- /proc/self/mountinfo
-echo "== environment"; env | sort
-echo "== status"; for pid in self 1; do grep -E '^(Umask|Uid|Gid|Groups|NoNewPrivs|Seccomp|Cap|Sig[PBIC]|Shd|TracerPid|CoreDumping|THP|Speculation|Cpus|Mems|NStgid)' /proc/$pid/status; done
-echo "== limits"; cat /proc/self/limits /proc/self/oom_score_adj /proc/self/cgroup
-echo "== session"; cut -d')' -f2 /proc/self/stat | cut -d' ' -f3-8,18,19
-echo "== processes"; set -- /proc/[0-9]*; echo $#
-echo "== system"; hostname; pwd; ulimit -a; cat /proc/sys/vm/memfd_noexec /proc/keys 2>&1
-echo "== files"; find / -xdev -newer /proc/1/cmdline ! -path '/proc/*' 2>/dev/null | sort; ls -la --time-style=+ /tmp "$HOME"
-echo "== network"; cat /proc/net/dev | wc -l; ls -l /proc/self/exe /proc/self/root /proc/self/cwd | sed 's/.*-> //'
-)posture";
 
 class WarmPool : public DaemonFixture {
  protected:
@@ -75,11 +58,6 @@ class WarmPool : public DaemonFixture {
     const int program = client_->run(words, {nothing.get(), out.writer(), out.writer()});
     std::string text = out.read_all();
     return std::to_string(client_->wait_for(program)) + "\n" + text;
-  }
-  // But for numbers that only say which of several alike it is: of pipes, and of the user on the
-  // host, whom every sandbox has for itself.
-  static std::string posture(const std::string& text) {
-    return std::regex_replace(text, std::regex("\\[[0-9]+\\]|[ug]id=[0-9]+"), "N");
   }
   [[nodiscard]] double warm_starts() const {
     return daemon_->metric("yettd_starts_total{from=\"pool\"}");
