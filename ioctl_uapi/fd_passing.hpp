@@ -14,6 +14,9 @@ namespace yett {
 
 inline constexpr std::size_t kPassedListener = 0;
 inline constexpr std::size_t kPassedTerminal = 1;
+// Of `open`.
+inline constexpr std::size_t kPassedRuleset = 0;
+inline constexpr std::size_t kPassedDirectory = 1;
 
 struct ReceivedMessage {
   LaunchMessage message;

@@ -41,15 +41,19 @@ enum class ChildStep : std::uint32_t {
 [[nodiscard]] const char* child_step_name(ChildStep step);
 
 enum class LaunchMessageKind : std::uint32_t {
-  ready,    // child -> parent: user namespace made, waiting for maps, cgroup and label
-  release,  // parent -> child: go
-  started,  // child -> parent: exec succeeded; carries listener and pty master by SCM_RIGHTS
-  failed,   // child -> parent: step and errno
-  exited,   // child -> parent: the app's wait status and resource usage
-  network,  // parent -> child: the network namespace to join, by SCM_RIGHTS
-  waiting,  // child -> parent: restricted, and without a program yet
-  program,  // parent -> child: it is in the page; its 0, 1 and 2 by SCM_RIGHTS
-  signal,   // parent -> child: `detail` is a signal number for the app
+  ready,     // child -> parent: user namespace made, waiting for maps, cgroup and label
+  release,   // parent -> child: go
+  started,   // child -> parent: exec succeeded; carries listener and pty master by SCM_RIGHTS
+  failed,    // child -> parent: step and errno
+  exited,    // child -> parent: the app's wait status and resource usage
+  network,   // parent -> child: the network namespace to join, by SCM_RIGHTS
+  waiting,   // child -> parent: restricted, and without a program yet
+  program,   // parent -> child: it is in the page; its 0, 1 and 2 by SCM_RIGHTS
+  signal,    // parent -> child: `detail` is a signal number for the app
+  function,  // parent -> child: no program, but a function of somebody else's, who comes in
+  open,      // child -> parent: its Landlock rules (where it has some) and directory, by SCM_RIGHTS
+  entered,   // parent -> child: `app_pid` is the one who came in, whose pidfd comes along
+  left,      // child -> parent: that one has ended; how, its own parent knows
 };
 
 // Said by who every orphan comes to, in the fallback mode: it has no child, and nobody has whom it

@@ -42,6 +42,7 @@ void print_ending(const SessionReport& report) {
       break;
     case EndReason::exited:
     case EndReason::signaled:
+    case EndReason::function_ended:
       break;
   }
 }

@@ -65,14 +65,17 @@ ChildResult add_landlock_rules(const LandlockPlan& plan, int ruleset,
   return kDone;
 }
 
+ChildResult make_landlock_ruleset(const LandlockPlan& plan, int& ruleset) {
+  if (!plan.applied) return kDone;
+  ruleset = open_landlock_ruleset(plan);
+  if (ruleset < 0) return from_kernel(ruleset);
+  std::atomic<std::uint32_t> next{0};
+  return add_landlock_rules(plan, ruleset, next);
+}
+
 ChildResult restrict_with_landlock(const LandlockPlan& plan, int ruleset) {
   if (!plan.applied) return kDone;
-  if (ruleset < 0) {
-    ruleset = open_landlock_ruleset(plan);
-    if (ruleset < 0) return from_kernel(ruleset);
-    std::atomic<std::uint32_t> next{0};
-    YETT_STEP(add_landlock_rules(plan, ruleset, next));
-  }
+  if (ruleset < 0) YETT_STEP(make_landlock_ruleset(plan, ruleset));
   const ChildResult result = from_libc(sys_landlock_restrict_self(ruleset));
   ::close(ruleset);
   return result;

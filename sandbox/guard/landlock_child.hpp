@@ -22,4 +22,8 @@ namespace yett {
 // set, and the above.
 [[nodiscard]] ChildResult restrict_with_landlock(const LandlockPlan& plan, int ruleset = -1);
 
+// The rights as a descriptor, for another process to restrict itself by; left as it is where the
+// plan applies none. Precondition: the new root is entered.
+[[nodiscard]] ChildResult make_landlock_ruleset(const LandlockPlan& plan, int& ruleset);
+
 }  // namespace yett

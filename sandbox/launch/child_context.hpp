@@ -35,6 +35,7 @@ struct ChildContext {
   RootfsState root_state;
   int terminal_master = -1;
   int terminal_slave = -1;
+  bool runs_function = false;  // somebody comes in, and nothing is executed
 };
 
 // Runs the child: never returns.
@@ -46,6 +47,9 @@ struct ChildContext {
 
 // PID 1 from here on: starts the app, reports, reaps, leaves with it. Never returns.
 [[noreturn]] void run_init_child(ChildContext& context);
+
+// PID 1 has no program: function_child.cpp. What it takes to come in is sent to the parent.
+[[nodiscard]] ChildResult offer_doors(ChildContext& context);
 
 // PID 1's own seccomp filter: what watching one app takes, and nothing else; anything more kills
 // it.

@@ -1,6 +1,6 @@
-// PID 1 of the sandbox: starts the app, passes signals on, reaps, and leaves with the app; the
-// kernel then ends whatever is left. It has no privilege, no fd but the status socket, and no
-// memory that the app could open.
+// PID 1 of the sandbox: starts the app, or waits for one who comes in, passes signals on, reaps,
+// and leaves with the app; the kernel then ends whatever is left. It has no privilege, no fd but
+// the status socket, and no memory that the app could open.
 #include <errno.h>
 #include <linux/close_range.h>
 #include <poll.h>
@@ -34,8 +34,9 @@ void report_exit(int socket, int status, const struct rusage& usage, bool is_not
 struct Watched {
   int socket;
   int signals;
-  int app;
-  int children;  // -1: the pid namespace goes with init
+  int app;           // 0: nobody has come in
+  int children;      // -1: the pid namespace goes with init
+  int entered = -1;  // a pidfd of the app, when it is somebody else's child
 };
 
 [[noreturn]] void leave(const Watched& watched, int status) {
@@ -43,7 +44,7 @@ struct Watched {
   ::_exit(status);
 }
 
-// Reaps everything that ended; ends with the app.
+// Reaps everything that ended; ends with an app of its own.
 void reap(const Watched& watched) {
   for (;;) {
     int status = 0;
@@ -58,10 +59,22 @@ void reap(const Watched& watched) {
 
 // SECURITY(die-with-supervisor): the parent's end of the socket closed: leave, and everything with
 // us.
-void obey(const Watched& watched) {
+void obey(Watched& watched) {
   LaunchMessage message;
-  if (receive_launch_message_child(watched.socket, message) != kDone) leave(watched, 125);
-  if (message.kind == LaunchMessageKind::signal) ::kill(watched.app, message.detail);
+  int passed = -1;
+  if (receive_launch_message_child(watched.socket, message, &passed) != kDone) leave(watched, 125);
+  if (message.kind == LaunchMessageKind::signal && watched.app > 0)
+    ::kill(watched.app, message.detail);
+  if (message.kind != LaunchMessageKind::entered) return;
+  watched.app = message.app_pid;
+  watched.entered = passed;
+}
+
+// Its own parent waits for it, and knows how it has ended.
+[[noreturn]] void leave_after_function(const Watched& watched) {
+  const LaunchMessage left{.kind = LaunchMessageKind::left};
+  static_cast<void>(send_launch_message(watched.socket, left));
+  leave(watched, 0);
 }
 
 void close_between(int below, int above) {
@@ -94,12 +107,15 @@ void drain(int signals) {
   }
 }
 
-[[noreturn]] void watch(const Watched& watched) {
-  struct pollfd ready[2] = {{.fd = watched.socket, .events = POLLIN, .revents = 0},
-                            {.fd = watched.signals, .events = POLLIN, .revents = 0}};
+[[noreturn]] void watch(Watched watched) {
+  struct pollfd ready[3] = {{.fd = watched.socket, .events = POLLIN, .revents = 0},
+                            {.fd = watched.signals, .events = POLLIN, .revents = 0},
+                            {.fd = -1, .events = POLLIN, .revents = 0}};
   for (;;) {
     reap(watched);
-    if (::poll(ready, 2, -1) < 0 && errno != EINTR) leave(watched, 125);
+    ready[2].fd = watched.entered;
+    if (::poll(ready, 3, -1) < 0 && errno != EINTR) leave(watched, 125);
+    if (watched.entered >= 0 && (ready[2].revents & POLLIN) != 0) leave_after_function(watched);
     if ((ready[0].revents & (POLLIN | POLLHUP)) != 0) obey(watched);
     if ((ready[1].revents & POLLIN) != 0) drain(watched.signals);
   }
@@ -113,11 +129,24 @@ int block_child_signals() {
   return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+// Restricted as far as it will be, and with nothing else open.
+[[noreturn]] void settle_and_watch(const Watched& watched) {
+  // What is shared with the parent, and the context, are not looked at any more.
+  keep_only_own_program();
+  forget_own_code();  // as long as madvise(2) and munmap(2) may be called
+  if (restrict_init() != kDone) leave(watched, 125);
+  close_all_but(watched);
+  watch(watched);
+}
+
 }  // namespace
 
 void run_init_child(ChildContext& context) {
   const int signals = block_child_signals();
   if (signals < 0) fail_child(context, ChildStep::stdio, errno);
+  if (context.runs_function)
+    settle_and_watch(
+        {.socket = context.status_socket, .signals = signals, .app = 0, .children = -1});
   const AppStart app = start_app(context);
   if (app.failed_step != ChildStep::count) fail_child(context, app.failed_step, app.error);
   const LaunchMessage started{
@@ -128,12 +157,8 @@ void run_init_child(ChildContext& context) {
                         .signals = signals,
                         .app = app.pid,
                         .children = context.children};
-  // What is shared with the parent, and `context`, are not looked at any more.
-  keep_only_own_program();
-  forget_own_code();  // as long as madvise(2) and munmap(2) may be called
-  if (sent != kDone || restrict_init() != kDone) leave(watched, 125);
-  close_all_but(watched);
-  watch(watched);
+  if (sent != kDone) leave(watched, 125);
+  settle_and_watch(watched);
 }
 
 }  // namespace yett

@@ -335,4 +335,21 @@ LaunchResult<RunningSandbox> release_late(WaitingSandbox waiting, const SandboxP
   return await_started(std::move(waiting), plan);
 }
 
+LaunchResult<FunctionDoors> open_for_function(const WaitingSandbox& waiting,
+                                              const SandboxPlan& plan) {
+  if (auto told = tell_child(waiting, LaunchMessageKind::function); !told)
+    return std::unexpected<LaunchFailure>(std::move(told).error());
+  auto open = expect_launch_message(plan, waiting.status_socket.borrow(), LaunchMessageKind::open);
+  if (!open) return std::unexpected<LaunchFailure>(std::move(open).error());
+  return FunctionDoors{.ruleset = std::move(open->fds[kPassedRuleset]),
+                       .directory = std::move(open->fds[kPassedDirectory]),
+                       .filter_flags = filter_flags(plan.filter)};
+}
+
+Status tell_entered(const WaitingSandbox& waiting, BorrowedFd pidfd, int inside) {
+  const LaunchMessage message{.kind = LaunchMessageKind::entered, .app_pid = inside};
+  const ChildResult sent = send_launch_message(waiting.status_socket.get(), message, pidfd.get());
+  return sent == kDone ? Status() : fail(errno_error(sent, "tell", "PID 1"));
+}
+
 }  // namespace yett

@@ -77,6 +77,14 @@ struct RunningSandbox {
   UniqueFd pty_master;  // invalid: no terminal
   int app_pid = 0;      // inside
   SharedPage page;
+  int function_pid = 0;  // of one who has come in, on the host; 0: it is a program
+};
+
+// What somebody who comes in takes from PID 1.
+struct FunctionDoors {
+  UniqueFd ruleset;  // Landlock's; invalid: the plan has none
+  UniqueFd directory;
+  unsigned filter_flags = 0;  // SECCOMP_FILTER_FLAG_*
 };
 
 // A failed launch, with the step it failed in, so that the CLI can tell 126 and 127 from its own
@@ -104,6 +112,12 @@ void give_filter(const StartedSandbox& started, const CompiledFilter& filter);
 [[nodiscard]] LaunchResult<RunningSandbox> release_late(WaitingSandbox waiting,
                                                         const SandboxPlan& plan,
                                                         const LateStreams& streams);
+
+// In its place: nothing is executed, and what comes in is verified by the caller.
+[[nodiscard]] LaunchResult<FunctionDoors> open_for_function(const WaitingSandbox& waiting,
+                                                            const SandboxPlan& plan);
+// `pidfd` has come in: PID 1 leaves with it. `inside` is its number there.
+[[nodiscard]] Status tell_entered(const WaitingSandbox& waiting, BorrowedFd pidfd, int inside);
 
 // The first three in one, for callers that have everything at hand.
 [[nodiscard]] LaunchResult<WaitingSandbox> start_sandbox(const SandboxPlan& plan,

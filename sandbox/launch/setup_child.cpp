@@ -119,6 +119,7 @@ ChildResult late_program(ChildContext& context) {
   LaunchMessage message;
   int streams[3] = {-1, -1, -1};
   YETT_STEP(receive_frame(context.status_socket, &message, sizeof message, streams));
+  if (message.kind == LaunchMessageKind::function) return offer_doors(context);
   if (message.kind != LaunchMessageKind::program || late.candidates == nullptr) return EPROTO;
   for (int fd = 0; fd <= 2; ++fd) {
     YETT_STEP(from_libc(::dup2(streams[fd], fd)));

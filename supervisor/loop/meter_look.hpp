@@ -5,18 +5,9 @@
 #include <functional>
 #include <optional>
 
-namespace yett {
+#include "supervisor/loop/end_reason.hpp"
 
-enum class EndReason {
-  exited,
-  signaled,
-  wall_time,
-  out_of_memory,
-  out_of_disk,
-  init_lost,
-  killed_by_policy
-};
-[[nodiscard]] const char* end_reason_name(EndReason reason);
+namespace yett {
 
 struct MeterLook {
   std::optional<EndReason> kills_for;  // the sandbox is killed for it

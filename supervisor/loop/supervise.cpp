@@ -44,6 +44,8 @@ Result<UniqueFd> open_signals() {
 }
 
 SandboxOutcome make_outcome(const LaunchMessage& exited) {
+  if (exited.kind == LaunchMessageKind::left)
+    return SandboxOutcome{.reason = EndReason::function_ended};
   SandboxOutcome outcome{.user_us = exited.user_us,
                          .system_us = exited.system_us,
                          .max_rss_kib = exited.max_rss_kib,
@@ -340,16 +342,19 @@ std::optional<LaunchMessage> Loop::read_exit() const {
     // ECONNRESET is told once, before what is queued, when init left with a message of ours unread.
     if (size < 0 && (errno == EINTR || errno == ECONNRESET)) continue;
     if (size != sizeof message) return std::nullopt;
-    if (message.kind == LaunchMessageKind::exited) return message;
+    if (message.kind == LaunchMessageKind::exited || message.kind == LaunchMessageKind::left)
+      return message;
     static_cast<void>(::recv(status_.fd(), &message, sizeof message, MSG_DONTWAIT));
   }
 }
 
 void Loop::on_status() {
   if (const auto exited = read_exit()) return finish(make_outcome(*exited));
-  // A hang-up without a report: init is dying, and its pidfd tells when it is dead.
+  // A hang-up without a report: init is dying, and its pidfd tells when it is dead; which it is not
+  // before everybody's zombie has been waited for.
   char byte = 0;
-  if (::recv(status_.fd(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0) return status_.forget();
+  if (::recv(status_.fd(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0)
+    return handles_.runs_function ? on_init_ended() : status_.forget();
   watch_status();
 }
 
@@ -463,26 +468,6 @@ void Loop::finish(const SandboxOutcome& outcome) {
 }
 
 }  // namespace
-
-const char* end_reason_name(EndReason reason) {
-  switch (reason) {
-    case EndReason::exited:
-      return "exited";
-    case EndReason::signaled:
-      return "signaled";
-    case EndReason::wall_time:
-      return "wall_time";
-    case EndReason::out_of_memory:
-      return "out_of_memory";
-    case EndReason::out_of_disk:
-      return "out_of_disk";
-    case EndReason::init_lost:
-      return "init_lost";
-    case EndReason::killed_by_policy:
-      return "killed_by_policy";
-  }
-  return "init_lost";
-}
 
 Result<SandboxOutcome> supervise(const SandboxPlan& plan, const SandboxHandles& handles,
                                  AuditSink& audit) {

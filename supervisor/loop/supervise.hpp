@@ -27,11 +27,12 @@ namespace yett {
 
 // What the loop watches. All owned by the caller, who outlives the loop.
 struct SandboxHandles {
-  BorrowedFd init_pidfd;     // readable when PID 1 ended
-  BorrowedFd status_socket;  // LaunchMessage `exited` arrives here; hang-up: init died
-  BorrowedFd listener;       // seccomp notifications; invalid: no filter
-  BorrowedFd pty_master;     // invalid: stdio is passed through
-  BorrowedFd kernel_events;  // epoll-able fd of the BPF ring buffer; invalid: none
+  BorrowedFd init_pidfd;       // readable when PID 1 ended
+  BorrowedFd status_socket;    // LaunchMessage `exited` arrives here; hang-up: init died
+  bool runs_function = false;  // its process is somebody else's child, whose zombie keeps init
+  BorrowedFd listener;         // seccomp notifications; invalid: no filter
+  BorrowedFd pty_master;       // invalid: stdio is passed through
+  BorrowedFd kernel_events;    // epoll-able fd of the BPF ring buffer; invalid: none
   std::function<void()> drain_kernel_events;  // called when kernel_events is readable
   BorrowedFd keeper;                          // of cgroups: hung up when it is gone; or invalid
   std::function<BorrowedFd()> renew_keeper;   // called then; another one, or invalid

@@ -117,6 +117,7 @@ std::function<SandboxUsage()> usage_of(const Parts& parts) {
 SandboxHandles handles_of(const RunningSandbox& running, Parts& parts) {
   SandboxHandles handles{.init_pidfd = running.init.pidfd(),
                          .status_socket = running.status_socket.borrow(),
+                         .runs_function = running.function_pid != 0,
                          .listener = running.listener.borrow(),
                          .pty_master = running.pty_master.borrow()};
   handles.usage = usage_of(parts);
