@@ -122,12 +122,16 @@ static int64_t now_ms(void) {
 
 int64_t deadline_after(int timeout_ms) { return timeout_ms < 0 ? -1 : now_ms() + timeout_ms; }
 
-/* Signals do not lengthen it. */
-static int await(int descriptor, short what, int64_t deadline) {
+int milliseconds_to(int64_t deadline) {
+  if (deadline < 0) return -1;
+  const int64_t left = deadline - now_ms();
+  return left < 0 ? 0 : (int)left;
+}
+
+int await_ready(int descriptor, short what, int64_t deadline) {
   for (;;) {
     struct pollfd wanted = {.fd = descriptor, .events = what};
-    const int64_t left = deadline < 0 ? -1 : deadline - now_ms();
-    const int ready = poll(&wanted, 1, deadline >= 0 && left < 0 ? 0 : (int)left);
+    const int ready = poll(&wanted, 1, milliseconds_to(deadline));
     if (ready > 0) return 0;
     if (ready == 0) return -ETIMEDOUT;
     if (errno != EINTR) return -errno;
@@ -141,7 +145,7 @@ static int end_connection(struct yett_host* host, int reason) {
 
 int receive_frame(struct yett_host* host, int64_t deadline) {
   if (host->broken != 0) return host->broken;
-  const int ready = await(host->socket, POLLIN, deadline);
+  const int ready = await_ready(host->socket, POLLIN, deadline);
   if (ready != 0) return ready;
   const ssize_t got = recv(host->socket, &host->message, sizeof host->message, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return receive_frame(host, deadline);
@@ -175,7 +179,7 @@ static int send_frame(struct yett_host* host, const int* descriptors, size_t cou
     if (sendmsg(host->socket, &whole, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return 0;
     if (errno == EPIPE || errno == ECONNRESET) return end_connection(host, -EPIPE);
     if (errno != EAGAIN && errno != EINTR) return -errno;
-    const int ready = await(host->socket, POLLOUT, deadline);
+    const int ready = await_ready(host->socket, POLLOUT, deadline);
     if (ready != 0) return ready;
   }
 }

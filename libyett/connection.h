@@ -43,6 +43,11 @@ struct yett_host {
 
 /* CLOCK_MONOTONIC in milliseconds, `timeout_ms` from now; -1: never. */
 int64_t deadline_after(int timeout_ms);
+/* What is left until then, for poll(2). */
+int milliseconds_to(int64_t deadline);
+/* Until `descriptor` is ready for `what` (POLLIN, POLLOUT): 0; or -errno, -ETIMEDOUT. Signals do
+ * not lengthen it. */
+int await_ready(int descriptor, short what, int64_t deadline);
 
 /* Takes in one frame: 1 it is an answer, in host->message; 0 an event was noted; or -errno:
  * -ETIMEDOUT, and what has ended the connection. */

@@ -107,7 +107,8 @@ SessionOptions options_for(const RunOptions& options, WhenStarted when, const Su
     return WantedProgram{.arguments = std::move(wanted.arguments),
                          .environment = std::move(wanted.environment),
                          .descriptors = std::move(wanted.descriptors),
-                         .directory = std::move(wanted.directory)};
+                         .directory = std::move(wanted.directory),
+                         .entrance = std::move(wanted.entrance)};
   };
   // But for a `yett run` nobody waits for what is printed at the end.
   session.on_ended = [&line, &report_file](const SandboxOutcome& outcome) {

@@ -45,6 +45,7 @@ class DaemonClient {
   [[nodiscard]] int remove(int number);
   [[nodiscard]] int spawn(CallMemory& memory, const yett_frame& head,
                           std::vector<UniqueFd>& passed);
+  [[nodiscard]] int enter(const yett_frame& head, std::vector<UniqueFd>& passed);
   [[nodiscard]] int run(CallMemory& memory, const yett_frame& head, std::vector<UniqueFd>& passed);
   [[nodiscard]] int signal(CallMemory& memory, std::uint64_t address) const;
   [[nodiscard]] int program(CallMemory& memory, std::uint64_t address) const;

@@ -102,6 +102,40 @@ std::optional<StartedSupervisor> ProgramStarter::begin_like(SupervisorWanted& wa
   return std::nullopt;
 }
 
+Result<StartedSupervisor> ProgramStarter::make_waiting(const SandboxTemplate& made_of) {
+  return starter_.start({.words = words_of(made_of, {"true"}, {}),
+                         .environment = own_environment(),
+                         .rights = {},
+                         .when = WhenStarted::when_told,
+                         .descriptors = {}});
+}
+
+int ProgramStarter::begin_function(const Recipe& recipe, UniqueFd entrance,
+                                   const ProgramCaller& caller) {
+  if (!has_room(caller.uid)) return -EAGAIN;
+  const bool is_template = !recipe.template_name.empty();
+  SandboxTemplate made_of{.options = {recipe.directory.path}};
+  if (is_template) {
+    if (const int error = check(recipe.template_name, caller.uid); error != 0) return error;
+    made_of = config_.templates.at(recipe.template_name);
+  } else if (!is_still_there(recipe.directory.path, recipe.directory.opened.borrow())) {
+    return -ENOENT;
+  }
+  if (made_of.warm_fork) return -EOPNOTSUPP;  // what waits there is a copy of a program
+  ProgramWanted wanted;
+  wanted.entrance = std::move(entrance);
+  const std::string& name = is_template ? recipe.template_name : recipe.directory.path;
+  if (auto warm = is_template ? pool_.take(name) : std::nullopt) {
+    if (send_program(warm->news.borrow(), wanted))
+      return enlist(*std::move(warm), name, true, caller);
+    log_.error("a sandbox of the pool does not listen", {{"template", name}});
+  }
+  auto started = make_waiting(made_of);
+  if (started && !send_program(started->news.borrow(), wanted))
+    started = fail(errno_error(EAGAIN, "begin a function", name));  // it has died
+  return enlist(std::move(started), name, false, caller);
+}
+
 int ProgramStarter::run(SupervisorWanted wanted, const ProgramCaller& caller) {
   if (!has_room(caller.uid)) return -EAGAIN;
   if (auto warm = begin_like(wanted)) {

@@ -38,6 +38,9 @@ class ProgramStarter {
   [[nodiscard]] int check(const std::string& template_name, uid_t caller) const;
   // Its number, or -errno.
   [[nodiscard]] int begin(const Recipe& recipe, ProgramWanted wanted, const ProgramCaller& caller);
+  // A function of who is at the other end of `entrance`, which comes into a sandbox of that.
+  [[nodiscard]] int begin_function(const Recipe& recipe, UniqueFd entrance,
+                                   const ProgramCaller& caller);
   // `yett run` with these words; the fourth descriptor is its directory. In a sandbox of the pool,
   // where that is the one that it would be given.
   [[nodiscard]] int run(SupervisorWanted wanted, const ProgramCaller& caller);
@@ -46,6 +49,8 @@ class ProgramStarter {
   [[nodiscard]] bool has_room(uid_t caller) const;
   [[nodiscard]] int begin_fork(const std::string& name, ProgramWanted wanted,
                                const ProgramCaller& caller);
+  // One that waits to be told what runs in it, made now.
+  [[nodiscard]] Result<StartedSupervisor> make_waiting(const SandboxTemplate& made_of);
   [[nodiscard]] int begin_cold(const SandboxTemplate& made_of, const std::string& name,
                                ProgramWanted wanted, const ProgramCaller& caller);
   // Nothing: none is like it, and `wanted` is as it was.

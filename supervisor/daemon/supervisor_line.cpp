@@ -34,6 +34,8 @@ UniqueFd& place_of(ProgramWanted& wanted, std::size_t i) {
 const UniqueFd& place_of(const ProgramWanted& wanted, std::size_t i) {
   return i < kStreams ? wanted.descriptors[i] : wanted.directory;
 }
+// Of a function, which has no other.
+constexpr std::uint32_t kEntranceGiven = 1U << (kStreams + 1);
 
 Result<ProgramWanted> parse_program(std::span<const char> message, std::span<int> numbers) {
   ProgramWanted wanted;
@@ -48,13 +50,17 @@ Result<ProgramWanted> parse_program(std::span<const char> message, std::span<int
   std::vector<std::string> report;
   if (!take_strings(rest, head.argument_count, wanted.arguments) ||
       !take_strings(rest, head.environment_count, wanted.environment) ||
-      !take_strings(rest, head.report_count, report) || wanted.arguments.empty())
+      !take_strings(rest, head.report_count, report) ||
+      wanted.arguments.empty() != ((head.given & kEntranceGiven) != 0))
     return fail(errno_error(EPROTO, "receive", "program"));
   if (!report.empty()) wanted.report_file = std::move(report.front());
   std::size_t next = 0;
   for (std::size_t i = 0; i <= kStreams; ++i)
     if ((head.given >> i & 1) != 0 && next < passed.size())
       place_of(wanted, i) = std::move(passed[next++]);
+  if ((head.given & kEntranceGiven) == 0) return wanted;
+  if (next == passed.size()) return fail(errno_error(EPROTO, "receive", "function"));
+  wanted.entrance = std::move(passed[next]);
   return wanted;
 }
 
@@ -144,6 +150,10 @@ Status send_program(BorrowedFd socket, const ProgramWanted& wanted) {
     if (!place_of(wanted, i).valid()) continue;
     head.given |= 1U << i;
     numbers.push_back(place_of(wanted, i).get());
+  }
+  if (wanted.entrance.valid()) {
+    head.given |= kEntranceGiven;
+    numbers.push_back(wanted.entrance.get());
   }
   std::string message(reinterpret_cast<const char*>(&head), sizeof head);
   message += join_strings(wanted.arguments) + join_strings(wanted.environment);

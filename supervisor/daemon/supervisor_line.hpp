@@ -45,6 +45,7 @@ struct ProgramWanted {
   // hears of the end when all has been told.
   UniqueFd directory;
   std::optional<std::string> report_file;
+  UniqueFd entrance;  // valid: no program, but a function of who is at its other end
 };
 
 // The supervisor's end. Invalid: nobody listens.

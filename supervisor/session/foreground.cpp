@@ -15,6 +15,7 @@
 #include "supervisor/audit/summary.hpp"
 #include "supervisor/control/start_program.hpp"
 #include "supervisor/session/attendant.hpp"
+#include "supervisor/session/enter_function.hpp"
 #include "supervisor/session/find_app.hpp"
 #include "supervisor/session/launch_status.hpp"
 #include "supervisor/session/refusal_store.hpp"
@@ -200,19 +201,37 @@ LaunchResult<WaitingSandbox> prepare(const SandboxPlan& plan, const LaunchInputs
   return waiting;
 }
 
-// A program that comes late becomes the plan's.
-LaunchResult<RunningSandbox> release(WaitingSandbox waiting, SandboxPlan& plan, Parts& parts,
-                                     const AwaitProgram& await, Clock& clock) {
-  if (await) {
-    auto ready = ready_for_program(std::move(waiting), plan);
-    if (!ready) return std::unexpected(std::move(ready).error());
-    waiting = *std::move(ready);
-    if (Status taken = take_program(await, plan); !taken)
-      return std::unexpected(ours(std::move(taken).error()));
-    clock.note("program known");
-  }
+FunctionEntrance entrance_of(UniqueFd line, const LaunchInputs& inputs, const SandboxPlan& plan,
+                             Parts& parts) {
+  FunctionEntrance entrance{.line = std::move(line),
+                            .cgroup_v2 = inputs.cgroup_v2,
+                            .cgroup_task_files = inputs.cgroup_task_files,
+                            .label = {}};
+  if (plan.lsm.labelled)
+    entrance.label = [&parts](BorrowedFd process) { return parts.planes->label_more(process); };
+  return entrance;
+}
+
+// A program that comes late becomes the plan's; or it is a function, which comes in.
+LaunchResult<RunningSandbox> release_when_told(WaitingSandbox waiting, SandboxPlan& plan,
+                                               const LaunchInputs& inputs, Parts& parts,
+                                               const AwaitProgram& await, Clock& clock) {
+  auto ready = ready_for_program(std::move(waiting), plan);
+  if (!ready) return std::unexpected(std::move(ready).error());
+  auto entrance = take_program(await, plan);
+  if (!entrance) return std::unexpected(ours(std::move(entrance).error()));
+  clock.note("program known");
+  if (entrance->valid())
+    return enter_function(*std::move(ready), plan,
+                          entrance_of(*std::move(entrance), inputs, plan, parts));
   constexpr LateStreams kOwn{BorrowedFd(0), BorrowedFd(1), BorrowedFd(2)};
-  auto running = await ? release_late(std::move(waiting), plan, kOwn)
+  return release_late(*std::move(ready), plan, kOwn);
+}
+
+LaunchResult<RunningSandbox> release(WaitingSandbox waiting, SandboxPlan& plan,
+                                     const LaunchInputs& inputs, Parts& parts,
+                                     const AwaitProgram& await, Clock& clock) {
+  auto running = await ? release_when_told(std::move(waiting), plan, inputs, parts, await, clock)
                        : release_sandbox(std::move(waiting), plan);
   if (running) clock.note("program executed");
   parts.began = std::chrono::steady_clock::now();
@@ -275,7 +294,9 @@ Status tell_started(const SessionOptions& options, const SessionReport& report,
   const bool is_adopted = parts.lost_supervisor != 0;
   if (is_adopted ? !options.on_adopted : !options.on_started) return {};
   StartedSession started{.init_pid = running.init.pid(),
-                         .app_pid = find_app(running.init.pid(), running.app_pid),
+                         .app_pid = running.function_pid != 0
+                                        ? running.function_pid
+                                        : find_app(running.init.pid(), running.app_pid),
                          .cgroup_path = "/" + report.plan.cgroup.name};
   if (parts.cgroup) {
     started.cgroups = parts.cgroup->directories();
@@ -399,7 +420,8 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   inputs.maps_itself = !inputs.is_program_late && maps_itself(*host, report.plan, parts);
   auto waiting = prepare(report.plan, inputs, parts, options.stack, clock);
   if (!waiting) return launch_failed(std::move(report), std::move(waiting).error(), request);
-  auto running = release(std::move(*waiting), report.plan, parts, options.await_program, clock);
+  auto running =
+      release(std::move(*waiting), report.plan, inputs, parts, options.await_program, clock);
   if (!running) return launch_failed(std::move(report), std::move(running).error(), request);
   Status told = arrange_succession(report.plan, options, parts);
   if (told) told = begin_warm_fork(options, *host, report.plan, *running, parts);

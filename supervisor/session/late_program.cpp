@@ -13,9 +13,9 @@ void set_variable(std::vector<std::string>& environment, const std::string& entr
   environment.push_back(entry);
 }
 
-Status take_program(const AwaitProgram& await, SandboxPlan& plan) {
+Result<UniqueFd> take_program(const AwaitProgram& await, SandboxPlan& plan) {
   YETT_TRY(WantedProgram wanted, await());
-  plan.process.argv = std::move(wanted.arguments);
+  if (!wanted.entrance.valid()) plan.process.argv = std::move(wanted.arguments);
   for (const std::string& entry : wanted.environment)
     if (entry.find('=') != std::string::npos) set_variable(plan.process.environment, entry);
   for (int fd = 0; fd < 3; ++fd) {
@@ -25,7 +25,7 @@ Status take_program(const AwaitProgram& await, SandboxPlan& plan) {
   }
   if (wanted.directory.valid() && ::fchdir(wanted.directory.get()) != 0)
     return fail(errno_error("enter", "the working directory"));
-  return {};
+  return std::move(wanted.entrance);
 }
 
 }  // namespace yett

@@ -24,9 +24,9 @@ using yett::test::Message;
 using yett::test::need;
 
 constexpr uid_t kAlice = 1000;
-constexpr std::array<unsigned, 12> kCommands{
-    YETT_INFO,   YETT_CREATE,  YETT_SPAWN, YETT_SPAWN,    YETT_REMOVE, YETT_RUN,
-    YETT_SIGNAL, YETT_PROGRAM, YETT_LIST,  YETT_PROGRAMS, YETT_EVENTS, YETT_ADD_SELF};
+constexpr std::array<unsigned, 13> kCommands{
+    YETT_INFO,    YETT_CREATE, YETT_SPAWN,    YETT_SPAWN,  YETT_REMOVE,   YETT_RUN,  YETT_SIGNAL,
+    YETT_PROGRAM, YETT_LIST,   YETT_PROGRAMS, YETT_EVENTS, YETT_ADD_SELF, YETT_ENTER};
 
 // The other ends of a supervisor that nobody is: what its process is known by, and its line.
 struct StandIn {
@@ -240,8 +240,11 @@ class Daemon {
     need(result >= 0 || std::ranges::find(kErrors, -result) != kErrors.end(),
          "an error that the header has");
     if (result > 0) {
-      need(head.command == YETT_CREATE || head.command == YETT_SPAWN || head.command == YETT_RUN,
+      need(head.command == YETT_CREATE || head.command == YETT_SPAWN || head.command == YETT_RUN ||
+               head.command == YETT_ENTER,
            "a number");
+      // SECURITY(enter-root)
+      need(head.command != YETT_ENTER || client.uid == 0, "functions are root's alone");
       if (head.command != YETT_CREATE)
         need(owners_.emplace(result, client.uid).second, "a number of its own");
     } else if (result == 0) {

@@ -342,4 +342,60 @@ struct yett_event_data {
  * ENOENT: no such program; EBUSY: it has a connection. */
 #define YETT_TAKE _IO(YETT_UAPI_MAGIC, 27) /* int */
 
+/* A function of the caller's own, in a sandbox of that number: whoever may join namespaces is root,
+ * and nobody else is answered (EPERM). Gives the program's number, as SPAWN; nothing is executed.
+ * One descriptor comes with it, an end of a SOCK_SEQPACKET pair, at which the sandbox's supervisor
+ * then says what it takes to come in: an OFFER, and DOORS with what is left of its descriptors.
+ * EOPNOTSUPP: the template is one of forks, or the sandbox has no filter to be held by.
+ *
+ * libyett's yett_enter() does what follows, in this order: a child of the caller's takes an
+ * ordinary scheduling policy, PID 1's nice value and OOM score, and the limits, writes "0" to
+ * every cgroup file, joins all namespaces of the pidfd and makes its successor with CLONE_PARENT;
+ * that one is the sandbox's only process beside its PID 1, gives up all that it was not told to
+ * keep, takes ids, no_new_privs, Landlock's rules and the filter, with a listener, and writes the
+ * listener's number (struct yett_entering). The supervisor has taken a copy when it says TAKEN:
+ * the process closes the listener and this socket, and then asks to begin by an ioctl(2) with the
+ * command YETT_ENTER on no descriptor, which the filter has the supervisor answer. While it waits
+ * there it is looked at whole: namespaces, root, cgroup, ids, capabilities, groups, no_new_privs,
+ * filter, limits, scheduling, descriptors, threads, who else is there. 0: the function may begin,
+ * and BEGUN is said; else REFUSED is, with the reason, and nothing begins. */
+struct yett_limit {
+  __u32 resource; /* RLIMIT_* */
+  __u32 reserved; /* 0 */
+  __u64 soft;
+  __u64 hard;
+};
+#define YETT_LIMITS_MAX 16
+struct yett_entrance {
+  __u32 size;
+  __u32 kind;  /* YETT_ENTRANCE_* */
+  __s32 error; /* REFUSED: an errno */
+  __u32 uid;   /* the rest of these: OFFER. Inside */
+  __u32 gid;   /* inside */
+  __u32 umask;
+  __u32 filter_length; /* instructions */
+  __u32 filter_flags;  /* SECCOMP_FILTER_FLAG_* */
+  __u32 door_count;    /* descriptors that DOORS bring */
+  __u32 has_ruleset;   /* 1: the first of these is Landlock's; the others are cgroup files */
+  __u32 limit_count;
+  __s32 nice;          /* these two: PID 1's */
+  __s32 oom_score_adj; /* proc(5) */
+  __u32 reserved;      /* 0 */
+  struct yett_limit limits[YETT_LIMITS_MAX];
+  char problem[128]; /* REFUSED: what was found */
+};
+#define YETT_ENTRANCE_SIZE_1 568
+/* OFFER comes with a pidfd of PID 1, the filter (sealed) and the first directory; DOORS with as
+ * many as one message takes, until there are door_count. */
+#define YETT_ENTRANCE_OFFER 1
+#define YETT_ENTRANCE_DOORS 2
+#define YETT_ENTRANCE_TAKEN 3
+#define YETT_ENTRANCE_BEGUN 4
+#define YETT_ENTRANCE_REFUSED 5
+struct yett_entering {
+  __u32 size;
+  __s32 listener; /* its number in the process that writes this */
+};
+#define YETT_ENTER _IO(YETT_UAPI_MAGIC, 31) /* int */
+
 #endif

@@ -36,6 +36,7 @@ extern "C" {
 #endif
 
 #define YETT_API __attribute__((visibility("default")))
+#define YETT_GUARD_NAME_MAX 48
 
 /* A connection; its sandboxes live as long as it does. */
 struct yett_host;
@@ -132,13 +133,69 @@ YETT_API int yett_kill(struct yett_host* host, int program, int signal);
  * -ENOTTY). -ENOENT: as above. */
 YETT_API int yett_stats(struct yett_host* host, int program, struct yett_program_info* told);
 
+/* A function of the application's own, run in a sandbox. Nothing of this is kept. */
+struct yett_function {
+  size_t size;       /* of this struct, as the caller knows it */
+  int sandbox;       /* of yett_create() */
+  const int* kept;   /* descriptors that it has, too, by the same numbers; 64 at most */
+  size_t kept_count; /* all others are closed, and the standard ones the null device */
+};
+
+/* What has come of it. */
+struct yett_entered {
+  size_t size;                          /* of this struct, as the caller knows it */
+  int program;                          /* for yett_stats() and yett_kill(), and of its events */
+  int guard_pid;                        /* PID 1 of its sandbox */
+  int app_pid;                          /* the function's process: a child of the caller's */
+  char guard_name[YETT_GUARD_NAME_MAX]; /* for yett_kill_guard(), which ends all of it */
+  char problem[128]; /* what was found, of an error that the other end has told; else empty */
+};
+
+/* Forks, and runs `function` with `data` in the child, in a new sandbox, behind all that holds a
+ * program of the same template: its namespaces, mounts, cgroup, ids, limits, no capabilities,
+ * no_new_privs, Landlock, filter. yettd's supervisor looks whether it is, as far as that can be
+ * seen, and only then the function begins (docs/decisions/0057-functions-inside.md).
+ *
+ * The child is the caller's own: SIGCHLD comes to the caller, and waitpid(2) has how it ended. Who
+ * does not wait for it keeps its pid namespace, and PID 1 in it, from going. Another SIGCHLD may
+ * come, of a process that only joins the sandbox and is waited for here. What the function returns
+ * is its process's exit status, by _exit(2), and all that it has begun ends with it; yettd tells
+ * the end as an event, "function_ended", without a status. Else it ends as a program does: by its
+ * limits, by yett_kill(), yett_remove(), the end of the connection.
+ *
+ * The function has only the calling thread, and its C library as after fork(2): malloc(3) and
+ * threads of its own work; locks that other threads had stay locked; handlers of pthread_atfork(3)
+ * have run. Signals are at their defaults and none is blocked. It must not leave by an exception or
+ * longjmp(3), which would go on in the application's code, nor call exit(3), which would run the
+ * application's handlers and write its buffers once more; and may use no connection of this
+ * library. `kept` stays the caller's; what the function has is the same open file.
+ *
+ * What is NOT held: the function begins with a copy of the application's memory, and so with all
+ * that the application knows (secrets, keys, addresses of code), and with all memory that it shares
+ * with others (MAP_SHARED, rings of io_uring: MADV_DONTFORK keeps those back). It may read and
+ * execute the application's own file (/proc/self/exe), where its user may. A program begins with
+ * nothing of that: yett_start() is for whoever need not be the application. Affinity, personality
+ * and hierarchies of cgroups that hold no sandbox are the application's. The sandbox's memory limit
+ * counts the page tables of the copy, and its "pids" PID 1, the joining process and the function.
+ *
+ * For root's applications alone: who joins namespaces of root's needs CAP_SYS_ADMIN and
+ * CAP_SYS_CHROOT. Of yettd's alone (else -ENOTTY). 0, and *entered is filled; or: -EPERM: not this
+ * user's, or without these rights; -EINVAL: a `size`, or this connection among `kept`; -EBADF: of
+ * a descriptor; -EISDIR: one that is a directory, which would be a way out; -E2BIG: too many;
+ * -ENOENT: no such sandbox; -EOPNOTSUPP: a template with warm_fork, or whose options have no
+ * filter; -EAGAIN: too many programs, or no room for its processes; -EACCES: something would not
+ * have held it, and it did not begin (`problem` says what); -ESRCH: it, or its sandbox, has died;
+ * -ETIMEDOUT; and what fork(2) and pipe(2) give. After an error nothing of it is left, and app_pid
+ * is 0. */
+YETT_API int yett_enter(struct yett_host* host, const struct yett_function* request,
+                        int (*function)(void* data), void* data, struct yett_entered* entered);
+
 /* A name for the process `pid` that no other process will ever have while the host runs, for
  * yett_kill_guard(): a guard's (guard_pid of yett_stats(), PID 1 of a sandbox), whose number may be
  * somebody else's by the time it is to be killed. No connection is needed; usable after fork(2).
  * Into `name` goes a string of at most `size` bytes, YETT_GUARD_NAME_MAX is enough. -ESRCH: there
  * is no such process; -ENOSPC. */
 YETT_API int yett_guard_name(int pid, char* name, size_t size);
-#define YETT_GUARD_NAME_MAX 48
 
 /* Kills the process of that name, and so, of a guard, everything in its sandbox. -ESRCH: it has
  * gone, whoever may have its number now; -EPERM: not this user's to kill; -EINVAL: no such name. */

@@ -7,15 +7,20 @@
 //     const int plugin = sandbox.start({"/bin/plugin"}, {end, end, 2});
 //     if (!host.wait(plugin, std::chrono::seconds(1))) ...  // it runs still
 //
+//     yett::Function parse(host, sandbox, [&] { return parse_untrusted(input); });
+//     const int status = parse.wait();  // as waitpid(2) gives it
+//
 // Objects belong to one thread at a time, as connections do. A Host outlives its Sandboxes.
 #ifndef YETT_YETT_HPP
 #define YETT_YETT_HPP
 
+#include <sys/wait.h>
 #include <yett/yett.h>
 
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -164,6 +169,57 @@ class Sandbox {
  private:
   yett_host* host_;
   int number_;
+};
+
+// What yett_enter() begins: a function of the application's, in a sandbox, as a child of this
+// process. Its sandbox is killed with the object, and the child waited for.
+class Function {
+ public:
+  // `kept`: descriptors that it has, too. An exception that leaves `work` ends its process, by
+  // std::terminate().
+  Function(const Host& host, const Sandbox& sandbox, std::function<int()> work,
+           const std::vector<int>& kept = {}) {
+    yett_function request{};
+    request.size = sizeof request;
+    request.sandbox = sandbox.number();
+    request.kept = kept.data();
+    request.kept_count = kept.size();
+    entered_.size = sizeof entered_;
+    const auto run = [](void* data) noexcept {
+      return (*static_cast<std::function<int()>*>(data))();
+    };
+    const int result = yett_enter(host.get(), &request, run, &work, &entered_);
+    const std::string what = entered_.problem[0] != '\0' ? entered_.problem : "yett_enter";
+    client::checked(result, what.c_str());
+  }
+  Function(Function&& other) noexcept
+      : entered_(other.entered_), status_(std::exchange(other.status_, 0)) {
+    other.entered_.app_pid = 0;
+  }
+  Function& operator=(Function&& other) noexcept {
+    std::swap(entered_, other.entered_);
+    std::swap(status_, other.status_);
+    return *this;
+  }
+  ~Function() {
+    if (entered_.app_pid == 0) return;
+    kill();
+    wait();
+  }
+
+  [[nodiscard]] const yett_entered& entered() const noexcept { return entered_; }
+  void kill() const noexcept { yett_kill_guard(entered_.guard_name); }
+  // As waitpid(2) gives it; the same again when it has been waited for.
+  int wait() noexcept {
+    if (entered_.app_pid == 0) return status_;
+    while (waitpid(entered_.app_pid, &status_, 0) < 0 && errno == EINTR) continue;
+    entered_.app_pid = 0;
+    return status_;
+  }
+
+ private:
+  yett_entered entered_{};
+  int status_ = 0;
 };
 
 }  // namespace yett
