@@ -31,6 +31,7 @@ compile() { # COMPILER FOLDER/FILE NAME [FLAG...]
 }
 compile cc plugin-host/plugin_host.c plugin_host
 compile cc app-master/app_master.c app_master
+compile cc app-master/enter_function.c enter_function
 compile c++ plugin-host/plugin_host_asio.cpp plugin_host_asio -std=c++17
 compile cc python-warm/warm_client.c warm_client
 # A template runs inside, where there is no library of ours; what it does there, warm_examples_test.cpp asks.
@@ -73,6 +74,14 @@ for run in 1 2; do
   has "$made/said" "thief: nothing to read, nothing to write, an /etc of its own"
   [ "$(grep -c "^crash: ended, status 134, signaled" "$made/said")" = 3 ] || fail "three starts: $(cat "$made/said")"
 done
+
+printf 'Dear reader, thank you.\n' > "$made/letter"
+printf 'Dear %%n, thank you.\n' > "$made/trap"
+"$made/enter_function" "$made/socket" "$made/plugins" "$made/letter" > "$made/said" || fail enter_function
+has "$made/said" "4 words, read by user 1000, process 2"
+"$made/enter_function" "$made/socket" "$made/plugins" "$made/trap" > "$made/said" || fail "enter_function with a trap"
+has "$made/said" "the decoder died of signal 6"
+
 [ "$(cat "$made/data/notes/notes")" = "a note
 a note" ] || fail "what an app wrote stays"
 exit 0
