@@ -76,7 +76,8 @@ WarmForkHooks hooks_of_template(const SupervisorLine& line) {
           .begin_instance = [&line, wish]() -> Result<InstanceHooks> {
             YETT_TRY(UniqueFd own, line.grant_wish(*wish));
             return hooks_of_instance(std::move(own));
-          }};
+          },
+          .refuse = [&line, wish](int error) { line.refuse_wish(*wish, error); }};
 }
 
 // Sandboxes of a client's end with it, and with their supervisor: nobody goes on with them.

@@ -125,6 +125,10 @@ Result<UniqueFd> SupervisorLine::grant_wish(std::uint64_t number) const {
   return own;
 }
 
+void SupervisorLine::refuse_wish(std::uint64_t number, int error) const {
+  tell(News{.kind = NewsKind::born, .value = error, .count = number});
+}
+
 Status send_wish(BorrowedFd socket, std::uint64_t number) {
   const int sent = send_with_fds(socket.get(), &number, sizeof number, {});
   return sent == kDone ? Status() : fail(errno_error(sent, "send", "wish for an instance"));

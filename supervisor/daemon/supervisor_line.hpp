@@ -23,7 +23,7 @@ enum class NewsKind : std::uint32_t {
   verdict,  // one that was recorded: `plane`, `call`, `text` the object
   ended,    // `value`: the exit status; `text` the reason
   born,  // of a template: the answer to wish `count`; `pid` is the keeper's of an instance, whose
-         // pidfd and line come along
+         // pidfd and line come along; without them there is none, for the errno in `value`
 };
 
 struct News {
@@ -68,6 +68,8 @@ class SupervisorLine {
   [[nodiscard]] std::optional<std::uint64_t> await_wish() const;
   // In the process that has become the keeper of an instance: answers with it, and gives its line.
   [[nodiscard]] Result<UniqueFd> grant_wish(std::uint64_t number) const;
+  // There is none, for this errno.
+  void refuse_wish(std::uint64_t number, int error) const;
 
  private:
   [[nodiscard]] bool send(const News& news) const;

@@ -107,31 +107,29 @@ void WarmForks::drop(const std::string& name, const char* why) {
 }
 
 // An answer that comes too late is nobody's, and what was begun ends.
-std::optional<StartedSupervisor> WarmForks::await_birth(const std::string& name, Template& made) {
-  const auto until = Clock::now() + kPatience;
+Result<StartedSupervisor> WarmForks::await_birth(const std::string& name, Template& made) {
+  const auto until = Clock::now() + (made.misses == 0 ? kPatience : kPatienceAfterMiss);
   const BorrowedFd line = made.supervisor->news.borrow();
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
     pollfd asked{.fd = line.get(), .events = POLLIN, .revents = 0};
     if (left.count() <= 0 || ::poll(&asked, 1, static_cast<int>(left.count())) != 1) {
       miss(name, made);
-      return std::nullopt;
+      return fail(errno_error(EAGAIN, "begin an instance", name));
     }
     std::array<int, 2> fds{-1, -1};
     const auto news = read_news(line, fds);
-    UniqueFd pidfd(fds[0]);
-    UniqueFd keepers(fds[1]);
-    if (!news) break;
-    if (news->kind != NewsKind::born || !pidfd.valid() || !keepers.valid()) continue;
-    StartedSupervisor born{.process = SupervisorProcess(std::move(pidfd)),
-                           .news = std::move(keepers),
+    StartedSupervisor born{.process = SupervisorProcess(UniqueFd(fds[0])),
+                           .news = UniqueFd(fds[1]),
                            .starter = &starter_};
-    if (news->count != made.last_wish) continue;
+    if (!news) break;
+    if (news->kind != NewsKind::born || news->count != made.last_wish) continue;
     made.misses = 0;
-    return born;
+    if (born.process.pidfd().valid() && born.news.valid()) return born;
+    return fail(errno_error(news->value != 0 ? news->value : EPROTO, "begin an instance", name));
   }
   drop(name, "it has gone");
-  return std::nullopt;
+  return fail(errno_error(EAGAIN, "begin an instance", name));
 }
 
 void WarmForks::miss(const std::string& name, Template& made) {
@@ -144,13 +142,9 @@ Result<StartedSupervisor> WarmForks::start(const std::string& name) {
   if (found == templates_.end() || !found->second.ready)
     return fail(errno_error(EAGAIN, "begin an instance", name));
   Template& made = found->second;
-  std::optional<StartedSupervisor> born;
-  if (send_wish(made.supervisor->news.borrow(), ++made.last_wish))
-    born = await_birth(name, made);
-  else
-    drop(name, "it does not listen");  // its end is not heard of yet
-  if (!born) return fail(errno_error(EAGAIN, "begin an instance", name));
-  return *std::move(born);
+  if (send_wish(made.supervisor->news.borrow(), ++made.last_wish)) return await_birth(name, made);
+  drop(name, "it does not listen");  // its end is not heard of yet
+  return fail(errno_error(EAGAIN, "begin an instance", name));
 }
 
 }  // namespace yett

@@ -21,8 +21,10 @@ class WarmForks {
   // After one that has ended the next waits, twice as long each time, until one has been ready.
   static constexpr std::chrono::milliseconds kPause{1000};
   static constexpr std::chrono::milliseconds kLongestPause{60'000};
-  // For the answer to a wish, which takes a fork.
-  static constexpr std::chrono::milliseconds kPatience{5000};
+  // For the answer to a wish, which takes a fork, and everybody else waits with it: so not so long
+  // for one that has not answered the wish before.
+  static constexpr std::chrono::milliseconds kPatience{2000};
+  static constexpr std::chrono::milliseconds kPatienceAfterMiss{200};
   // In a row: a slow host is no reason to end what runs.
   static constexpr int kMostMisses = 3;
 
@@ -34,7 +36,7 @@ class WarmForks {
   [[nodiscard]] std::optional<std::chrono::milliseconds> tend();
   [[nodiscard]] bool is_ready(const std::string& name) const;
   // The keeper of a new instance: as a supervisor that waits in the pool. EAGAIN: the template is
-  // not ready.
+  // not ready, or does not answer; else why it could make none.
   [[nodiscard]] Result<StartedSupervisor> start(const std::string& name);
   void clear();
 
@@ -54,8 +56,7 @@ class WarmForks {
   void on_news(const std::string& name);
   void drop(const std::string& name, const char* why);
   void forget(Template& made);
-  [[nodiscard]] std::optional<StartedSupervisor> await_birth(const std::string& name,
-                                                             Template& made);
+  [[nodiscard]] Result<StartedSupervisor> await_birth(const std::string& name, Template& made);
   void miss(const std::string& name, Template& made);
 
   Poller& poller_;

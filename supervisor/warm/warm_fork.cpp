@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "ioctl_uapi/clone.hpp"
@@ -43,13 +44,18 @@ Result<bool> become(ChildProcess& child, const char* name) {
                           .births = births};
   while (inputs.hooks->await_wish()) {
     const int parent = ::getpid();
-    if (::fork() != 0) continue;  // one that cannot be made: who wished hears nothing, and gives up
+    const pid_t child = ::fork();
+    if (child < 0) inputs.hooks->refuse(errno);  // who wished waits for an answer, and all with it
+    if (child != 0) continue;
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (::getppid() != parent) ::_exit(0);
     ::signal(SIGCHLD, SIG_DFL);
     ::prctl(PR_SET_NAME, "yett-instance", 0, 0, 0);
     const auto hooks = inputs.hooks->begin_instance();
-    if (!hooks) ::_exit(0);
+    if (!hooks) {
+      inputs.hooks->refuse(hooks.error().sys_errno);
+      ::_exit(0);
+    }
     keep_instance(kept, *hooks);
   }
   ::_exit(0);

@@ -23,6 +23,8 @@ struct WarmForkHooks {
   std::function<bool()> await_wish;
   // In a new process, for that wish. Error: it cannot be answered.
   std::function<Result<InstanceHooks>()> begin_instance;
+  // In either: nothing comes of that wish, for this errno.
+  std::function<void(int error)> refuse;
 };
 
 struct WarmForkInputs {
