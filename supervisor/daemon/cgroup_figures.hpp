@@ -1,7 +1,11 @@
-// What the cgroups of a sandbox count.
+// What the cgroups of sandboxes count.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +20,26 @@ struct CgroupFigures {
   std::uint64_t cpu_ns = 0;
 };
 
-// Some 50 us: seven small files, wherever they are.
-[[nodiscard]] CgroupFigures read_figures(const std::vector<std::string>& cgroups);
+// Knows which of a sandbox's directories has which file, and by what name: that is the same for all
+// whose directories lie in the same ones, and looking for it costs several times the reading.
+class CgroupFiles {
+ public:
+  static constexpr std::size_t kFigures = 5;
+  // Where a figure is: a directory, by its place among the sandbox's, and a file of it.
+  struct Place {
+    std::size_t directory = 0;
+    std::size_t file = 0;
+  };
+
+  // Five small files: some 20 us.
+  [[nodiscard]] CgroupFigures read(const std::vector<std::string>& cgroups);
+
+ private:
+  using Places = std::array<std::optional<Place>, kFigures>;  // nothing: nobody counts that
+  static constexpr std::size_t kMostLayouts = 64;
+  [[nodiscard]] Places places_for(const std::vector<std::string>& cgroups);
+
+  std::map<std::string, Places> layouts_;  // by the directories above those of a sandbox
+};
 
 }  // namespace yett

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "supervisor/control/frame_connection.hpp"
+#include "supervisor/daemon/cgroup_figures.hpp"
 #include "supervisor/daemon/closer.hpp"
 #include "supervisor/daemon/program_starter.hpp"
 
@@ -48,9 +49,9 @@ class DaemonClient {
   [[nodiscard]] int enter(const yett_frame& head, std::vector<UniqueFd>& passed);
   [[nodiscard]] int run(CallMemory& memory, const yett_frame& head, std::vector<UniqueFd>& passed);
   [[nodiscard]] int signal(CallMemory& memory, std::uint64_t address) const;
-  [[nodiscard]] int program(CallMemory& memory, std::uint64_t address) const;
+  [[nodiscard]] int program(CallMemory& memory, std::uint64_t address);
   [[nodiscard]] int list(CallMemory& memory, std::uint64_t address) const;
-  [[nodiscard]] int programs(CallMemory& memory, std::uint64_t address) const;
+  [[nodiscard]] int programs(CallMemory& memory, std::uint64_t address);
   [[nodiscard]] ProgramCaller caller(const yett_frame& head) const;
 
   std::uint64_t number_;
@@ -60,6 +61,7 @@ class DaemonClient {
   Roster& roster_;
   Metrics& metrics_;
   const Closer& closer_;
+  CgroupFiles figures_;
   int last_recipe_ = 0;
   std::map<int, Recipe> recipes_;
   std::multimap<int, int> begun_;  // recipe -> program
