@@ -100,7 +100,11 @@ SessionOptions options_for(const RunOptions& options, WhenStarted when, const Su
   session.on_verdict = [&line](const AuditRecord& record, std::uint64_t times) {
     line.tell(news_of_verdict(record, times));
   };
-  if (when == WhenStarted::as_template) session.warm_fork = hooks_of_template(line);
+  if (when == WhenStarted::as_template) {
+    session.warm_fork = hooks_of_template(line);  // whose receptionist reads the line
+    return session;
+  }
+  session.on_call_times = [&line](const CallTimesReport& times) { return line.tell(times); };
   if (when != WhenStarted::when_told) return session;
   session.await_program = [&line, &report_file]() -> Result<WantedProgram> {
     YETT_TRY(ProgramWanted wanted, await_program(line));

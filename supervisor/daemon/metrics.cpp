@@ -34,7 +34,50 @@ std::string pool_lines(const std::map<std::string, PoolState>& pools) {
   return text;
 }
 
+// Counts are of all up to a bound, and so in the end of all there are.
+struct HistogramText {
+  std::string_view name;
+  std::string labels;
+  std::string text;
+
+  void add(std::string_view bound, std::uint64_t below) {
+    text += fmt::format("{}_bucket{{{},le=\"{}\"}} {}\n", name, labels, bound, below);
+  }
+  void end(std::uint64_t count, double sum) {
+    add("+Inf", count);
+    text += fmt::format("{}_sum{{{}}} {}\n", name, labels, sum);
+    text += fmt::format("{}_count{{{}}} {}\n", name, labels, count);
+  }
+};
+
+// By CallKind.
+constexpr std::array<std::string_view, kCallKinds> kKindNames{
+    "refused", "let_run", "emulated", "opened", "redirected", "lent", "control"};
+
 }  // namespace
+
+void CallHistograms::count(const CallTimesReport& times) {
+  for (std::size_t kind = 0; kind < kCallKinds; ++kind) {
+    for (std::size_t i = 0; i < times.kinds[kind].counts.size(); ++i)
+      kinds_[kind].counts[i] += times.kinds[kind].counts[i];
+    kinds_[kind].sum_ns += times.kinds[kind].sum_ns;
+  }
+}
+
+std::string CallHistograms::lines(std::string_view name) const {
+  std::string all;
+  for (std::size_t kind = 0; kind < kCallKinds; ++kind) {
+    HistogramText histogram{
+        .name = name, .labels = fmt::format("kind=\"{}\"", kKindNames[kind]), .text = {}};
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < kCallTimeBoundsUs.size(); ++i)
+      histogram.add(fmt::format("{}", kCallTimeBoundsUs[i] / 1e6), below += kinds_[kind].counts[i]);
+    histogram.end(below + kinds_[kind].counts.back(),
+                  static_cast<double>(kinds_[kind].sum_ns) / 1e9);
+    all += histogram.text;
+  }
+  return all;
+}
 
 void Histogram::count(std::chrono::nanoseconds took) {
   ++count_;
@@ -44,14 +87,11 @@ void Histogram::count(std::chrono::nanoseconds took) {
 }
 
 std::string Histogram::lines(std::string_view name, std::string_view labels) const {
-  std::string text;
+  HistogramText histogram{.name = name, .labels = std::string(labels), .text = {}};
   for (std::size_t i = 0; i < kBoundsMs.size(); ++i)
-    text +=
-        fmt::format("{}_bucket{{{},le=\"{}\"}} {}\n", name, labels, kBoundsMs[i] / 1e3, below_[i]);
-  text += fmt::format("{}_bucket{{{},le=\"+Inf\"}} {}\n", name, labels, count_);
-  text +=
-      fmt::format("{}_sum{{{}}} {}\n", name, labels, std::chrono::duration<double>(sum_).count());
-  return text + fmt::format("{}_count{{{}}} {}\n", name, labels, count_);
+    histogram.add(fmt::format("{}", kBoundsMs[i] / 1e3), below_[i]);
+  histogram.end(count_, std::chrono::duration<double>(sum_).count());
+  return histogram.text;
 }
 
 std::string Metrics::text(const DaemonState& state) const {
@@ -75,6 +115,9 @@ std::string Metrics::text(const DaemonState& state) const {
   for (const auto& [key, count] : verdicts_)
     text += fmt::format("yettd_verdicts_total{{plane=\"{}\",verdict=\"{}\"}} {}\n",
                         label(key.first), label(key.second), count);
+  text += head("yettd_call_seconds", "histogram",
+               "What supervisors took for a call, from its receipt to its answer.");
+  text += calls_.lines("yettd_call_seconds");
   text += single("yettd_refused_clients_total", "counter", "Connections of who may not connect.",
                  refused_clients_);
   text += single("yettd_lost_events_total", "counter", "Events that a client did not read in time.",

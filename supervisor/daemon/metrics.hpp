@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "ioctl_uapi/call_times.hpp"
+
 namespace yett {
 
 struct PoolState {
@@ -38,6 +40,20 @@ class Histogram {
   std::chrono::nanoseconds sum_{0};
 };
 
+// How long notified calls took, by what became of them.
+class CallHistograms {
+ public:
+  void count(const CallTimesReport& times);
+  [[nodiscard]] std::string lines(std::string_view name) const;
+
+ private:
+  struct Kind {
+    std::array<std::uint64_t, kCallTimeBoundsUs.size() + 1> counts{};
+    std::uint64_t sum_ns = 0;
+  };
+  std::array<Kind, kCallKinds> kinds_{};
+};
+
 class Metrics {
  public:
   void count_start(bool warm) { ++(warm ? warm_starts_ : cold_starts_); }
@@ -45,6 +61,7 @@ class Metrics {
   void count_start_time(bool warm, std::chrono::nanoseconds took) {
     (warm ? warm_times_ : cold_times_).count(took);
   }
+  void count_calls(const CallTimesReport& times) { calls_.count(times); }
   void count_adopted(std::uint64_t programs) { adopted_ += programs; }
   void count_failed_start() { ++failed_starts_; }
   void count_end(const std::string& reason) { ++ends_[reason]; }
@@ -62,6 +79,7 @@ class Metrics {
   std::uint64_t cold_starts_ = 0;
   Histogram warm_times_;
   Histogram cold_times_;
+  CallHistograms calls_;
   std::uint64_t failed_starts_ = 0;
   std::uint64_t adopted_ = 0;
   std::uint64_t refused_clients_ = 0;

@@ -220,10 +220,16 @@ void Roster::on_news(int number) {
   const auto found = programs_.find(number);
   if (found == programs_.end()) return;
   // The last message is found before the end of the line, which is left to the process's.
-  if (const auto news = read_news(found->second.supervisor.news.borrow()))
-    take_news(found->second, *news);
-  else
-    poller_.forget(found->second.news);
+  if (!take_message(found->second)) poller_.forget(found->second.news);
+}
+
+bool Roster::take_message(Program& program) {
+  const LineMessage message = read_line(program.supervisor.news.borrow());
+  if (const auto* news = std::get_if<News>(&message))
+    take_news(program, *news);
+  else if (const auto* times = std::get_if<CallTimesReport>(&message))
+    metrics_.count_calls(*times);
+  return !std::holds_alternative<std::monostate>(message);
 }
 
 void Roster::take_news(Program& program, const News& news) {
@@ -287,7 +293,7 @@ void Roster::end(int number, int status) {
   const auto found = programs_.find(number);
   if (found == programs_.end()) return;
   Program& program = found->second;
-  while (const auto news = read_news(program.supervisor.news.borrow())) take_news(program, *news);
+  while (take_message(program)) continue;
   tell_end(program, status, "supervisor_ended");
   forget(program);
   if (program.supervisor.outlives_daemon()) {

@@ -100,6 +100,8 @@ class Roster {
   void forget(const Program& program);
   void on_news(int number);
   void end(int number, int status);
+  // False: nothing has come.
+  [[nodiscard]] bool take_message(Program& program);
   void take_news(Program& program, const News& news);
   void tell_end(Program& program, int status, const std::string& reason);
   void tell(const Program& program, yett_event_data event) const;

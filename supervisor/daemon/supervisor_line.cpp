@@ -66,16 +66,27 @@ Result<ProgramWanted> parse_program(std::span<const char> message, std::span<int
 
 }  // namespace
 
-bool SupervisorLine::send(const News& news) const {
-  return ::send(socket_.get(), &news, sizeof news, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+template <typename Message>
+bool SupervisorLine::send(const Message& message) const {
+  return ::send(socket_.get(), &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
          errno != EAGAIN;
+}
+
+bool SupervisorLine::send_kept() const {
+  while (!kept_.empty() && send(kept_.front())) kept_.pop_front();
+  return kept_.empty();
 }
 
 void SupervisorLine::tell(const News& news) const {
   if (!socket_.valid()) return;
   const std::scoped_lock held(lock_);
-  while (!kept_.empty() && send(kept_.front())) kept_.pop_front();
-  if (!kept_.empty() || !send(news)) keep(news);
+  if (!send_kept() || !send(news)) keep(news);
+}
+
+bool SupervisorLine::tell(const CallTimesReport& times) const {
+  if (!socket_.valid()) return true;
+  const std::scoped_lock held(lock_);
+  return send_kept() && send(times);
 }
 
 void SupervisorLine::keep(const News& news) const {
@@ -134,8 +145,35 @@ Status send_wish(BorrowedFd socket, std::uint64_t number) {
   return sent == kDone ? Status() : fail(errno_error(sent, "send", "wish for an instance"));
 }
 
-// Between builds: starter_protocol.hpp.
+// Between builds: starter_protocol.hpp. Their sizes tell them apart.
 static_assert(sizeof(News) == 480);
+static_assert(sizeof(CallTimesReport) == 504);
+
+namespace {
+
+template <typename Message>
+Message message_of(std::span<const char> bytes) {
+  Message message;
+  std::memcpy(&message, bytes.data(), sizeof message);
+  return message;
+}
+
+News news_of(std::span<const char> bytes) {
+  auto news = message_of<News>(bytes);
+  news.plane.back() = news.call.back() = news.text.back() = '\0';
+  return news;
+}
+
+}  // namespace
+
+LineMessage read_line(BorrowedFd socket) {
+  std::array<char, sizeof(CallTimesReport)> bytes;
+  const ReceivedBytes received = receive_with_fds(socket.get(), bytes, {}, MSG_DONTWAIT);
+  if (received.error != kDone) return {};
+  if (received.size == sizeof(News)) return news_of(bytes);
+  if (received.size == sizeof(CallTimesReport)) return message_of<CallTimesReport>(bytes);
+  return {};
+}
 
 std::optional<News> read_news(BorrowedFd socket, std::span<int> fds) {
   News news;

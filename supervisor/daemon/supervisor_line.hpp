@@ -1,6 +1,6 @@
 // What yettd and the supervisor of one sandbox say to each other, over a SOCK_SEQPACKET pair that
-// nobody else holds: news one way, and one program the other, for a supervisor that waits in the
-// pool.
+// nobody else holds: news and the times of calls one way, and one program the other, for a
+// supervisor that waits in the pool.
 #pragma once
 
 #include <array>
@@ -10,10 +10,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "ioctl_uapi/call_times.hpp"
 
 namespace yett {
 
@@ -60,6 +62,8 @@ class SupervisorLine {
   // Never waits: what a daemon does not read, or none is there to read, is kept and told later;
   // verdicts beyond kMostKept are told as one of their plane and kind, their number whole.
   void tell(const News& news) const;
+  // Nothing is kept. False: it was not told.
+  [[nodiscard]] bool tell(const CallTimesReport& times) const;
   static constexpr std::size_t kMostKept = 32;
   // Waits for it. target_gone: the daemon has no use for this sandbox any more.
   [[nodiscard]] Result<ProgramWanted> await_program() const;
@@ -72,7 +76,10 @@ class SupervisorLine {
   void refuse_wish(std::uint64_t number, int error) const;
 
  private:
-  [[nodiscard]] bool send(const News& news) const;
+  template <typename Message>
+  [[nodiscard]] bool send(const Message& message) const;
+  // What was kept. False: some of it is still.
+  [[nodiscard]] bool send_kept() const;
   void keep(const News& news) const;
   UniqueFd socket_;
   UniqueFd keeper_;
@@ -80,7 +87,10 @@ class SupervisorLine {
   mutable std::deque<News> kept_;
 };
 
-// The daemon's end.
+// The daemon's end. Nothing: none has come, or the line is over, or it is none of these.
+using LineMessage = std::variant<std::monostate, News, CallTimesReport>;
+[[nodiscard]] LineMessage read_line(BorrowedFd socket);
+// Of those who tell nothing but news.
 [[nodiscard]] std::optional<News> read_news(BorrowedFd socket, std::span<int> fds = {});
 [[nodiscard]] Status send_wish(BorrowedFd socket, std::uint64_t number);
 [[nodiscard]] Status send_program(BorrowedFd socket, const ProgramWanted& wanted);

@@ -57,6 +57,7 @@ struct CallWorkers::Worker final : SlowCallWatch {
   std::shared_ptr<Shared> shared;
   UniqueFd listener;  // its own: the loop may be gone when a stuck thread comes back
   AuditSink* audit;
+  std::shared_ptr<CallTimes> times;
   NotificationPump pump;
   std::optional<PendingNotification> first;
   pthread_t thread{};
@@ -100,7 +101,8 @@ bool CallWorkers::Worker::wait_for_calls() const {
 void CallWorkers::Worker::serve() {
   Result<PumpState> state = first ? pump.answer(*std::move(first)) : PumpState::quiet;
   while (goes_on(state)) {
-    if (audit->has_folded() && !shared->folded.exchange(true)) ring(shared->news);
+    const bool is_more_to_tell = audit->has_folded() || (times && times->has_untold());
+    if (is_more_to_tell && !shared->folded.exchange(true)) ring(shared->news);
     if (!wait_for_calls()) break;
     state = pump.run();
   }
@@ -160,6 +162,7 @@ Status CallWorkers::start_one(std::optional<PendingNotification> first) {
   worker->pump.set_admission(admit_task_);
   worker->pump.set_redirector(redirector_);
   worker->pump.set_journal(journal_);
+  worker->pump.set_times(worker->times = times_);
   if (first) worker->first.emplace((*std::move(first)).through(worker->listener.borrow()));
   const auto run = [](void* given) -> void* {
     const std::unique_ptr<std::shared_ptr<Worker>> own(

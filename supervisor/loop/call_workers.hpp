@@ -23,6 +23,7 @@
 #include "supervisor/emulate/emulate.hpp"
 #include "supervisor/grants/grant_desk.hpp"
 #include "supervisor/loop/admission.hpp"
+#include "supervisor/loop/call_times.hpp"
 #include "supervisor/loop/plan_slot.hpp"
 #include "supervisor/notify/pending_notification.hpp"
 #include "supervisor/redirect/redirector.hpp"
@@ -43,7 +44,7 @@ class CallWorkers {
     bool served = true;      // a thread takes notifications, or the last filtered process is gone
     bool violation = false;  // under a policy that kills for it
     bool watch = false;      // look again after kStuck, with Look::by_clock
-    bool folded = false;     // the audit log has records to write
+    bool folded = false;     // the audit log has records to write, or times are to be told
     std::optional<Error> failure;               // the listener's
     std::vector<PendingNotification> too_late;  // for the caller to refuse
   };
@@ -74,6 +75,8 @@ class CallWorkers {
   void set_redirector(std::shared_ptr<Redirector> redirector) {
     redirector_ = std::move(redirector);
   }
+  // Before the first start(): where the time of calls is counted.
+  void set_times(std::shared_ptr<CallTimes> times) { times_ = std::move(times); }
   // Before the first start(): who else can answer what was received.
   void set_journal(std::shared_ptr<CallJournal> journal) { journal_ = std::move(journal); }
   // A thread that answers `first` and then serves the listener. Errors: it cannot be started;
@@ -82,7 +85,7 @@ class CallWorkers {
   // Readable: there is something for look().
   [[nodiscard]] BorrowedFd news() const;
   [[nodiscard]] News look(Look why);
-  // The audit log's folded records are written.
+  // The audit log's folded records are written, and times told.
   void flushed();
 
  private:
@@ -104,6 +107,7 @@ class CallWorkers {
   std::shared_ptr<PlanSlot> plans_;
   AdmitTask admit_task_;
   std::shared_ptr<Redirector> redirector_;
+  std::shared_ptr<CallTimes> times_;
   std::shared_ptr<CallJournal> journal_;
   std::shared_ptr<Shared> shared_;
   std::vector<std::shared_ptr<Worker>> workers_;

@@ -172,28 +172,52 @@ void NotificationPump::take_plan() {
   swapped_ = std::move(plan);
 }
 
+// Two looks at the clock for each call, and none where nobody is told. What is handed over is
+// answered, and counted, by another pump.
 void NotificationPump::handle(PendingNotification pending) {
+  const std::int64_t began = times_ ? monotonic_ns() : 0;
+  const CallKind kind = answer_as_decided(std::move(pending));
+  if (times_ && !handed_over_)
+    times_->count(kind, std::chrono::nanoseconds(monotonic_ns() - began));
+}
+
+CallKind NotificationPump::answer_as_decided(PendingNotification pending) {
   take_plan();
   const Snapshot snapshot = make_snapshot(pending.data());
-  if (pending.is_beyond_repeating())
-    return answer_with(std::move(pending), snapshot, {.error = EIO});
+  if (pending.is_beyond_repeating()) {
+    answer_with(std::move(pending), snapshot, {.error = EIO});
+    return CallKind::refused;
+  }
   const Verdict verdict = engine_.decide(snapshot);
+  const bool is_command = verdict.emulation == Emulation::control;
   if (verdict.emulation != Emulation::open) opener_.rights().give_back();
-  if (verdict.kind == VerdictKind::allow && verdict.counted)
-    admit(std::move(pending), verdict);
-  else if (verdict.kind == VerdictKind::allow)
-    static_cast<void>(pending.continue_by_registers());
-  else if (verdict.kind == VerdictKind::broker)
+  if (verdict.kind == VerdictKind::allow) {
+    let_run(std::move(pending), verdict);
+    return CallKind::let_run;
+  }
+  if (verdict.kind == VerdictKind::broker) {
     lend(std::move(pending), snapshot, verdict.lent);
-  else if (verdict.emulation == Emulation::open ||
-           (verdict.emulation == Emulation::control && control_.wants_file(pending.data())))
+    return CallKind::lent;
+  }
+  if (verdict.emulation == Emulation::open || (is_command && control_.wants_file(pending.data()))) {
     open_file(std::move(pending), snapshot);
-  else if (verdict.emulation == Emulation::redirect)
+    return CallKind::opened;
+  }
+  if (verdict.emulation == Emulation::redirect) {
     redirect(std::move(pending), snapshot);
-  else if (verdict.kind == VerdictKind::emulate)
+    return CallKind::redirected;
+  }
+  if (verdict.kind == VerdictKind::emulate) {
     carry_out(std::move(pending), snapshot, verdict);
-  else
-    refuse(std::move(pending), snapshot, verdict);
+    return is_command ? CallKind::control : CallKind::emulated;
+  }
+  refuse(std::move(pending), snapshot, verdict);
+  return CallKind::refused;
+}
+
+void NotificationPump::let_run(PendingNotification pending, const Verdict& verdict) {
+  if (verdict.counted) return admit(std::move(pending), verdict);
+  static_cast<void>(pending.continue_by_registers());
 }
 
 // Nothing is recorded: programs that reach their limit ask again and again.

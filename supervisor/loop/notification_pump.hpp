@@ -18,6 +18,7 @@
 #include "supervisor/grants/grant_desk.hpp"
 #include "supervisor/loop/admission.hpp"
 #include "supervisor/loop/call_budget.hpp"
+#include "supervisor/loop/call_times.hpp"
 #include "supervisor/loop/plan_slot.hpp"
 #include "supervisor/loop/receive_ticker.hpp"
 #include "supervisor/notify/call_answer.hpp"
@@ -91,6 +92,8 @@ class NotificationPump {
   // Before the first run. Without one, the plan stays. With one, each call is decided by the plan
   // that is in force when it was received.
   void set_plans(std::shared_ptr<PlanSlot> plans) { plans_ = std::move(plans); }
+  // Before the first run. Without them, no time is taken of calls.
+  void set_times(std::shared_ptr<CallTimes> times) { times_ = std::move(times); }
   // Before the first run. Without one, nobody else can answer what this one has received.
   void set_journal(std::shared_ptr<CallJournal> journal) { journal_ = std::move(journal); }
   // Calls that another supervisor received wait, and come first.
@@ -113,6 +116,8 @@ class NotificationPump {
   void note_pace();
   [[nodiscard]] bool is_stream();
   void handle(PendingNotification pending);
+  [[nodiscard]] CallKind answer_as_decided(PendingNotification pending);
+  void let_run(PendingNotification pending, const Verdict& verdict);
   void admit(PendingNotification pending, const Verdict& verdict);
   void refuse(PendingNotification pending, const Snapshot& snapshot, const Verdict& verdict);
   // lent_calls.cpp
@@ -150,6 +155,7 @@ class NotificationPump {
   std::uint64_t generation_ = 0;
   std::shared_ptr<SandboxManager> manager_;
   ReceiveTicker ticker_;
+  std::shared_ptr<CallTimes> times_;
   std::shared_ptr<CallBudget> budget_ = std::make_shared<CallBudget>();
   std::int64_t last_run_ns_ = 0;
   int quick_calls_ = 0;  // in a row, each soon after the one before

@@ -108,6 +108,7 @@ class Loop {
   [[nodiscard]] Status start_meter();
   void rest_soon();
   void flush_audit_soon();
+  [[nodiscard]] bool has_more_to_tell() const;
 
   void on_status();
   void on_init_ended();
@@ -139,6 +140,7 @@ class Loop {
   std::optional<WatchedFd> swaps_;
   std::unique_ptr<TerminalRelay> relay_;  // not within: its buffers are larger than all the rest
   std::optional<NotificationPump> pump_;
+  std::shared_ptr<CallTimes> times_;      // null: nobody is told of them
   std::shared_ptr<GrantDesk> desk_;       // of a plan that asks
   std::optional<QuestionPrompt> prompt_;  // on the caller's terminal
   std::unique_ptr<ControlThread> control_;
@@ -167,6 +169,8 @@ Loop::Loop(const SandboxPlan& plan, const SandboxHandles& handles, AuditSink& au
   if (handles.name_questions.valid()) names_.emplace(io_, handles.name_questions);
   if (handles.truth_reads.valid()) truth_reads_.emplace(io_, handles.truth_reads);
   if (handles.swap_requests.valid()) swaps_.emplace(io_, handles.swap_requests);
+  if (handles.tell_call_times) times_ = std::make_shared<CallTimes>(handles.tell_call_times);
+  if (pump_) pump_->set_times(times_);
   if (pump_) pump_->set_plans(handles.plans);
   if (pump_) pump_->set_admission(handles.admit_task);
   if (pump_) pump_->set_redirector(handles.redirector);
@@ -213,6 +217,7 @@ Result<SandboxOutcome> Loop::run() {
   workers_.reset();
   if (desk_) desk_->stop();
   control_.reset();
+  if (times_) times_->tell();
   if (handles_.drain_kernel_events) handles_.drain_kernel_events();
   audit_.flush();
   if (failure_) return fail(*std::move(failure_));
@@ -328,9 +333,14 @@ void Loop::flush_audit_soon() {
   audit_timer_->async_wait([this](boost::system::error_code error) {
     audit_timer_.reset();
     if (error) return;
+    if (workers_) workers_->flushed();  // first: what they have from here on they tell again
     audit_.flush();
-    if (workers_) workers_->flushed();
+    if (times_) times_->tell();
   });
+}
+
+bool Loop::has_more_to_tell() const {
+  return audit_.has_folded() || (times_ && times_->has_untold());
 }
 
 // The report of the exit, which comes last, stays in the socket: who takes over from us reads it,
@@ -369,7 +379,7 @@ void Loop::on_notifications() {
     failure_ = state.error();
     return kill_sandbox(EndReason::init_lost);
   }
-  if (audit_.has_folded()) flush_audit_soon();
+  if (has_more_to_tell()) flush_audit_soon();
   if (*state == PumpState::hung_up) return listener_->forget();
   if (*state == PumpState::handed_over) return hand_over();
   if (*state == PumpState::violation) kill_sandbox(EndReason::killed_by_policy);
@@ -388,6 +398,7 @@ void Loop::hand_over() {
     workers_->set_admission(handles_.admit_task);
     workers_->set_redirector(handles_.redirector);
     workers_->set_journal(handles_.journal);
+    workers_->set_times(times_);
     workers_news_.emplace(io_, workers_->news());
     watch_workers();
   }

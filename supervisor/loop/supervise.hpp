@@ -19,6 +19,7 @@
 #include "supervisor/control/sandbox_manager.hpp"
 #include "supervisor/emulate/emulate.hpp"
 #include "supervisor/loop/admission.hpp"
+#include "supervisor/loop/call_times.hpp"
 #include "supervisor/loop/meter_look.hpp"
 #include "supervisor/loop/plan_slot.hpp"
 #include "supervisor/redirect/redirector.hpp"
@@ -50,6 +51,7 @@ struct SandboxHandles {
   LookAtMeter meter;                     // in a thread of its own; empty: nothing is counted
   BorrowedFd control_socket;             // yett/uapi.h's frames are answered there; or invalid
   BorrowedFd grant_socket;               // of a plan that asks; invalid: nobody can answer
+  CallTimes::Tell tell_call_times;       // once a second at most; empty: no time is taken
   BorrowedFd swap_requests;              // invalid: the policy stays
   std::function<void()> serve_swaps;     // called when swap_requests is readable
   std::shared_ptr<PlanSlot> plans;       // null: the plan stays

@@ -335,6 +335,7 @@ SessionReport see_through(SessionReport report, RunningSandbox running,
   SandboxHandles handles = handles_of(running, parts);
   handles.manager = make_manager(report.plan, options);
   handles.grant_socket = options.grant_socket;
+  handles.tell_call_times = options.on_call_times;
   handles.control_socket = options.control_socket;
   watch_keeper(handles, options, parts);
   auto outcome = supervise(report.plan, handles, parts.audit);

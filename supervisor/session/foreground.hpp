@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "ioctl_uapi/call_times.hpp"
 #include "sandbox/host/kernel_features.hpp"
 #include "sandbox/host/probe.hpp"
 #include "sandbox/policy/policy.hpp"
@@ -66,6 +67,9 @@ struct SessionOptions {
   BorrowedFd control_socket;
   // Questions of a policy that asks are answered there (grant_protocol.hpp); invalid: by nobody.
   BorrowedFd grant_socket;
+  // Called with how long notified calls took, once a second at most. False: it could not be told.
+  // Empty: no time is taken.
+  std::function<bool(const CallTimesReport&)> on_call_times;
   // Another policy may come there (swap_protocol.hpp); invalid: the policy stays. `read_policy`
   // reads one, with all that was said beside the first one.
   BorrowedFd swap_socket;

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "tests/adversarial/daemon_fixture.hpp"
+#include "tests/support/await.hpp"
 
 namespace yett::test {
 namespace {
@@ -81,6 +82,28 @@ TEST_F(Yettd, StartsProgramsWarmAndCold) {
   EXPECT_GE(daemon_->metric("yettd_starts_total{from=\"pool\"}"), 1);
   EXPECT_GE(daemon_->metric("yettd_starts_total{from=\"cold\"}"), 3);
   EXPECT_GE(daemon_->metric("yettd_start_seconds_count{from=\"cold\"}"), 2);
+}
+
+// What supervisors take for a call, told while a program runs, and all of it by its end.
+TEST_F(Yettd, TimesOfCallsAreMeasured) {
+  const std::string refused = "yettd_call_seconds_count{kind=\"refused\"}";
+  EXPECT_EQ(daemon_->metric(refused), 0);
+  DaemonClient client(daemon_->socket());
+  std::array<int, 2> input{};
+  ASSERT_EQ(::pipe2(input.data(), O_CLOEXEC), 0);
+  const int program = client.start(
+      client.make_sandbox("cold"),
+      {"sh", "-c", "unshare -U true; read line; unshare -U true; exit 3"}, {input[0], 1, 2});
+  ::close(input[0]);
+  ASSERT_TRUE(comes_true([&] { return daemon_->metric(refused) >= 1; }));
+  const double before = daemon_->metric(refused);
+  EXPECT_EQ(::write(input[1], "\n", 1), 1);
+  ::close(input[1]);
+  EXPECT_EQ(client.wait_for(program), 3);
+  EXPECT_GE(daemon_->metric(refused), before + 1);
+  EXPECT_GT(daemon_->metric("yettd_call_seconds_sum{kind=\"refused\"}"), 0);
+  EXPECT_EQ(daemon_->metric("yettd_call_seconds_bucket{kind=\"refused\",le=\"+Inf\"}"),
+            daemon_->metric(refused));
 }
 
 TEST_F(Yettd, RunsWhatYettRunWould) {

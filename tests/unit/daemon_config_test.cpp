@@ -104,6 +104,27 @@ TEST(DaemonMetrics, AreOnePerLineAndEscaped) {
   EXPECT_EQ(text.back(), '\n');
 }
 
+TEST(DaemonMetrics, CallTimesAreAHistogramForEachKind) {
+  Metrics metrics;
+  CallTimesReport times;
+  auto& opened = times.kinds[static_cast<std::size_t>(CallKind::opened)];
+  opened.counts = {1, 2};
+  opened.counts.back() = 4;
+  opened.sum_ns = 1'500'000'000;
+  metrics.count_calls(times);
+  metrics.count_calls(times);
+  const std::string text = metrics.text({});
+  for (const char* line : {"# TYPE yettd_call_seconds histogram\n",
+                           "\nyettd_call_seconds_bucket{kind=\"opened\",le=\"5e-06\"} 2\n",
+                           "\nyettd_call_seconds_bucket{kind=\"opened\",le=\"1e-05\"} 6\n",
+                           "\nyettd_call_seconds_bucket{kind=\"opened\",le=\"5\"} 6\n",
+                           "\nyettd_call_seconds_bucket{kind=\"opened\",le=\"+Inf\"} 14\n",
+                           "\nyettd_call_seconds_sum{kind=\"opened\"} 3\n",
+                           "\nyettd_call_seconds_count{kind=\"opened\"} 14\n",
+                           "\nyettd_call_seconds_count{kind=\"refused\"} 0\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+}
+
 // A bound's count holds all that are below it: what lies on a bound, too.
 TEST(DaemonMetrics, StartTimesAreAHistogramForEachKind) {
   Metrics metrics;
