@@ -1,6 +1,7 @@
 // Open questions of a sandbox: what `yett grant` and the sandbox's supervisor say to each other
 // over a SOCK_SEQPACKET connection in the sandbox's state directory. One request, its replies, and
-// the next one. Both ends are root's.
+// the next one. Both ends are root's. On a supervisor's line to yettd questions are told unasked,
+// and so is what has become of them; requests have no reply of their own there.
 #pragma once
 
 #include <array>
@@ -27,7 +28,11 @@ struct GrantRequest {
   static constexpr std::uint32_t kMagic = 0x59475131;  // "YGQ1"
 };
 
-enum class GrantReplyKind : std::uint32_t { question = 1, end = 2 };
+enum class GrantReplyKind : std::uint32_t {
+  question = 1,
+  end = 2,
+  settled = 3,  // on the line to yettd: it is not open any more; `error`: 0 a file was given
+};
 
 struct GrantReply {
   GrantReplyKind kind = GrantReplyKind::end;

@@ -8,8 +8,8 @@
 
 namespace yett {
 
-ChildResult send_with_fds(int socket, const void* bytes, std::size_t size,
-                          std::span<const int> fds) {
+ChildResult send_with_fds(int socket, const void* bytes, std::size_t size, std::span<const int> fds,
+                          int flags) {
   if (fds.size() > kMostFdsOfMessage) return EINVAL;
   struct iovec data{.iov_base = const_cast<void*>(bytes), .iov_len = size};
   alignas(struct cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMostFdsOfMessage)> control{};
@@ -26,7 +26,7 @@ ChildResult send_with_fds(int socket, const void* bytes, std::size_t size,
     std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
   }
   for (;;) {
-    const ssize_t sent = ::sendmsg(socket, &header, MSG_NOSIGNAL);
+    const ssize_t sent = ::sendmsg(socket, &header, flags | MSG_NOSIGNAL);
     if (sent == static_cast<ssize_t>(size)) return kDone;
     if (sent < 0 && errno == EINTR) continue;
     return sent < 0 ? errno : EIO;

@@ -15,6 +15,12 @@
 
 namespace {
 
+// Whose files plugins may read; empty: none.
+std::string shared() {
+  const char* directory = std::getenv("PLUGIN_FILES");
+  return directory != nullptr ? directory : "";
+}
+
 namespace asio = boost::asio;
 using asio::local::stream_protocol;
 using boost::system::error_code;
@@ -27,7 +33,7 @@ class Plugin {
     stream_protocol::socket theirs(loop);
     asio::local::connect_pair(socket_, theirs);
     const int end = theirs.native_handle();
-    program_ = sandbox_.start({path_}, {end, end, STDERR_FILENO});
+    program_ = sandbox_.start({path_}, {end, end, STDERR_FILENO}, {"PLUGIN_FILES=" + shared()});
     error_code ignored;
     asio::write(socket_, asio::buffer("hello\n", 6), ignored);
   }
@@ -100,11 +106,25 @@ class PluginHost {
     for (const auto& each : plugins_) {
       if (each->program() != event.program) continue;
       if (event.kind == YETT_EVENT_REFUSED) each->say("was refused " + std::string(event.call));
+      if (event.kind == YETT_EVENT_ASKED) answer(*each, event.count);
       if (event.kind != YETT_EVENT_ENDED || !each->waits()) continue;
       const std::string why = event.text[0] != '\0' ? ", " + std::string(event.text) : "";
       each->finish("ended without an answer, status " + std::to_string(event.status) + why);
     }
     end_when_done();
+  }
+
+  // It waits for a file that its sandbox has not. The path has no link and no .. in it, so that
+  // what begins alike lies below.
+  void answer(const Plugin& plugin, unsigned long long number) {
+    const auto asked = host_.question(plugin.program(), number);
+    if (!asked || asked->question != number) return;
+    const std::string path = asked->path;
+    const std::string below = shared() + "/";
+    const bool yes = !shared().empty() && asked->access == YETT_GRANT_READ &&
+                     path.compare(0, below.size(), below) == 0;
+    host_.answer(*asked, yes ? YETT_ANSWER_ONCE : YETT_ANSWER_DENY);
+    plugin.say("asked for " + path + (yes ? ", given" : ", denied"));
   }
 
   asio::io_context loop_;

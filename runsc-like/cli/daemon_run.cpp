@@ -104,6 +104,8 @@ SessionOptions options_for(const RunOptions& options, WhenStarted when, const Su
     session.warm_fork = hooks_of_template(line);  // whose receptionist reads the line
     return session;
   }
+  session.grant_line = line.requests();
+  session.on_question = [&line](const GrantReply& question) { line.tell(question); };
   session.on_call_times = [&line](const CallTimesReport& times) { return line.tell(times); };
   if (when != WhenStarted::when_told) return session;
   session.await_program = [&line, &report_file]() -> Result<WantedProgram> {

@@ -93,6 +93,16 @@ std::string text_of(int program, const yett_event_data& event) {
       json.member("event", "ended").member("user", event.owner);
       json.member("status", event.value).member("reason", bounded(event.text));
       break;
+    case YETT_EVENT_ASKED:
+      json.member("event", "asked").member("user", event.owner);
+      json.member("question", event.count).member("call", bounded(event.call));
+      json.member("access", std::string(event.value == YETT_GRANT_WRITE ? "write" : "read"));
+      json.member("object", bounded(event.text));
+      break;
+    case YETT_EVENT_SETTLED:
+      json.member("event", "settled").member("user", event.owner);
+      json.member("question", event.count).member("error", event.value);
+      break;
     default:
       json.member("event", "lost").member("count", event.count);
       break;

@@ -258,17 +258,19 @@ int run_on_host(const std::string& socket, int argc, char** argv) {
   if (name == "ps") return host_ps(socket, argc, argv);
   if (name == "events") return host_events(socket, argc, argv);
   if (name == "kill") return host_kill(socket, argc, argv);
+  if (name == "grant") return host_grant(socket, argc, argv);
   if (name == "stats") return stats_of(socket, argc, argv);
   if (name == "top") return top_of(socket, argc, argv);
   std::fprintf(
-      stderr, "yett: -H: %s is not the daemon's to do (run, ps, stats, top, events and kill are)\n",
+      stderr,
+      "yett: -H: %s is not the daemon's to do (run, ps, stats, top, events, kill and grant are)\n",
       escape_for_terminal(name).c_str());
   return 2;
 }
 
 bool is_hosts_command(std::string_view name) {
   return name == "run" || name == "ps" || name == "stats" || name == "top" || name == "events" ||
-         name == "kill";
+         name == "kill" || name == "grant";
 }
 
 }  // namespace yett

@@ -18,7 +18,7 @@ inline constexpr std::array kHostOptions{
     Option{'H',
            "host",
            "SOCKET",
-           "have yettd carry it out: run, ps, stats, top, events, kill (or: YETT_HOST)",
+           "have yettd carry it out: run, ps, stats, top, events, kill, grant (or: YETT_HOST)",
            {},
            "Option before the command"}};
 // How many of the words are -H and its socket, which is put into `socket`: 0, 1 or 2. -1: there is

@@ -1,6 +1,7 @@
 #include "supervisor/daemon/daemon_client.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <csignal>
@@ -20,10 +21,12 @@ static_assert(sizeof(yett_signal) == YETT_SIGNAL_SIZE_1);
 static_assert(offsetof(yett_program_info, cpu_ns) == YETT_PROGRAM_SIZE_1);
 static_assert(sizeof(yett_programs) == YETT_PROGRAMS_SIZE_1);
 static_assert(sizeof(yett_list) == YETT_LIST_SIZE_1);
+static_assert(sizeof(yett_question) == YETT_QUESTION_SIZE_1);
+static_assert(sizeof(yett_answer_call) == YETT_ANSWER_CALL_SIZE_1);
 
 constexpr std::size_t kStdio = 3;
 constexpr std::size_t kMostListed = 4096;
-// Of each, files are read, and all others wait for it: some 2 ms.
+// Of each, files are read, and all others wait for it: some 3 ms.
 constexpr std::size_t kMostTold = YETT_PROGRAMS_MAX;
 
 constexpr std::uint64_t bit_of(unsigned command) { return 1ULL << _IOC_NR(command); }
@@ -116,6 +119,10 @@ int DaemonClient::carry_out(ControlFrame& frame, std::vector<UniqueFd>& passed) 
       return -list(memory, argument);
     case YETT_PROGRAMS:
       return -programs(memory, argument);
+    case YETT_QUESTION:
+      return -question(memory, argument);
+    case YETT_ANSWER:
+      return -answer_question(memory, argument, passed);
     case YETT_TAKE:
       return -roster_.take(static_cast<int>(argument), caller(frame.head));
     case YETT_EVENTS:
@@ -132,7 +139,8 @@ int DaemonClient::info(CallMemory& memory, std::uint64_t address) const {
   info.commands = bit_of(YETT_INFO) | bit_of(YETT_CREATE) | bit_of(YETT_SPAWN) |
                   bit_of(YETT_REMOVE) | bit_of(YETT_RUN) | bit_of(YETT_SIGNAL) |
                   bit_of(YETT_PROGRAM) | bit_of(YETT_LIST) | bit_of(YETT_EVENTS) |
-                  bit_of(YETT_PROGRAMS) | bit_of(YETT_TAKE) | bit_of(YETT_ENTER);
+                  bit_of(YETT_PROGRAMS) | bit_of(YETT_TAKE) | bit_of(YETT_QUESTION) |
+                  bit_of(YETT_ANSWER) | bit_of(YETT_ENTER);
   copy_text("yettd", info.sandbox);
   copy_text("full", info.mode);
   return give(memory, address, YETT_INFO_SIZE_1, info);
@@ -263,6 +271,44 @@ int DaemonClient::list(CallMemory& memory, std::uint64_t address) const {
     return error;
   given.count = static_cast<std::uint32_t>(numbers.size());
   return give(memory, address, YETT_LIST_SIZE_1, given);
+}
+
+int DaemonClient::question(CallMemory& memory, std::uint64_t address) const {
+  yett_question given{};
+  if (const int error = take(memory, address, YETT_QUESTION_SIZE_1, given); error != 0)
+    return error;
+  const auto* found = roster_.find_question(given.program, rights_.uid, given.question);
+  if (found == nullptr) return ENOENT;
+  const std::string_view path(found->told.object.data());
+  if (path.size() >= given.path_room) return EFAULT;
+  const auto bytes = std::as_bytes(std::span(path.data(), path.size() + 1));
+  if (const int error = memory.write(given.path, bytes); error != 0) return error;
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      found->end - OpenQuestions::Clock::now());
+  given.question = found->told.question;
+  given.access = found->told.for_write != 0 ? YETT_GRANT_WRITE : YETT_GRANT_READ;
+  given.left_ms = static_cast<std::uint32_t>(std::max<std::int64_t>(left.count(), 0));
+  given.pid = found->told.pid;
+  copy_text(found->told.comm.data(), given.comm);
+  copy_text(found->told.call.data(), given.call);
+  return give(memory, address, YETT_QUESTION_SIZE_1, given);
+}
+
+// What comes with it is looked at by the program's own supervisor, for that may take as long as its
+// file system likes.
+int DaemonClient::answer_question(CallMemory& memory, std::uint64_t address,
+                                  std::span<const UniqueFd> passed) const {
+  constexpr std::array kCommands{GrantCommand::deny, GrantCommand::allow, GrantCommand::always,
+                                 GrantCommand::substitute};
+  yett_answer_call given{};
+  if (const int error = take(memory, address, YETT_ANSWER_CALL_SIZE_1, given); error != 0)
+    return error;
+  const bool is_known = given.answer >= 1 && given.answer <= kCommands.size();
+  const std::size_t files = given.answer == YETT_ANSWER_INSTEAD ? 1 : 0;
+  if (given.reserved != 0 || !is_known || passed.size() != files) return EINVAL;
+  return roster_.answer(given.program, rights_.uid,
+                        {.command = kCommands[given.answer - 1], .question = given.question},
+                        files == 0 ? BorrowedFd() : passed.front().borrow());
 }
 
 void DaemonClient::tell_end(std::uint32_t sequence, int program, int status) {

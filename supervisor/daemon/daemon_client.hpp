@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "supervisor/control/frame_connection.hpp"
@@ -52,6 +53,9 @@ class DaemonClient {
   [[nodiscard]] int program(CallMemory& memory, std::uint64_t address);
   [[nodiscard]] int list(CallMemory& memory, std::uint64_t address) const;
   [[nodiscard]] int programs(CallMemory& memory, std::uint64_t address);
+  [[nodiscard]] int question(CallMemory& memory, std::uint64_t address) const;
+  [[nodiscard]] int answer_question(CallMemory& memory, std::uint64_t address,
+                                    std::span<const UniqueFd> passed) const;
   [[nodiscard]] ProgramCaller caller(const yett_frame& head) const;
 
   std::uint64_t number_;

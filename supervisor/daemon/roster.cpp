@@ -148,6 +148,8 @@ Status Roster::adopt(Starter& starter, LeftSupervisor left, RosterFile::Place pl
                                  .id = left.id},
                   .place = place};
   const bool lives = program.supervisor.process.pidfd().valid();
+  // What is open: the last yettd may have read it. Who has nobody that asks does not listen.
+  static_cast<void>(send_answer(program.supervisor.news.borrow(), {}));
   YETT_CHECK(insert(std::move(program)));
   if (!lives) end(record.number, left.exit_status);
   return {};
@@ -178,6 +180,22 @@ int Roster::send(int number, uid_t asker, int signal_number) const {
   if (!is_passed_on(signal_number)) return EINVAL;
   const Status sent = send_signal(programs_.at(number).supervisor.process.pidfd(), signal_number);
   return sent ? 0 : ESRCH;
+}
+
+const OpenQuestions::Question* Roster::find_question(int number, uid_t asker,
+                                                     std::uint64_t from) const {
+  // SECURITY(question-owner): as every program, its questions are there for its user alone.
+  if (find(number, asker) == nullptr) return nullptr;
+  return programs_.at(number).questions.find(from);
+}
+
+int Roster::answer(int number, uid_t asker, const GrantRequest& answer, BorrowedFd file) {
+  const OpenQuestions::Question* open = find_question(number, asker, answer.question);
+  if (open == nullptr || open->told.question != answer.question) return ENOENT;
+  Program& program = programs_.at(number);
+  if (!send_answer(program.supervisor.news.borrow(), answer, file)) return EAGAIN;
+  program.questions.answer(answer.question);
+  return 0;
 }
 
 void Roster::end_of_client(std::uint64_t client) {
@@ -227,9 +245,27 @@ bool Roster::take_message(Program& program) {
   const LineMessage message = read_line(program.supervisor.news.borrow());
   if (const auto* news = std::get_if<News>(&message))
     take_news(program, *news);
+  else if (const auto* question = std::get_if<GrantReply>(&message))
+    take_question(program, *question);
   else if (const auto* times = std::get_if<CallTimesReport>(&message))
     metrics_.count_calls(*times);
   return !std::holds_alternative<std::monostate>(message);
+}
+
+// A path that the event has no room for is not cut: nobody shall allow what he has not read.
+void Roster::take_question(Program& program, const GrantReply& told) const {
+  const bool asks = told.kind == GrantReplyKind::question;
+  const bool is_news = asks ? program.questions.add(told, OpenQuestions::Clock::now())
+                            : program.questions.settle(told.question);
+  if (!is_news) return;
+  const std::string_view path(told.object.data());
+  const std::int32_t access = told.for_write != 0 ? YETT_GRANT_WRITE : YETT_GRANT_READ;
+  yett_event_data event =
+      event_of(asks ? YETT_EVENT_ASKED : YETT_EVENT_SETTLED, asks ? access : told.error, {});
+  if (asks && path.size() < sizeof event.text) copy_text(path, event.text);
+  copy_text(told.call.data(), event.call);
+  event.count = told.question;
+  tell(program, event);
 }
 
 void Roster::take_news(Program& program, const News& news) {

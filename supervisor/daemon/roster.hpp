@@ -15,6 +15,7 @@
 #include "base/result.hpp"
 #include "ioctl_uapi/include/yett/uapi.h"
 #include "supervisor/daemon/metrics.hpp"
+#include "supervisor/daemon/open_questions.hpp"
 #include "supervisor/daemon/poller.hpp"
 #include "supervisor/daemon/roster_file.hpp"
 #include "supervisor/daemon/starter.hpp"
@@ -67,6 +68,14 @@ class Roster {
   [[nodiscard]] std::vector<int> numbers(uid_t asker, int after, std::size_t room) const;
   // errno, 0: sent.
   [[nodiscard]] int send(int number, uid_t asker, int signal_number) const;
+  // The first question of that program's, of this number or above, that nobody has answered. Null:
+  // there is none that `asker` may know of.
+  [[nodiscard]] const OpenQuestions::Question* find_question(int number, uid_t asker,
+                                                             std::uint64_t from) const;
+  // Hands the answer on, with the file that is given in place of the one asked for. errno, 0: sent;
+  // ENOENT: no such question is open (any more).
+  [[nodiscard]] int answer(int number, uid_t asker, const GrantRequest& answer,
+                           BorrowedFd file = {});
   [[nodiscard]] std::size_t count() const { return programs_.size(); }
   [[nodiscard]] std::size_t count_of(uid_t owner) const;
   // A program that has no connection gets the caller's, and ends with it. errno, 0: done; EBUSY: it
@@ -84,6 +93,7 @@ class Roster {
     Poller::Key news = 0;
     Poller::Key ended = 0;  // of one whose end no starter tells
     bool told = false;      // its end
+    OpenQuestions questions;
   };
   [[nodiscard]] int next_number() const;
   // How an end that nobody was connected to hear was.
@@ -103,6 +113,7 @@ class Roster {
   // False: nothing has come.
   [[nodiscard]] bool take_message(Program& program);
   void take_news(Program& program, const News& news);
+  void take_question(Program& program, const GrantReply& told) const;
   void tell_end(Program& program, int status, const std::string& reason);
   void tell(const Program& program, yett_event_data event) const;
 

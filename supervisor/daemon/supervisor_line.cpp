@@ -74,7 +74,9 @@ bool SupervisorLine::send(const Message& message) const {
 
 bool SupervisorLine::send_kept() const {
   while (!kept_.empty() && send(kept_.front())) kept_.pop_front();
-  return kept_.empty();
+  while (kept_.empty() && !kept_questions_.empty() && send(kept_questions_.front()))
+    kept_questions_.pop_front();
+  return kept_.empty() && kept_questions_.empty();
 }
 
 void SupervisorLine::tell(const News& news) const {
@@ -83,10 +85,23 @@ void SupervisorLine::tell(const News& news) const {
   if (!send_kept() || !send(news)) keep(news);
 }
 
+void SupervisorLine::tell(const GrantReply& question) const {
+  if (!socket_.valid()) return;
+  const std::scoped_lock held(lock_);
+  if (!send_kept() || !send(question)) keep(question);
+}
+
 bool SupervisorLine::tell(const CallTimesReport& times) const {
   if (!socket_.valid()) return true;
   const std::scoped_lock held(lock_);
   return send_kept() && send(times);
+}
+
+// So there are no more than may be open, and as many that were open when the daemon last read.
+void SupervisorLine::keep(const GrantReply& question) const {
+  const auto told = std::ranges::find(kept_questions_, question.question, &GrantReply::question);
+  if (told == kept_questions_.end()) return kept_questions_.push_back(question);
+  if (question.kind == GrantReplyKind::settled) kept_questions_.erase(told);
 }
 
 void SupervisorLine::keep(const News& news) const {
@@ -148,6 +163,7 @@ Status send_wish(BorrowedFd socket, std::uint64_t number) {
 // Between builds: starter_protocol.hpp. Their sizes tell them apart.
 static_assert(sizeof(News) == 480);
 static_assert(sizeof(CallTimesReport) == 504);
+static_assert(sizeof(GrantReply) == 4160);
 
 namespace {
 
@@ -164,13 +180,20 @@ News news_of(std::span<const char> bytes) {
   return news;
 }
 
+GrantReply question_of(std::span<const char> bytes) {
+  auto question = message_of<GrantReply>(bytes);
+  question.comm.back() = question.call.back() = question.object.back() = '\0';
+  return question;
+}
+
 }  // namespace
 
 LineMessage read_line(BorrowedFd socket) {
-  std::array<char, sizeof(CallTimesReport)> bytes;
+  std::array<char, sizeof(GrantReply)> bytes;
   const ReceivedBytes received = receive_with_fds(socket.get(), bytes, {}, MSG_DONTWAIT);
   if (received.error != kDone) return {};
   if (received.size == sizeof(News)) return news_of(bytes);
+  if (received.size == sizeof(GrantReply)) return question_of(bytes);
   if (received.size == sizeof(CallTimesReport)) return message_of<CallTimesReport>(bytes);
   return {};
 }
@@ -203,6 +226,12 @@ Status send_program(BorrowedFd socket, const ProgramWanted& wanted) {
   const ChildResult sent = send_with_fds(socket.get(), message.data(), message.size(), numbers);
   if (sent != kDone) return fail(errno_error(sent, "send", "program"));
   return {};
+}
+
+bool send_answer(BorrowedFd socket, const GrantRequest& request, BorrowedFd file) {
+  const int passed = file.get();
+  return send_with_fds(socket.get(), &request, sizeof request,
+                       std::span(&passed, file.valid() ? 1 : 0), MSG_DONTWAIT) == kDone;
 }
 
 }  // namespace yett

@@ -1,6 +1,7 @@
 // What yettd and the supervisor of one sandbox say to each other, over a SOCK_SEQPACKET pair that
-// nobody else holds: news and the times of calls one way, and one program the other, for a
-// supervisor that waits in the pool.
+// nobody else holds: news, questions (grant_protocol.hpp) and the times of calls one way; the
+// other, one program for a supervisor that waits in the pool, and then the answers to its
+// questions.
 #pragma once
 
 #include <array>
@@ -16,6 +17,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "ioctl_uapi/call_times.hpp"
+#include "ioctl_uapi/grant_protocol.hpp"
 
 namespace yett {
 
@@ -62,8 +64,12 @@ class SupervisorLine {
   // Never waits: what a daemon does not read, or none is there to read, is kept and told later;
   // verdicts beyond kMostKept are told as one of their plane and kind, their number whole.
   void tell(const News& news) const;
+  // The same. A question that is settled before it could be told was none.
+  void tell(const GrantReply& question) const;
   // Nothing is kept. False: it was not told.
   [[nodiscard]] bool tell(const CallTimesReport& times) const;
+  // Where answers to questions come, once its program has.
+  [[nodiscard]] BorrowedFd requests() const { return socket_.borrow(); }
   static constexpr std::size_t kMostKept = 32;
   // Waits for it. target_gone: the daemon has no use for this sandbox any more.
   [[nodiscard]] Result<ProgramWanted> await_program() const;
@@ -81,18 +87,23 @@ class SupervisorLine {
   // What was kept. False: some of it is still.
   [[nodiscard]] bool send_kept() const;
   void keep(const News& news) const;
+  void keep(const GrantReply& question) const;
   UniqueFd socket_;
   UniqueFd keeper_;
   mutable std::mutex lock_;  // of what follows
   mutable std::deque<News> kept_;
+  mutable std::deque<GrantReply> kept_questions_;
 };
 
 // The daemon's end. Nothing: none has come, or the line is over, or it is none of these.
-using LineMessage = std::variant<std::monostate, News, CallTimesReport>;
+using LineMessage = std::variant<std::monostate, News, GrantReply, CallTimesReport>;
 [[nodiscard]] LineMessage read_line(BorrowedFd socket);
 // Of those who tell nothing but news.
 [[nodiscard]] std::optional<News> read_news(BorrowedFd socket, std::span<int> fds = {});
 [[nodiscard]] Status send_wish(BorrowedFd socket, std::uint64_t number);
 [[nodiscard]] Status send_program(BorrowedFd socket, const ProgramWanted& wanted);
+// Does not wait. False: it was not sent.
+[[nodiscard]] bool send_answer(BorrowedFd socket, const GrantRequest& request,
+                               BorrowedFd file = {});
 
 }  // namespace yett

@@ -41,6 +41,7 @@ struct Waiting {
   PendingNotification pending;
   AskedFile file;
   Asker asker;
+  std::uint64_t question = 0;  // 0: it never became one
 };
 
 QuestionTable::Subject subject_of(const AskedFile& file) {
@@ -65,6 +66,24 @@ bool may_replace(const UniqueFd& given, const AskedFile& asked) {
          S_ISREG(found.st_mode) && (flags & O_ACCMODE) == (asked.flags & O_ACCMODE);
 }
 
+// What has come: a request, or what is none (a hang-up, too), or nothing.
+struct Said {
+  std::optional<GrantRequest> request;
+  UniqueFd given;
+  bool is_nothing = false;
+};
+
+Said receive_request(const UniqueFd& from) {
+  std::array<char, sizeof(GrantRequest) + 1> bytes{};
+  std::array<int, 1> passed{-1};
+  const ReceivedBytes received = receive_with_fds(from.get(), bytes, passed, MSG_DONTWAIT);
+  Said said{.request = std::nullopt,
+            .given = UniqueFd(passed[0]),
+            .is_nothing = received.error == EAGAIN};
+  if (received.error == kDone) said.request = read_grant_request(bytes.data(), received.size);
+  return said;
+}
+
 std::string question_name(std::uint64_t question) {
   return "[on] violation = \"ask\": question " + std::to_string(question);
 }
@@ -78,6 +97,7 @@ struct GrantDesk::State {
   // By the desk's thread.
   void serve();
   void serve_connection(UniqueFd& connection);
+  void serve_line();
   [[nodiscard]] int carry_out(const GrantRequest& request, UniqueFd given);
   [[nodiscard]] Result<UniqueFd> open_allowed(const AskedFile& file, bool always);
   void list(BorrowedFd connection);
@@ -93,12 +113,17 @@ struct GrantDesk::State {
   void refuse(Waiting waits, const std::string& rule);
   void record(const AskedFile& file, const Asker& asker, VerdictKind verdict, int error,
               const std::string& rule, std::uint64_t token = 0);
+  void tell_settled(std::uint64_t question, int error);
+  // Under the lock.
   [[nodiscard]] BorrowedFd show(const AskedFile& file);
+  void tell(const GrantReply& reply) const;
+  [[nodiscard]] GrantReply reply_of(const Waiting& waits) const;
   void wake() const { ::eventfd_write(bell.get(), 1); }
 
   const std::string sandbox;
   const IdentityPlan user;
   UniqueFd socket;
+  UniqueFd line;         // to a manager, who is told by `on_question`
   UniqueFd listener;     // its own: the loop's may be gone when a target lets go
   bool anybody = false;  // to ask
   UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
@@ -108,7 +133,8 @@ struct GrantDesk::State {
 
   std::mutex lock;  // of what follows
   std::condition_variable ended_changed;
-  AuditSink* audit;  // null: the caller's end has come
+  AuditSink* audit;  // null: the caller's end has come, and nobody is told of anything
+  std::function<void(const GrantReply&)> on_question;
   QuestionTable table;
   std::map<std::uint64_t, Waiting> waiting;
   // What was allowed for good: held, so that no number of theirs is used again.
@@ -140,7 +166,30 @@ void GrantDesk::State::record(const AskedFile& file, const Asker& asker, Verdict
                 token);
 }
 
-// Under the lock, of what the table remembers.
+void GrantDesk::State::tell(const GrantReply& reply) const {
+  if (audit != nullptr && on_question) on_question(reply);
+}
+
+void GrantDesk::State::tell_settled(std::uint64_t question, int error) {
+  const std::scoped_lock held(lock);
+  if (question != 0) tell({.kind = GrantReplyKind::settled, .error = error, .question = question});
+}
+
+GrantReply GrantDesk::State::reply_of(const Waiting& waits) const {
+  const auto left =
+      std::chrono::duration_cast<milliseconds>(table.end_of(waits.question) - Clock::now());
+  GrantReply reply{.kind = GrantReplyKind::question,
+                   .question = waits.question,
+                   .left_ms = static_cast<std::uint32_t>(std::max<long>(left.count(), 0)),
+                   .for_write = waits.file.for_write() ? 1U : 0U,
+                   .pid = waits.asker.pid};
+  copy_text(waits.asker.comm, reply.comm);
+  copy_text(waits.asker.call, reply.call);
+  copy_text(waits.file.path, reply.object);
+  return reply;
+}
+
+// Of what the table remembers.
 BorrowedFd GrantDesk::State::show(const AskedFile& file) {
   const auto known = shown.find(subject_of(file));
   if (known != shown.end()) return known->second.borrow();
@@ -152,6 +201,7 @@ BorrowedFd GrantDesk::State::show(const AskedFile& file) {
 void GrantDesk::State::refuse(Waiting waits, const std::string& rule) {
   record(waits.file, waits.asker, VerdictKind::deny, kRefusal, rule);
   static_cast<void>(waits.pending.answer_error(kRefusal));
+  tell_settled(waits.question, kRefusal);
 }
 
 std::optional<Waiting> GrantDesk::State::take(std::uint64_t question) {
@@ -167,9 +217,10 @@ std::optional<Waiting> GrantDesk::State::take(std::uint64_t question) {
 int GrantDesk::State::give(std::uint64_t question, Waiting waits, UniqueFd file, const char* how) {
   record(waits.file, waits.asker, VerdictKind::allow, 0, question_name(question) + ": " + how);
   const Status given = waits.pending.answer_fd(file.borrow(), close_on_exec_of(waits.file.flags));
-  if (given || given.error().kind == ErrorKind::target_gone) return 0;
-  const int error = given.error().sys_errno == EMFILE ? EMFILE : EIO;
-  static_cast<void>(waits.pending.answer_error(error));
+  const bool is_over = given || given.error().kind == ErrorKind::target_gone;
+  const int error = is_over ? 0 : given.error().sys_errno == EMFILE ? EMFILE : EIO;
+  if (error != 0) static_cast<void>(waits.pending.answer_error(error));
+  tell_settled(question, error);
   return error;
 }
 
@@ -210,39 +261,43 @@ int GrantDesk::State::carry_out(const GrantRequest& request, UniqueFd given) {
 
 void GrantDesk::State::list(BorrowedFd connection) {
   const std::scoped_lock held(lock);
-  const auto now = Clock::now();
   for (const auto& [question, waits] : waiting) {
-    const auto left = std::chrono::duration_cast<milliseconds>(table.end_of(question) - now);
-    GrantReply reply{.kind = GrantReplyKind::question,
-                     .question = question,
-                     .left_ms = static_cast<std::uint32_t>(std::max<long>(left.count(), 0)),
-                     .for_write = waits.file.for_write() ? 1U : 0U,
-                     .pid = waits.asker.pid};
-    copy_text(waits.asker.comm, reply.comm);
-    copy_text(waits.asker.call, reply.call);
-    copy_text(waits.file.path, reply.object);
+    const GrantReply reply = reply_of(waits);
     static_cast<void>(::send(connection.get(), &reply, sizeof reply, MSG_DONTWAIT | MSG_NOSIGNAL));
   }
 }
 
 // One request. What is none ends the connection.
 void GrantDesk::State::serve_connection(UniqueFd& connection) {
-  std::array<char, sizeof(GrantRequest) + 1> bytes{};
-  std::array<int, 1> passed{-1};
-  const ReceivedBytes received = receive_with_fds(connection.get(), bytes, passed, MSG_DONTWAIT);
-  UniqueFd given(passed[0]);
-  if (received.error == EAGAIN) return;
+  Said said = receive_request(connection);
+  if (said.is_nothing) return;
+  const auto& request = said.request;
   GrantReply reply;
-  const auto request =
-      received.error == kDone ? read_grant_request(bytes.data(), received.size) : std::nullopt;
   if (!request)
     reply.error = EINVAL;
   else if (request->command == GrantCommand::list)
     list(connection.borrow());
   else
-    reply.error = carry_out(*request, std::move(given));
+    reply.error = carry_out(*request, std::move(said.given));
   const bool told = ::send(connection.get(), &reply, sizeof reply, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
   if (!request || !told) connection.reset();
+}
+
+// Nobody waits for a reply there, and an answer is the last word: what cannot be given in place of
+// the file is a no. At the end of the line time answers.
+void GrantDesk::State::serve_line() {
+  Said said = receive_request(line);
+  if (said.is_nothing) return;
+  if (!said.request) return line.reset();
+  const GrantRequest request = *said.request;
+  if (request.command != GrantCommand::list) {
+    if (carry_out(request, std::move(said.given)) == EINVAL)
+      static_cast<void>(
+          carry_out({.command = GrantCommand::deny, .question = request.question}, {}));
+    return;
+  }
+  const std::scoped_lock held(lock);
+  for (const auto& [question, waits] : waiting) tell(reply_of(waits));
 }
 
 // SECURITY(grant-peer): the socket lies in a directory of root's and is root's alone to use.
@@ -280,6 +335,7 @@ std::vector<pollfd> GrantDesk::State::watched() {
   std::vector<pollfd> watched{{.fd = bell.get(), .events = POLLIN, .revents = 0}};
   const bool full = connections.size() >= kMostConnections;
   watched.push_back({.fd = full ? -1 : socket.get(), .events = POLLIN, .revents = 0});
+  watched.push_back({.fd = line.get(), .events = POLLIN, .revents = 0});
   for (const UniqueFd& connection : connections)
     watched.push_back({.fd = connection.get(), .events = POLLIN, .revents = 0});
   return watched;
@@ -304,8 +360,9 @@ void GrantDesk::State::serve() {
       const std::scoped_lock held(lock);
       if (stopping) break;
     }
-    for (std::size_t i = 2; i < watch.size(); ++i)
-      if (watch[i].revents != 0) serve_connection(connections[i - 2]);
+    if (watch[2].revents != 0) serve_line();
+    for (std::size_t i = 3; i < watch.size(); ++i)
+      if (watch[i].revents != 0) serve_connection(connections[i - 3]);
     std::erase_if(connections, [](const UniqueFd& each) { return !each.valid(); });
     if (watch[1].revents != 0) take_new_connection();
     refuse_overdue();
@@ -321,10 +378,13 @@ Result<std::shared_ptr<GrantDesk>> GrantDesk::start(Answerers answerers, Borrowe
   auto state = std::make_shared<State>(plan, audit);
   const BorrowedFd socket = answerers.socket;
   state->socket = copy_of(socket);
-  state->anybody = socket.valid() || answerers.connection.valid();
+  state->line = copy_of(answerers.line);
+  state->on_question = std::move(answerers.tell);
+  state->anybody = socket.valid() || answerers.connection.valid() || state->line.valid();
   if (answerers.connection.valid()) state->connections.push_back(std::move(answerers.connection));
   state->listener = copy_of(listener);
-  if (!state->listener.valid() || !state->bell.valid() || socket.valid() != state->socket.valid())
+  if (!state->listener.valid() || !state->bell.valid() || socket.valid() != state->socket.valid() ||
+      answerers.line.valid() != state->line.valid())
     return fail(errno_error("duplicate", "descriptors of questions"));
   const auto run = [](void* given) -> void* {
     const std::unique_ptr<std::shared_ptr<State>> own(static_cast<std::shared_ptr<State>*>(given));
@@ -393,10 +453,12 @@ void GrantDesk::ask(PendingNotification pending, AskedFile file, Asker asker) {
   }
   if (!question)
     return state_->refuse(std::move(waits), "[on] violation = \"ask\": too many questions");
+  waits.question = *question;
   state_->record(waits.file, waits.asker, VerdictKind::ask, 0, question_name(*question));
   {
     const std::scoped_lock held(state_->lock);
     if (!state_->stopping) {
+      state_->tell(state_->reply_of(waits));
       state_->waiting.emplace(*question, std::move(waits));
       ::eventfd_write(state_->asked.get(), 1);
       return state_->wake();

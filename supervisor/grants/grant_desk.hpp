@@ -6,11 +6,13 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "ioctl_uapi/grant_protocol.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/audit/audit_sink.hpp"
 #include "supervisor/grants/asked_file.hpp"
@@ -31,11 +33,15 @@ class GrantDesk {
   // Answered with when it is a no.
   static constexpr int kRefusal = EACCES;
 
-  // Who can answer: whoever connects to `socket`, which listens, and the other end of `connection`.
-  // Both invalid: nobody can, and each question is a no at once.
+  // Who can answer: whoever connects to `socket`, which listens, the other end of `connection`, and
+  // that of `line`, who is told of each question and of what becomes of it by `tell` (called by any
+  // thread, one at a time; it does not wait). All invalid: nobody can, and each question is a no at
+  // once.
   struct Answerers {
     BorrowedFd socket;
     UniqueFd connection;
+    BorrowedFd line;
+    std::function<void(const GrantReply&)> tell;
   };
   // Plan and audit log outlive stop(). Preconditions: the calling thread holds the SandboxIdentity;
   // the desk's inherits it.

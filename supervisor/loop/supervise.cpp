@@ -231,9 +231,11 @@ Status Loop::start_desk() {
   if (prompts && ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
     return fail(errno_error("make a connection", "questions"));
   UniqueFd here(ends[0]);
-  YETT_TRY(desk_,
-           GrantDesk::start({.socket = handles_.grant_socket, .connection = UniqueFd(ends[1])},
-                            handles_.listener, plan_, audit_));
+  YETT_TRY(desk_, GrantDesk::start({.socket = handles_.grant_socket,
+                                    .connection = UniqueFd(ends[1]),
+                                    .line = handles_.grant_line,
+                                    .tell = handles_.tell_question},
+                                   handles_.listener, plan_, audit_));
   if (prompts) prompt_.emplace(io_, std::move(here), desk_->asked(), *relay_);
   return {};
 }

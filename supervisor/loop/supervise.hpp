@@ -12,6 +12,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "ioctl_uapi/grant_protocol.hpp"
 #include "sandbox/plan/sandbox_plan.hpp"
 #include "supervisor/audit/audit_sink.hpp"
 #include "supervisor/broker/lend_sockets.hpp"
@@ -48,9 +49,12 @@ struct SandboxHandles {
   AdmitTask admit_task;  // empty: none may be made
   // For a plan that redirects; null: its calls that name files are refused.
   std::shared_ptr<Redirector> redirector;
-  LookAtMeter meter;                     // in a thread of its own; empty: nothing is counted
-  BorrowedFd control_socket;             // yett/uapi.h's frames are answered there; or invalid
-  BorrowedFd grant_socket;               // of a plan that asks; invalid: nobody can answer
+  LookAtMeter meter;          // in a thread of its own; empty: nothing is counted
+  BorrowedFd control_socket;  // yett/uapi.h's frames are answered there; or invalid
+  // Of a plan that asks; both invalid: nobody can answer. GrantDesk::Answerers has both.
+  BorrowedFd grant_socket;
+  BorrowedFd grant_line;
+  std::function<void(const GrantReply&)> tell_question;
   CallTimes::Tell tell_call_times;       // once a second at most; empty: no time is taken
   BorrowedFd swap_requests;              // invalid: the policy stays
   std::function<void()> serve_swaps;     // called when swap_requests is readable

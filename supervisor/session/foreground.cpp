@@ -335,6 +335,8 @@ SessionReport see_through(SessionReport report, RunningSandbox running,
   SandboxHandles handles = handles_of(running, parts);
   handles.manager = make_manager(report.plan, options);
   handles.grant_socket = options.grant_socket;
+  handles.grant_line = options.grant_line;
+  handles.tell_question = options.on_question;
   handles.tell_call_times = options.on_call_times;
   handles.control_socket = options.control_socket;
   watch_keeper(handles, options, parts);

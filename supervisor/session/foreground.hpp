@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "ioctl_uapi/call_times.hpp"
+#include "ioctl_uapi/grant_protocol.hpp"
 #include "sandbox/host/kernel_features.hpp"
 #include "sandbox/host/probe.hpp"
 #include "sandbox/policy/policy.hpp"
@@ -67,6 +68,9 @@ struct SessionOptions {
   BorrowedFd control_socket;
   // Questions of a policy that asks are answered there (grant_protocol.hpp); invalid: by nobody.
   BorrowedFd grant_socket;
+  // And by the other end of this one, which is told of each question and of what becomes of it.
+  BorrowedFd grant_line;
+  std::function<void(const GrantReply&)> on_question;
   // Called with how long notified calls took, once a second at most. False: it could not be told.
   // Empty: no time is taken.
   std::function<bool(const CallTimesReport&)> on_call_times;

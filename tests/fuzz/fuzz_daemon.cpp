@@ -24,9 +24,10 @@ using yett::test::Message;
 using yett::test::need;
 
 constexpr uid_t kAlice = 1000;
-constexpr std::array<unsigned, 13> kCommands{
-    YETT_INFO,    YETT_CREATE, YETT_SPAWN,    YETT_SPAWN,  YETT_REMOVE,   YETT_RUN,  YETT_SIGNAL,
-    YETT_PROGRAM, YETT_LIST,   YETT_PROGRAMS, YETT_EVENTS, YETT_ADD_SELF, YETT_ENTER};
+constexpr std::array<unsigned, 15> kCommands{
+    YETT_INFO,     YETT_CREATE, YETT_SPAWN,    YETT_SPAWN,  YETT_REMOVE,
+    YETT_RUN,      YETT_SIGNAL, YETT_PROGRAM,  YETT_LIST,   YETT_PROGRAMS,
+    YETT_QUESTION, YETT_ANSWER, YETT_ADD_SELF, YETT_EVENTS, YETT_ENTER};
 
 // The other ends of a supervisor that nobody is: what its process is known by, and its line.
 struct StandIn {
@@ -135,7 +136,27 @@ class Daemon {
     ::eventfd_write(ended.process.get(), 1);
     roster_.on_end(starter_, {.id = ended.id, .status = static_cast<int>(input.number(1))});
   }
-  // What a supervisor says: news with anything in them, or no news.
+  // What a supervisor says: questions and times with anything in them.
+  static void ask(FuzzInput& input) {
+    if (stand_ins.empty()) return;
+    const StandIn& asking = stand_ins[input.number(1) % stand_ins.size()];
+    yett::GrantReply question{};
+    yett::CallTimesReport times{};
+    const std::uint64_t kind = input.number(1);
+    question.kind = static_cast<yett::GrantReplyKind>(kind % 4);
+    question.question = input.number(1) % 64;
+    question.left_ms = static_cast<std::uint32_t>(input.number(2));
+    question.for_write = static_cast<std::uint32_t>(kind >> 4 & 1);
+    const auto path = input.take(input.number(2) % sizeof question.object);
+    std::memcpy(question.object.data(), path.data(), path.size());
+    question.comm.fill('p');
+    times.kinds[kind % times.kinds.size()].counts.fill(static_cast<std::uint32_t>(kind));
+    const int socket = asking.line.get();
+    static_cast<void>(
+        kind >= 0xc0 ? ::send(socket, &times, sizeof times, MSG_DONTWAIT | MSG_NOSIGNAL)
+                     : ::send(socket, &question, sizeof question, MSG_DONTWAIT | MSG_NOSIGNAL));
+  }
+  // The same: news with anything in them, or no news.
   static void tell(FuzzInput& input) {
     if (stand_ins.empty()) return;
     const StandIn& telling = stand_ins[input.number(1) % stand_ins.size()];
@@ -215,7 +236,8 @@ class Daemon {
     }
   }
   void check_programs(const Client& client, const yett::ControlFrame& answer) {
-    if (answer.head.command == YETT_PROGRAM) {
+    const auto command = answer.head.command;
+    if (command == YETT_PROGRAM || command == YETT_QUESTION || command == YETT_ANSWER) {
       std::array<int, 2> size_and_number = read_answer<std::array<int, 2>>(answer);
       check_own(client, size_and_number[1]);
     } else if (answer.head.command == YETT_LIST) {
@@ -325,6 +347,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         daemon.connect_again(which);
         break;
       case 0xf:
+        Daemon::ask(input);
         break;
       default:
         daemon.say(which, yett::test::read_message(input, kCommands));

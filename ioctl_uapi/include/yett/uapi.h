@@ -322,18 +322,69 @@ struct yett_programs {
 struct yett_event_data {
   __u32 size;
   __u32 kind;     /* YETT_EVENT_* */
-  __s32 value;    /* STARTED: the guard's pid; ENDED: the exit status; REFUSED: the errno */
+  __s32 value;    /* STARTED: the guard's pid; ENDED: the exit status; REFUSED: the errno; ASKED:
+                   * YETT_GRANT_READ or WRITE; SETTLED: 0, a file was given, or an errno */
   __u32 owner;    /* the program's */
-  __u64 count;    /* REFUSED: so many alike; LOST: so many events */
+  __u64 count;    /* REFUSED: so many alike; LOST: so many events; ASKED, SETTLED: the question */
   char plane[24]; /* REFUSED: which plane has refused it */
-  char call[32];  /* REFUSED: the system call, or hook */
-  char text[168]; /* REFUSED: the object, as the program chose it; ENDED: why, as "wall_time" */
+  char call[32];  /* REFUSED: the system call, or hook; ASKED */
+  char
+      text[168]; /* REFUSED: the object, as the program chose it; ENDED: why, as "wall_time"; ASKED:
+                  * the file's path, or nothing where that is longer: YETT_QUESTION tells it */
 };
 #define YETT_EVENT_DATA_SIZE_1 248
 #define YETT_EVENT_STARTED 1 /* its program has been executed */
 #define YETT_EVENT_REFUSED 2 /* alike ones within a second are told once, and then counted */
 #define YETT_EVENT_ENDED 3   /* "exited", "signaled", "wall_time", "out_of_memory", ... */
 #define YETT_EVENT_LOST 4
+#define YETT_EVENT_ASKED 5   /* it waits for an answer: YETT_QUESTION, YETT_ANSWER */
+#define YETT_EVENT_SETTLED 6 /* it does not wait any more: answered, by whom ever, or too late */
+
+/* Under a policy with [on] violation = "ask" an open of a file that no rule shows, and
+ * YETT_REQUEST_GRANT, are questions to the program's user (and to root): EVENTS tells of each, this
+ * one gives the whole of it, also to who came later. Without an answer within the policy's ask_time
+ * it is a no. The path is the host's, absolute, without a symbolic link or .. in it; the file is
+ * held by the supervisor, and is what a yes gives, whatever becomes of the path. ENOENT: no such
+ * program, or it has no question open of this number or above; EFAULT: the path has no room.
+ *
+ * Not of programs that a user other than root began by RUN, nor of instances of warm fork: what
+ * would be a question is refused there. */
+struct yett_question {
+  __u32 size;
+  __s32 program;  /* asked for */
+  __u64 question; /* asked for: from this number on; given back: the first that is open */
+  __u64 path;     /* the address, which is filled; the path's end is a NUL */
+  __u32 path_room;
+  __u32 access;  /* given back, as the rest: YETT_GRANT_READ or WRITE */
+  __u32 left_ms; /* then it is a no */
+  __s32 pid;     /* of the thread that waits, on the host */
+  char comm[16]; /* its name, of its own choosing */
+  char call[16];
+};
+#define YETT_QUESTION_SIZE_1 72
+#define YETT_QUESTION_PATH_MAX 4096            /* is always room enough */
+#define YETT_QUESTION _IO(YETT_UAPI_MAGIC, 28) /* struct yett_question * */
+
+/* The first answer to a question is the last. It is handed on to the program's supervisor; what has
+ * come of it the event SETTLED says. ENOENT: no such program, or no such question is open (any
+ * more); EINVAL: no such answer, or a file that does not go with it; EAGAIN: the supervisor does
+ * not read. */
+struct yett_answer_call {
+  __u32 size;
+  __s32 program;
+  __u64 question;
+  __u32 answer;   /* YETT_ANSWER_* */
+  __u32 reserved; /* 0 */
+};
+#define YETT_ANSWER_CALL_SIZE_1 24
+#define YETT_ANSWER_DENY 1
+#define YETT_ANSWER_ONCE 2
+#define YETT_ANSWER_ALWAYS 3 /* and whenever this program asks for the same again */
+#define YETT_ANSWER_INSTEAD                                                 \
+  4 /* once, the file whose descriptor comes with the frame: a regular one, \
+     * open as it was asked for (read-only, write-only, both); another is   \
+     * a no */
+#define YETT_ANSWER _IO(YETT_UAPI_MAGIC, 29) /* const struct yett_answer_call * */
 
 /* Programs outlive a yettd that dies, or is replaced by a newer one, and the connections to it do
  * not. Whose program it is may connect again and take it: from then on it is this connection's, as

@@ -212,14 +212,48 @@ YETT_API int yett_watch(struct yett_host* host);
 struct yett_event {
   int program; /* of yett_start() */
   int status;  /* ENDED: its exit status; 128 + n: signal n ended it; 126, 127: it could not be run
-                * STARTED: its guard's pid; REFUSED: the errno */
+                * STARTED: its guard's pid; REFUSED: the errno; ASKED: YETT_GRANT_READ or WRITE;
+                * SETTLED: 0, a file was given, or an errno: EACCES, it was denied */
   int kind;    /* YETT_EVENT_* of yett/uapi.h; LOST: `program` is 0 */
-  unsigned long long count; /* REFUSED, LOST: so many */
+  unsigned long long count; /* REFUSED, LOST: so many; ASKED, SETTLED: the question's number */
   char plane[24];           /* REFUSED: which plane has refused it */
-  char call[32];            /* REFUSED: the system call, or hook */
+  char call[32];            /* REFUSED: the system call, or hook; ASKED: the call */
   char text[168]; /* REFUSED: the object, as the program chose it; ENDED, when watched: "exited",
-                   * "signaled", "wall_time", "out_of_memory", "killed_by_policy", ... */
+                   * "signaled", "wall_time", "out_of_memory", "killed_by_policy", ...; ASKED: the
+                   * file's path, empty where it is longer: yett_read_question() */
 };
+
+/* A question of a program's: may it have this file? Under a policy with [on] violation = "ask" each
+ * open of a file of the host's that no rule shows is one, and an event when yett_watch() was called
+ * (YETT_EVENT_ASKED); the program waits. */
+struct yett_asked {
+  int program;
+  unsigned long long question; /* its number, from 1, for this program */
+  int access;                  /* YETT_GRANT_READ or YETT_GRANT_WRITE */
+  unsigned left_ms;            /* then it is a no: the policy's ask_time */
+  int pid;                     /* of the thread that waits, on the host */
+  char comm[16];               /* its name, of its own choosing */
+  char call[16];
+  char path[YETT_QUESTION_PATH_MAX]; /* the host's: absolute, no link and no .. in it. The file is
+                                      * held: a yes gives that one, whatever becomes of the path */
+};
+
+/* The program's first question of this number or above that is open; `from` 0: the first of all,
+ * also of those that were asked before yett_watch(). `asked` is filled. Of yettd's alone (else
+ * -ENOTTY), and also of the same user's programs on other connections. -ENOENT: there is none (any
+ * more), or no such program. */
+YETT_API int yett_read_question(struct yett_host* host, int program, unsigned long long from,
+                                struct yett_asked* asked);
+
+/* Answers one, as YETT_ANSWER_* of yett/uapi.h say; the first answer to a question is the last. A
+ * yes gives that one file, read-only where it was asked to read, never to be executed; what the
+ * sandbox's user could not open on the host is no question. `file`: with YETT_ANSWER_INSTEAD a
+ * regular file that is open as it was asked for, which stays the caller's; else -1. What has come
+ * of it is told as YETT_EVENT_SETTLED. Of yettd's alone (else -ENOTTY), and of the same programs as
+ * above. -ENOENT: it is not open (any more), or no such program; -EINVAL: no such answer, or a file
+ * that does not go with it; -EBADF: `file`; -EAGAIN: who asks does not listen. */
+YETT_API int yett_answer(struct yett_host* host, int program, unsigned long long question,
+                         int answer, int file);
 
 /* The next event of this connection's programs, each told once, in their order: 1, and *event is
  * filled; 0: none within `timeout_ms` (0: without waiting; -1: as long as it takes). What is not

@@ -95,6 +95,21 @@ class Host {
   }
   // Events of every kind from here on; of yettd alone.
   void watch() const { client::checked(yett_watch(host_.get()), "yett_watch"); }
+  // A program's first question of this number or above. Nothing: none is open.
+  [[nodiscard]] std::optional<yett_asked> question(int program, unsigned long long from = 0) const {
+    yett_asked asked{};
+    const int told = yett_read_question(host_.get(), program, from, &asked);
+    if (told == -ENOENT) return std::nullopt;
+    client::checked(told, "yett_read_question");
+    return asked;
+  }
+  // False: it is not open any more. `file` stays the caller's.
+  bool answer(const yett_asked& asked, int answer, int file = -1) const {
+    const int told = yett_answer(host_.get(), asked.program, asked.question, answer, file);
+    if (told == -ENOENT) return false;
+    client::checked(told, "yett_answer");
+    return true;
+  }
   // Of a yettd that has gone, on a connection to the next one.
   void take(int program) const { client::checked(yett_take(host_.get(), program), "yett_take"); }
   void kill(int program, int signal) const {
