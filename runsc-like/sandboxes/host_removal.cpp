@@ -23,7 +23,7 @@ class OlderNames {
     struct stat status{};
     if (::fstatat(host.directory.get(), host.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
       return errno == ENOENT ? Result<bool>(true) : fail(errno_error("look at", host.path));
-    bool goes = changed_at(status) <= listed_;
+    bool goes = changed_at(status) < listed_;
     if (!goes) newer_.push_back(host.path);
     if (S_ISDIR(status.st_mode)) {
       YETT_TRY(const bool all_go, visit_below(host, depth));

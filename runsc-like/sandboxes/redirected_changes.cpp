@@ -36,7 +36,13 @@ std::string link_text(int directory, const std::string& name) {
   return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : std::string();
 }
 
-bool is_same_file(const struct stat& ours, const struct stat& hosts) {
+// What was moved there is another one, however much it looks like it.
+bool is_copy(int directory, const std::string& name) {
+  const UniqueFd ours(::openat(directory, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  return ours.valid() && change_records::is_copy(ours.borrow());
+}
+
+bool looks_the_same(const struct stat& ours, const struct stat& hosts) {
   return S_ISREG(hosts.st_mode) && ours.st_size == hosts.st_size &&
          (ours.st_mode & 0777U) == (hosts.st_mode & 0777U) &&
          ours.st_mtim.tv_sec == hosts.st_mtim.tv_sec &&
@@ -85,7 +91,8 @@ class Listing {
     const bool is_same =
         hosts &&
         ((is_directory && S_ISDIR(hosts->st_mode)) ||
-         (S_ISREG(ours->st_mode) && is_same_file(*ours, *hosts)) ||
+         (S_ISREG(ours->st_mode) && looks_the_same(*ours, *hosts) &&
+          is_copy(directory.get(), name)) ||
          (S_ISLNK(ours->st_mode) && link_text(directory.get(), name) == link_text(AT_FDCWD, path)));
     if (!is_same) YETT_CHECK(note(hosts ? ChangeKind::changed : ChangeKind::added, path));
     if (is_directory) deeper.push_back({path, change_marks::is_transparent(*ours)});
@@ -107,7 +114,7 @@ class Listing {
     for (const std::string& name : there) {
       if (std::ranges::binary_search(names, name)) continue;
       const auto status = look(hosts.get(), name);
-      if (status && changed_at(*status) <= made)
+      if (status && changed_at(*status) < made)
         YETT_CHECK(note(ChangeKind::deleted, path + "/" + name));
     }
     return {};
@@ -165,8 +172,9 @@ Result<bool> RedirectedChanges::is_newer_on_host(const TreeChange& change) const
   const UniqueFd ours = open_beneath(tree_.borrow(), change.path.substr(1), O_PATH | O_NOFOLLOW);
   if (!ours.valid()) return fail(errno_error("open", change.path));
   YETT_TRY(const FileTime made, made_in_tree(ours.borrow(), change.path));
-  return changed_at(there) > made &&
-         !(hosts.valid() && change_records::is_committed(ours.borrow(), hosts.borrow()));
+  if (hosts.valid() && change_records::is_committed(ours.borrow(), hosts.borrow())) return false;
+  if (changed_at(there) >= made) return true;
+  return hosts.valid() && change_records::is_other_than_taken(ours.borrow(), hosts.borrow());
 }
 
 Status RedirectedChanges::lock() const {

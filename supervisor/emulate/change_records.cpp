@@ -14,6 +14,7 @@ namespace {
 constexpr const char* kTree = "user.yett.tree";
 constexpr const char* kLists = "user.yett.lists";
 constexpr const char* kCommitted = "user.yett.committed";
+constexpr const char* kTaken = "user.yett.taken";
 
 std::string path_of(BorrowedFd object) { return "/proc/self/fd/" + std::to_string(object.get()); }
 
@@ -36,17 +37,22 @@ std::string identity_of(BorrowedFd object) {
   return identity_of(status);
 }
 
-// Whoever changes it changes this, too.
+// Whoever changes it changes this, too; what only looks older is another one.
 std::string state_of(BorrowedFd object) {
   struct statx status{};
-  constexpr unsigned kWanted = STATX_INO | STATX_BTIME | STATX_CTIME;
+  constexpr unsigned kWanted = STATX_INO | STATX_BTIME | STATX_CTIME | STATX_MTIME | STATX_SIZE;
   if (::statx(object.get(), "", AT_EMPTY_PATH, kWanted, &status) != 0) return {};
-  return identity_of(status) + " " + text_of(status.stx_ctime);
+  return identity_of(status) + " " + text_of(status.stx_ctime) + " " + text_of(status.stx_mtime) +
+         " " + std::to_string(status.stx_size);
 }
 
 int keep(BorrowedFd object, const char* name, const std::string& text) {
   if (text.empty()) return EIO;
   return ::setxattr(path_of(object).c_str(), name, text.data(), text.size(), 0) == 0 ? 0 : errno;
+}
+
+bool is_there(BorrowedFd object, const char* name) {
+  return ::getxattr(path_of(object).c_str(), name, nullptr, 0) > 0;
 }
 
 bool is_kept(BorrowedFd object, const char* name, const std::string& text) {
@@ -68,6 +74,18 @@ bool is_listed(BorrowedFd directory, BorrowedFd host) {
 }
 
 void forget_listed(BorrowedFd directory) { ::removexattr(path_of(directory).c_str(), kLists); }
+
+std::string as_it_is(BorrowedFd host) { return state_of(host); }
+
+int note_taken(BorrowedFd file, const std::string& host) { return keep(file, kTaken, host); }
+
+void forget_taken(BorrowedFd file) { ::removexattr(path_of(file).c_str(), kTaken); }
+
+bool is_copy(BorrowedFd file) { return is_there(file, kTaken) || is_there(file, kCommitted); }
+
+bool is_other_than_taken(BorrowedFd file, BorrowedFd host) {
+  return is_there(file, kTaken) && !is_kept(file, kTaken, state_of(host));
+}
 
 int note_committed(BorrowedFd file, BorrowedFd host) {
   return keep(file, kCommitted, state_of(host));

@@ -16,6 +16,7 @@
 
 #include "ioctl_uapi/mount_api.hpp"
 #include "supervisor/emulate/change_records.hpp"
+#include "supervisor/redirect/clock_tick.hpp"
 
 namespace yett {
 namespace {
@@ -64,6 +65,7 @@ Result<ChangeTree> ChangeTree::open(const RedirectPlan& plan, std::uint64_t file
                                     TakeRoom take_room) {
   ChangeTree tree(plan, file_size, std::move(take_room));
   YETT_CHECK(tree.open_directories(plan));
+  tree.opened_at_ = current_tick();
   tree.directories_["/"] = Kind::transparent;
   YETT_CHECK(tree.load("/"));
   return tree;
@@ -223,28 +225,35 @@ int ChangeTree::open_host(const std::string& path, int flags) const {
   return opened >= 0 ? opened : -errno;
 }
 
+// What the host had before the sandbox began is older than all that the tree has.
+void ChangeTree::begin_change() {
+  if (!has_begun_) await_later_tick(opened_at_);
+  has_begun_ = true;
+  is_empty_ = false;
+}
+
 // ---- names --------------------------------------------------------------------------------------
 
 int ChangeTree::open_new(const std::string& path, int flags, mode_t mode) {
+  begin_change();
   const int opened = open_ours(path, flags | O_CREAT | O_EXCL, 0600);
   if (opened < 0) return opened;
-  is_empty_ = false;
   static_cast<void>(::fchmod(opened, mode & kPermissions));
   return opened;
 }
 
 int ChangeTree::make_directory(const std::string& path, mode_t mode) {
   if (directories_.size() >= kMostDirectories) return ENOSPC;
+  begin_change();
   const UniqueFd directory = parent(path);
   if (::mkdirat(directory.get(), name_of(path).c_str(), 0700) != 0) return errno;
-  is_empty_ = false;
   directories_[path] = Kind::listed;
   note_what_it_replaces(path);
   return set_mode(path, mode);
 }
 
 int ChangeTree::make_link(const std::string& path, const std::string& text) {
-  is_empty_ = false;
+  begin_change();
   return error_of(::symlinkat(text.c_str(), parent(path).get(), name_of(path).c_str()));
 }
 
@@ -293,7 +302,10 @@ int ChangeTree::rename(const std::string& from, const std::string& to, unsigned 
   }
   directories_.erase(to);
   directories_.merge(moved);
-  if (directories_.contains(to)) note_what_it_replaces(to);
+  if (directories_.contains(to))
+    note_what_it_replaces(to);
+  else
+    forget_taken(to);
   return 0;
 }
 
@@ -316,14 +328,22 @@ void ChangeTree::note_what_it_replaces(const std::string& path) const {
   const auto when = [](const struct statx_timestamp& time) {
     return std::pair(time.tv_sec, time.tv_nsec);
   };
-  if (when(hosts.stx_ctime) <= when(above.stx_btime))
+  if (when(hosts.stx_ctime) < when(above.stx_btime))
     static_cast<void>(change_records::note_listed(ours.borrow(), host.borrow()));
+}
+
+// What it is a copy of is the host's of another name: when it was made tells of this one.
+void ChangeTree::forget_taken(const std::string& path) const {
+  UniqueFd ours;
+  if (find_ours(path, ours) == 0) change_records::forget_taken(ours.borrow());
 }
 
 int ChangeTree::link(const std::string& from, const std::string& to) {
   const UniqueFd source = parent(from);
-  return error_of(
+  const int error = error_of(
       ::linkat(source.get(), name_of(from).c_str(), parent(to).get(), name_of(to).c_str(), 0));
+  if (error == 0) forget_taken(to);
+  return error;
 }
 
 // Ours to enter, whatever the sandbox says; and it sets no mark.

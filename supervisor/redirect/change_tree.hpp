@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <ctime>
 #include <functional>
 #include <map>
 #include <optional>
@@ -112,6 +113,8 @@ class ChangeTree {
   [[nodiscard]] Status load_one(const std::string& directory, std::vector<std::string>& found);
   [[nodiscard]] bool is_too_long(const std::string& from, const std::string& to) const;
   void note_what_it_replaces(const std::string& path) const;
+  void forget_taken(const std::string& path) const;
+  void begin_change();
   [[nodiscard]] static int open_below(BorrowedFd directory, const char* path, int flags,
                                       mode_t mode);
   [[nodiscard]] UniqueFd parent(const std::string& path) const;
@@ -129,6 +132,8 @@ class ChangeTree {
   UniqueFd host_;
   std::map<std::string, Kind, std::less<>> directories_;  // all of the tree's
   bool is_empty_ = true;
+  bool has_begun_ = false;
+  timespec opened_at_{};
   std::string last_;         // of the tree's directories, whose descriptor is kept
   UniqueFd last_directory_;  // invalid: none is, for one was renamed or removed
 };

@@ -13,6 +13,7 @@
 #include "ioctl_uapi/mount_api.hpp"
 #include "supervisor/emulate/change_records.hpp"
 #include "supervisor/redirect/change_tree.hpp"
+#include "supervisor/redirect/clock_tick.hpp"
 #include "supervisor/redirect/copy_bytes.hpp"
 
 namespace yett {
@@ -60,6 +61,7 @@ int ChangeTree::enter(const std::string& directory) {
 // Until it is whole it is a placeholder.
 int ChangeTree::make_entered(const std::string& path, const struct stat& host) {
   if (directories_.size() >= kMostDirectories) return ENOSPC;
+  begin_change();
   const UniqueFd above = parent(path);
   const std::string name = name_of(path);
   if (::mkdirat(above.get(), name.c_str(), kMark) != 0 && errno != EEXIST) return errno;
@@ -68,7 +70,6 @@ int ChangeTree::make_entered(const std::string& path, const struct stat& host) {
   if (!made.valid()) return errno;
   const std::string itself = "/proc/self/fd/" + std::to_string(made.get());
   const auto set = [&itself](mode_t mode) { return ::chmod(itself.c_str(), mode); };
-  is_empty_ = false;
   if (set(kMark | 0700) != 0) return errno;
   const bool shown = places_.is_shown(path);
   if (const int error = shown ? list(path) : 0; error != 0) {
@@ -114,15 +115,19 @@ int ChangeTree::take(const std::string& path, Data data) {
   return copy(from.get(), host, data, path);
 }
 
-// It gets its name when it is whole.
+// It gets its name when it is whole. What changes on the host from here on is later than it.
 int ChangeTree::copy(int from, const struct stat& host, Data data, const std::string& into) {
   const bool copies = data == Data::copied;
   if (copies && static_cast<std::uint64_t>(host.st_size) > file_size_) return EFBIG;
   if (copies && !has_room(static_cast<std::uint64_t>(host.st_size))) return ENOSPC;
   ::unlinkat(making_.get(), kMaking, 0);
   constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  begin_change();
+  await_later_tick(host.st_ctim);
+  const std::string taken = change_records::as_it_is(BorrowedFd(from));
   const UniqueFd made(::openat(making_.get(), kMaking, kNew, 0600));
   if (!made.valid()) return errno;
+  if (const int error = change_records::note_taken(made.borrow(), taken); error != 0) return error;
   if (const int error = copies ? copy_bytes(BorrowedFd(from), made.borrow()) : 0; error != 0)
     return error;
   const std::array<struct timespec, 2> times{host.st_atim, host.st_mtim};
@@ -130,7 +135,6 @@ int ChangeTree::copy(int from, const struct stat& host, Data data, const std::st
       ::futimens(made.get(), times.data()) != 0 ||
       ::renameat(making_.get(), kMaking, parent(into).get(), name_of(into).c_str()) != 0)
     return errno;
-  is_empty_ = false;
   return 0;
 }
 

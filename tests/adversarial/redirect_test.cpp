@@ -1,6 +1,7 @@
 // Attacks on redirected writing: whatever leads to a file of the host, the host's stays as it is,
 // and what is not shown stays unread. Each attack has a twin that reaches it without the sandbox.
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "tests/support/fallback_case.hpp"
 #include "tests/support/host_tree.hpp"
@@ -423,6 +424,43 @@ TEST_F(RedirectAttack, TheTreeItselfIsNotItsToChange) {
   const auto mode = [this](const char* name) { return fs::status(at(name)).permissions(); };
   EXPECT_EQ(mode("changes/changes"), fs::perms::owner_all);
   EXPECT_EQ(mode("changes/making"), fs::perms::owner_all);
+}
+
+// What was noted of a copy is not its to forge, or a commit would believe it.
+// SECURITY(redirect-taken)
+TEST_F(RedirectAttack, WhatIsNotedOfACopyIsNotItsToChange) {
+  const std::string script =
+      "import os, sys, ctypes\n"
+      "libc = ctypes.CDLL(None, use_errno=True)\n"
+      "c = sys.argv[1]; n = b'user.yett.taken'\n"
+      "f = os.open(c, os.O_RDWR)\n"
+      "class Args(ctypes.Structure):\n"
+      "  _fields_ = [('value', ctypes.c_uint64), ('size', ctypes.c_uint32), "
+      "('flags', ctypes.c_uint32)]\n"
+      "v = ctypes.create_string_buffer(b'forged'); a = Args(ctypes.addressof(v), 6, 0)\n"
+      "b = os.fsencode(c)\n"
+      "print([r == 0 for r in (\n"
+      "  libc.setxattr(b, n, v, 6, 0), libc.lsetxattr(b, n, v, 6, 0),\n"
+      "  libc.fsetxattr(f, n, v, 6, 0),\n"
+      "  libc.syscall(463, -100, b, 0, n, ctypes.byref(a), 16),\n"
+      "  libc.syscall(463, f, b'', 0x1000, n, ctypes.byref(a), 16),\n"
+      "  libc.removexattr(b, n), libc.lremovexattr(b, n), libc.fremovexattr(f, n),\n"
+      "  libc.syscall(466, -100, b, 0, n))].count(True))\n";
+  const auto noted = [this] {
+    std::array<char, 256> text{};
+    const std::string copy = at("changes/changes") + at("shown/c");
+    const ssize_t size = ::getxattr(copy.c_str(), "user.yett.taken", text.data(), text.size());
+    return std::string(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  };
+  EXPECT_EQ(inside("open(__import__('sys').argv[1], 'a').close()", {at("shown/c")}).exit_status, 0);
+  const std::string before = noted();
+  EXPECT_NE(before, "");
+  EXPECT_EQ(uncontained(script, {at("shown/c")}).out, "0\n");
+  EXPECT_EQ(noted(), before);
+  const std::string copy = at("changes/changes") + at("shown/c");
+  const RunResult twin = run_program({"python3", "-c", script, copy}, options_);
+  EXPECT_NE(twin.out, "0\n") << twin.text();
+  EXPECT_NE(noted(), before);
 }
 
 // What nobody was shown is not gone because something of that name is the sandbox's.

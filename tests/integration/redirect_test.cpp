@@ -1,9 +1,6 @@
 // Writing that is redirected: what a program sees of its own changes, and that the host sees none.
 #include <sys/stat.h>
 
-#include <ctime>
-#include <thread>
-
 #include "tests/support/fallback_case.hpp"
 #include "tests/support/host_tree.hpp"
 
@@ -192,20 +189,10 @@ TEST_F(Redirect, CommitKeepsWhatTheHostHasSince) {
   EXPECT_TRUE(fs::exists(shown() + "/way/deep/later") && fs::exists(shown() + "/way/deep/old"));
 }
 
-// Times of files are those of the clock's last tick: what comes after has another one.
-void wait_for_tick() {
-  const auto now = [] {
-    timespec time{};
-    ::clock_gettime(CLOCK_REALTIME_COARSE, &time);
-    return time.tv_nsec;
-  };
-  for (const auto began = now(); now() == began;) std::this_thread::yield();
-}
-
-// SECURITY(redirect-both): whoever changed it on the host may not lose it unasked.
+// SECURITY(redirect-both): whoever changed it on the host may not lose it unasked, in the very tick
+// of the clock in which the sandbox has changed it, too.
 TEST_F(Redirect, CommitAsksWhereTheHostHasChangedToo) {
   EXPECT_EQ(redirected("echo x >> one; echo x >> two; echo > made").exit_status, 0);
-  wait_for_tick();
   std::ofstream(shown() + "/one", std::ios::app) << "of somebody else\n";
   file("p/made", "of somebody else\n");
   before_ = tree_of(shown());
@@ -227,6 +214,40 @@ TEST_F(Redirect, CommitAsksWhereTheHostHasChangedToo) {
   EXPECT_EQ(redirected("echo again >> one").exit_status, 0);
   EXPECT_EQ(yett("commit", shown()).exit_status, 0);
   EXPECT_EQ(text_of(shown() + "/one"), "p/one\nx\nagain\n");
+}
+
+// SECURITY(redirect-taken): no time of it says so.
+TEST_F(Redirect, CommitKnowsTheFileThatWasCopied) {
+  const std::string other = directory("other");
+  fs::copy_file(shown() + "/sub/three", other + "/three");
+  const auto time = fs::last_write_time(shown() + "/one");
+  fs::last_write_time(other + "/three", fs::last_write_time(shown() + "/sub/three"));
+  EXPECT_EQ(redirected("echo x >> sub/three; echo x >> one; echo x >> two").exit_status, 0);
+  const std::string away = home_->path() + "/away";
+  fs::rename(shown() + "/sub", away);
+  fs::rename(other, shown() + "/sub");  // with a file that is older than all changes
+  std::ofstream(shown() + "/one") << "P/one\n";
+  fs::last_write_time(shown() + "/one", time);
+  for (const char* path : {"/sub/three", "/one"}) {
+    const RunResult asked = yett("commit", shown() + path);
+    EXPECT_EQ(asked.exit_status, 1) << path << asked.text();
+    EXPECT_NE(asked.err.find("changed on the host since"), std::string::npos) << asked.text();
+  }
+  fs::rename(shown() + "/sub", other);
+  fs::rename(away, shown() + "/sub");  // the twins
+  for (const char* path : {"/sub/three", "/two"}) {
+    const RunResult committed = yett("commit", shown() + path);
+    EXPECT_EQ(committed.exit_status, 0) << path << committed.text();
+  }
+  EXPECT_EQ(text_of(shown() + "/sub/three"), "p/sub/three\nx\n");
+}
+
+TEST_F(Redirect, WhatWasCopiedIsCommittedByAnotherName) {
+  EXPECT_EQ(redirected("mv one two; ln sub/three new; rm link; ln two link").exit_status, 0);
+  const RunResult committed = yett("commit", shown());
+  EXPECT_EQ(committed.exit_status, 0) << committed.text();
+  EXPECT_EQ(text_of(shown() + "/two") + text_of(shown() + "/new"), "p/one\np/sub/three\n");
+  EXPECT_FALSE(fs::exists(shown() + "/one") || fs::is_symlink(shown() + "/link"));
 }
 
 // SECURITY(redirect-listed)
