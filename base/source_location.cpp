@@ -2,9 +2,14 @@
 
 namespace yett {
 
+FileName::FileName(std::string_view name) {
+  if (!name.empty()) name_ = std::make_shared<const std::string>(name);
+}
+
 std::string SourceLocation::text() const {
-  if (line == 0) return file;
-  return file + ":" + std::to_string(line) + ":" + std::to_string(column);
+  std::string place(file.text());
+  if (line != 0) place += ":" + std::to_string(line) + ":" + std::to_string(column);
+  return place;
 }
 
 }  // namespace yett

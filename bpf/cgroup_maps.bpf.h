@@ -25,6 +25,14 @@ struct {
   __type(value, struct yett_endpoint_value);
 } yett_cgroup_endpoints SEC(".maps") __weak;
 
+/* Single addresses, as many as it was made for, with the same keys: asked first. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 65536); /* or fewer: user space says */
+  __type(key, struct yett_endpoint_key);
+  __type(value, struct yett_endpoint_value);
+} yett_cgroup_addresses SEC(".maps") __weak;
+
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, YETT_EVENT_RING_BYTES);
@@ -104,7 +112,11 @@ static __always_inline const struct yett_cgroup_policy* find_policy(void) {
  * looks at it once and not on every path that leads to it. */
 __weak __noinline int yett_find_endpoint(__u8 rules, const struct endpoint* endpoint) {
   if (!endpoint) return NO_ENDPOINT; /* asked for by the verifier */
-  return endpoint_allowed(&yett_cgroup_endpoints, 0, rules, endpoint);
+  struct yett_endpoint_key key;
+  set_endpoint_key(&key, 0, rules, endpoint);
+  const struct yett_endpoint_value* value = bpf_map_lookup_elem(&yett_cgroup_addresses, &key);
+  if (!value) value = bpf_map_lookup_elem(&yett_cgroup_endpoints, &key);
+  return value ? port_answer(value, endpoint->port) : NO_ENDPOINT;
 }
 
 #endif

@@ -47,29 +47,38 @@ static __always_inline bool is_any(const struct endpoint* endpoint) {
 /* By a rule that names ports, or by one for all of them. */
 enum endpoint_answer { NO_ENDPOINT = 0, ANY_PORT_ALLOWED, PORT_ALLOWED };
 
-static __always_inline enum endpoint_answer endpoint_allowed(void* map, __u32 policy, __u8 rules,
-                                                             const struct endpoint* endpoint) {
-  struct yett_endpoint_key key = {
-      .prefix_length = YETT_ENDPOINT_FIXED_BITS + 128,
-      .policy = policy,
-      .direction = endpoint->direction,
-      .protocol = endpoint->protocol,
-      .rules = rules,
-  };
-  __builtin_memcpy(key.address, endpoint->address, sizeof(key.address));
-  const struct yett_endpoint_value* value = bpf_map_lookup_elem(map, &key);
-  if (!value) return NO_ENDPOINT;
+static __always_inline void set_endpoint_key(struct yett_endpoint_key* key, __u32 policy,
+                                             __u8 rules, const struct endpoint* endpoint) {
+  __builtin_memset(key, 0, sizeof(*key));
+  key->prefix_length = YETT_ENDPOINT_FIXED_BITS + 128;
+  key->policy = policy;
+  key->direction = endpoint->direction;
+  key->protocol = endpoint->protocol;
+  key->rules = rules;
+  __builtin_memcpy(key->address, endpoint->address, sizeof(key->address));
+}
+
+static __always_inline enum endpoint_answer port_answer(const struct yett_endpoint_value* value,
+                                                        __u16 port) {
   __u32 first = NO_PORT;
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < YETT_PORT_RANGES; i++) {
     if (i >= value->count) break;
     const struct yett_port_range* range = &value->ranges[i];
-    if ((__u16)(endpoint->port - range->first) > (__u16)(range->last - range->first)) continue;
+    if ((__u16)(port - range->first) > (__u16)(range->last - range->first)) continue;
     first = range->first;
     break;
   }
   if (first == NO_PORT) return NO_ENDPOINT;
   return first > 0 ? PORT_ALLOWED : ANY_PORT_ALLOWED;
+}
+
+static __always_inline enum endpoint_answer endpoint_allowed(void* map, __u32 policy, __u8 rules,
+                                                             const struct endpoint* endpoint) {
+  struct yett_endpoint_key key;
+  set_endpoint_key(&key, policy, rules, endpoint);
+  const struct yett_endpoint_value* value = bpf_map_lookup_elem(map, &key);
+  return value ? port_answer(value, endpoint->port) : NO_ENDPOINT;
 }
 
 #endif

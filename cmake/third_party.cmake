@@ -22,7 +22,7 @@ yett_static_library(third_party_bpf bpf third_party_elf)
 yett_static_library(third_party_seccomp seccomp)
 yett_static_library(third_party_nettle nettle)
 yett_static_library(third_party_bz2 bz2)
-yett_static_library(third_party_md md)  # SHA-256 of policies and packages
+yett_static_library(third_party_md md)  # SHA-256 of packages
 
 yett_static_library(third_party_zstd zstd)
 yett_static_library(third_party_lzma lzma)

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.hpp"
@@ -27,6 +28,7 @@ Result<std::string> read_input_file(const std::string& path, std::uint64_t max_b
   if (::fstat(file.get(), &status) != 0) return fail(unreadable(path));
   if (S_ISDIR(status.st_mode)) return fail(request_error(path, "is a directory, not a file"));
   std::string text;
+  text.reserve(std::min(static_cast<std::uint64_t>(status.st_size), max_bytes));
   std::array<char, 16384> buffer;
   for (;;) {
     const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());

@@ -384,7 +384,7 @@ Status take_published(const std::vector<std::string>& published, NetworkPolicy& 
     auto rule = parse_endpoint("tcp://" + (where.empty() ? "*" : where) + ":" + port);
     if (!rule) return fail(request_error("--publish " + text, "wanted [ADDRESS:]PORT", "as 8080"));
     rule->source = flag("--publish");
-    network.listen.push_back(std::move(*rule));
+    network.listen.add(std::move(*rule));
   }
   return {};
 }

@@ -15,7 +15,7 @@ namespace yett {
 namespace {
 
 bool is_written(const SourceLocation& source) {
-  return source.line != 0 || source.file.starts_with('-');
+  return source.line != 0 || source.file.text().starts_with('-');
 }
 
 Error cannot(std::string subject, std::string_view why, std::string mend = {}) {
@@ -321,7 +321,7 @@ Result<SandboxPlan> make_fallback_plan(const PlanInputs& inputs, SandboxPlan pla
   YETT_CHECK(plan_fallback_files(inputs, plan));
   say_what_is_lost(inputs, plan);
   plan.backends = backends_of(inputs, plan);
-  plan.rules = place_fallback_rules(inputs, plan);
+  if (inputs.context.tells_rules) plan.rules = place_fallback_rules(inputs, plan);
   return plan;
 }
 

@@ -77,7 +77,7 @@ void plan_live_calls(const PlanInputs& inputs, FilterPlan& filter) {
   filter.continues = true;
   for (const SyscallRule& rule : filter.rules)
     if (rule.action == SyscallAction::allow && rule.source.line != 0 &&
-        rule.source.file == inputs.policy.name && can_be_live(rule.name))
+        rule.source.file.text() == inputs.policy.name && can_be_live(rule.name))
       filter.live.push_back(rule.number);
 }
 

@@ -99,11 +99,10 @@ Status lend_sockets(const PlanInputs& inputs, SandboxPlan& plan) {
   return {};
 }
 
-void plan_name_server(const PlanInputs& inputs, SandboxPlan& plan,
-                      std::vector<EndpointRule>& connect) {
+void plan_name_server(const PlanInputs& inputs, SandboxPlan& plan, EndpointList& connect) {
   if (plan.broker.names.empty() && !keeps_name_server(inputs)) return;
   plan.broker.name_server = name_server_of(inputs);
-  connect.push_back(name_server_rule(plan.broker.name_server));
+  connect.add(name_server_rule(plan.broker.name_server));
 }
 
 void add_name_servers(const PlanInputs& inputs, std::vector<MountEntry>& entries) {

@@ -32,7 +32,7 @@ std::string source_text(const LimitPolicy& limits, const std::string& key) {
 bool is_asked_for(const LimitPolicy& limits, const std::string& key) {
   const auto found = limits.sources.find(key);
   if (found == limits.sources.end()) return false;
-  return found->second.line != 0 || found->second.file.starts_with("--");
+  return found->second.line != 0 || found->second.file.text().starts_with("--");
 }
 
 bool has_controller(const CgroupFeatures& cgroup, const char* controller) {

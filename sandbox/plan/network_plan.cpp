@@ -45,15 +45,19 @@ void add_localhost(const EndpointRule& rule, std::vector<EndpointRule>& addresse
   }
 }
 
+bool has_address(const EndpointRule& rule) {
+  return is_network_rule(rule) && (rule.is_literal || rule.host == "*");
+}
+
 // The rules that speak of addresses. Names are known only when they are looked up: they go to
 // `names`, or, where that is null, nowhere.
-Result<std::vector<EndpointRule>> with_addresses(const std::vector<EndpointRule>& rules,
-                                                 std::string_view key,
-                                                 std::vector<EndpointRule>* names) {
+Result<EndpointList> with_addresses(const EndpointList& rules, std::string_view key,
+                                    std::vector<EndpointRule>* names) {
+  if (std::ranges::all_of(rules, has_address)) return rules;
   std::vector<EndpointRule> addresses;
   for (const EndpointRule& rule : rules) {
     if (!is_network_rule(rule)) continue;
-    if (rule.is_literal || rule.host == "*")
+    if (has_address(rule))
       addresses.push_back(rule);
     else if (rule.host == "localhost")
       add_localhost(rule, addresses);
@@ -104,8 +108,8 @@ Status place_on_lsm(const std::vector<EndpointRule>& connect,
   return {};
 }
 
-Status place_on_landlock(const PlanInputs& inputs, const std::vector<EndpointRule>& connect,
-                         const std::vector<EndpointRule>& listen, SandboxPlan& plan) {
+Status place_on_landlock(const PlanInputs& inputs, const EndpointList& connect,
+                         const EndpointList& listen, SandboxPlan& plan) {
   if (inputs.features.landlock_abi < kLandlockNetworkAbi)
     return fail(host_error("--net host",
                            "no plane here can hold network rules: cgroup-BPF, BPF LSM and "
@@ -139,7 +143,7 @@ void refuse_fast_open(FilterPlan& filter) {
 
 // SECURITY(landlock-listen): Landlock has no right for listening, and a socket that was bound by
 // nobody gets a port of the kernel's choice.
-void listen_by_supervisor(const std::vector<EndpointRule>& rules, SandboxPlan& plan) {
+void listen_by_supervisor(const EndpointList& rules, SandboxPlan& plan) {
   SyscallRule* call = find_reachable(plan.filter, "listen");
   if (call == nullptr) return;
   call->action = SyscallAction::notify;

@@ -42,10 +42,9 @@ void plan_truth(const PlanInputs& inputs, SandboxPlan& plan);
 // Where Landlock holds the rules on ports: the calls that send connect nothing. After plan_filter.
 void refuse_fast_open(FilterPlan& filter);
 // And listen(2) is the supervisor's, at these ports alone.
-void listen_by_supervisor(const std::vector<EndpointRule>& rules, SandboxPlan& plan);
+void listen_by_supervisor(const EndpointList& rules, SandboxPlan& plan);
 // Where rules name hosts: the sandbox's name server, and the rules that let it be asked.
-void plan_name_server(const PlanInputs& inputs, SandboxPlan& plan,
-                      std::vector<EndpointRule>& connect);
+void plan_name_server(const PlanInputs& inputs, SandboxPlan& plan, EndpointList& connect);
 // Scopes always; file rights only for [files] exec and hardening = "stacked". After the mounts.
 [[nodiscard]] Status plan_landlock(const PlanInputs& inputs, SandboxPlan& plan);
 // All of a plan without namespaces, from a started one. Errors: unsupported_host for whatever only

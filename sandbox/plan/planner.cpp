@@ -178,7 +178,7 @@ Result<SandboxPlan> make_plan(const SandboxRequest& request, const Policy& polic
   YETT_CHECK(plan_supervisor_loss(inputs, plan));
   note_reductions(inputs, plan);
   plan.backends = backends_of(inputs, plan);
-  plan.rules = place_rules(inputs, plan);
+  if (context.tells_rules) plan.rules = place_rules(inputs, plan);
   return plan;
 }
 

@@ -28,6 +28,7 @@ struct PlanContext {
   bool has_groups = false;          // the caller is in groups beside its own
   std::string cgroup_missing;       // rootless: why features.cgroup has nothing that was delegated
   bool copies_descriptors = false;  // the supervisor, those of a fallback sandbox's processes
+  bool tells_rules = true;          // plan.rules is wanted: one for each rule, in words
   // Of a sandbox that runs: what it was started with, which the new plan has to fit.
   const SandboxPlan* runs = nullptr;
 };

@@ -197,8 +197,8 @@ struct LandlockPlan {
 
 struct CgroupBpfPlan {
   bool attached = false;
-  std::vector<EndpointRule> connect;
-  std::vector<EndpointRule> listen;
+  EndpointList connect;
+  EndpointList listen;
   bool restrict_devices = false;
 };
 
@@ -210,8 +210,8 @@ struct LsmPlan {
   bool deny_network = false;    // no rule at all: connect, bind, listen, sendmsg refused
   std::vector<PathRule> write;  // where writes may go, as a second layer behind the mounts
   std::vector<PathRule> exec;
-  std::vector<EndpointRule> connect;
-  std::vector<EndpointRule> listen;
+  EndpointList connect;
+  EndpointList listen;
 };
 
 // Fallback with --overlay: what would be written in the host's files goes to a tree of changes.
@@ -249,13 +249,13 @@ struct EmulationPlan {
 // sockets are made in the supervisor's network and for its own cgroup, whose programs hold the
 // rules. docs/decisions/0025-lent-sockets.md.
 struct BrokerPlan {
-  bool sockets = false;              // socket and listen are the supervisor's to carry out
-  bool listens = false;              // listen alone: the ports are Landlock's, which has no right
-                                     // for it
-  std::vector<EndpointRule> listen;  // then: where
-  std::vector<EndpointRule> names;   // connect rules by host name: looked up when asked for
-  std::uint32_t name_server = 0;     // the sandbox's own: an IPv4 address of the supervisor's
-                                     // loopback, host byte order; 0: none
+  bool sockets = false;             // socket and listen are the supervisor's to carry out
+  bool listens = false;             // listen alone: the ports are Landlock's, which has no right
+                                    // for it
+  EndpointList listen;              // then: where
+  std::vector<EndpointRule> names;  // connect rules by host name: looked up when asked for
+  std::uint32_t name_server = 0;    // the sandbox's own: an IPv4 address of the supervisor's
+                                    // loopback, host byte order; 0: none
 };
 
 // Opens that the mount tree has nothing for become questions: [on] violation = "ask".
@@ -308,7 +308,7 @@ struct SandboxPlan {
   ViolationAction violation = ViolationAction::deny;
   bool live = false;    // what its rules name can be swapped
   bool traced = false;  // system calls are recorded by the tracer, not by who answers them
-  std::vector<PlacedRule> rules;
+  std::vector<PlacedRule> rules;  // empty where nobody reads them: PlanContext.tells_rules
   std::vector<std::string>
       backends;  // planes and back ends in force: "filter", "bpf-lsm", "cgroup-bpf", "landlock-6"
   std::vector<std::string>

@@ -1,12 +1,12 @@
 // The text that two policies share exactly when they allow the same. Lists are sorted where order
 // means nothing; where rules were written does not count.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <sha256.h>
+#include <nettle/sha2.h>
 
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <span>
 
 #include "sandbox/policy/parse_policy.hpp"
 #include "sandbox/profiles/builtin_syscalls.hpp"
@@ -21,10 +21,38 @@ void add(Text& text, fmt::format_string<Arguments...> format, Arguments&&... arg
   fmt::format_to(std::back_inserter(text), format, std::forward<Arguments>(arguments)...);
 }
 
+void add_text(Text& text, std::string_view more) {
+  text.append(more.data(), more.data() + more.size());
+}
+
+void add_decimal(Text& text, std::uint64_t value) {
+  const fmt::format_int digits(value);
+  text.append(digits.data(), digits.data() + digits.size());
+}
+
+void add_bytes(Text& text, std::span<const std::uint8_t> bytes) {
+  for (const std::uint8_t byte : bytes) {
+    text.push_back("0123456789abcdef"[byte >> 4]);
+    text.push_back("0123456789abcdef"[byte & 15]);
+  }
+}
+
+// Lengths keep a path that holds a newline from looking like two.
+template <typename Entries>
+void add_entries(Text& text, std::string_view name, Entries& entries) {
+  if (!std::ranges::is_sorted(entries)) std::ranges::sort(entries);
+  for (const std::string_view entry : entries) {
+    add_text(text, name);
+    text.push_back(' ');
+    add_decimal(text, entry.size());
+    text.push_back(':');
+    add_text(text, entry);
+    text.push_back('\n');
+  }
+}
+
 void add_sorted(Text& text, std::string_view name, std::vector<std::string> entries) {
-  std::ranges::sort(entries);
-  // Lengths keep a path that holds a newline from looking like two.
-  for (const std::string& entry : entries) add(text, "{} {}:{}\n", name, entry.size(), entry);
+  add_entries(text, name, entries);
 }
 
 template <typename Rule>
@@ -47,20 +75,47 @@ void add_files(Text& text, const FilePolicy& files) {
   if (!files.ask.empty()) add_sorted(text, "ask", written(files.ask, &PathRule::path));
 }
 
-std::string endpoint_text(const EndpointRule& rule) {
-  if (rule.scheme == EndpointScheme::unix_path) return "unix " + rule.path;
-  const std::string host = rule.is_literal
-                               ? fmt::format("{:02x}/{}{}", fmt::join(rule.address, ""),
-                                             rule.prefix_length, rule.is_ipv6 ? " v6" : " v4")
-                               : rule.host;
-  return fmt::format("{} {} {}-{}", rule.scheme == EndpointScheme::tcp ? "tcp" : "udp", host,
-                     rule.port_first, rule.port_last);
+// "tcp 0a000000000000000000000000000000/8 v4 443-443": of thousands, so without fmt's own work.
+void add_endpoint(Text& text, const EndpointRule& rule) {
+  if (rule.scheme == EndpointScheme::unix_path) {
+    add_text(text, "unix ");
+    return add_text(text, rule.path);
+  }
+  add_text(text, rule.scheme == EndpointScheme::tcp ? "tcp " : "udp ");
+  if (rule.is_literal) {
+    add_bytes(text, rule.address);
+    text.push_back('/');
+    add_decimal(text, rule.prefix_length);
+    add_text(text, rule.is_ipv6 ? " v6" : " v4");
+  } else {
+    add_text(text, rule.host);
+  }
+  text.push_back(' ');
+  add_decimal(text, rule.port_first);
+  text.push_back('-');
+  add_decimal(text, rule.port_last);
 }
 
-void add_endpoints(Text& text, std::string_view name, const std::vector<EndpointRule>& rules) {
-  std::vector<std::string> entries;
-  for (const EndpointRule& rule : rules) entries.push_back(endpoint_text(rule));
-  add_sorted(text, name, std::move(entries));
+// As add_sorted, with all entries in one piece of memory.
+void add_endpoints(Text& text, std::string_view name, const EndpointList& rules) {
+  constexpr std::size_t kUsual = 64;  // bytes of an entry: growing would copy all of them thrice
+  Text all;
+  all.reserve(rules.size() * kUsual);
+  text.reserve(text.size() + rules.size() * (kUsual + name.size()));
+  std::vector<std::size_t> ends;
+  ends.reserve(rules.size());
+  for (const EndpointRule& rule : rules) {
+    add_endpoint(all, rule);
+    ends.push_back(all.size());
+  }
+  std::vector<std::string_view> entries;
+  entries.reserve(rules.size());
+  std::size_t begin = 0;
+  for (const std::size_t end : ends) {
+    entries.emplace_back(all.data() + begin, end - begin);
+    begin = end;
+  }
+  add_entries(text, name, entries);
 }
 
 void add_network(Text& text, const NetworkPolicy& network) {
@@ -148,9 +203,7 @@ void add_truth(Text& text, const TruthPolicy& truth) {
   if (!truth.machine.empty()) add_sorted(text, "machine", {truth.machine});
 }
 
-}  // namespace
-
-std::string canonical_policy(const Policy& policy) {
+Text canonical_text(const Policy& policy) {
   Text text;
   add(text, "unrestricted {} hardening {} loss {} violation {} written {} memfd {}\n",
       policy.unrestricted, static_cast<int>(policy.hardening),
@@ -163,14 +216,25 @@ std::string canonical_policy(const Policy& policy) {
   add_limits(text, policy.limits);
   add_truth(text, policy.truth);
   add_syscalls(text, policy.syscalls);
-  return fmt::to_string(text);
+  return text;
+}
+
+}  // namespace
+
+std::string canonical_policy(const Policy& policy) {
+  return fmt::to_string(canonical_text(policy));
 }
 
 std::string hash_policy(const Policy& policy) {
-  const std::string text = canonical_policy(policy);
-  std::array<char, SHA256_DIGEST_STRING_LENGTH> hex{};
-  ::SHA256Data(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(), hex.data());
-  return hex.data();
+  const Text text = canonical_text(policy);
+  ::sha256_ctx context{};
+  ::sha256_init(&context);
+  ::sha256_update(&context, text.size(), reinterpret_cast<const std::uint8_t*>(text.data()));
+  std::array<std::uint8_t, SHA256_DIGEST_SIZE> digest{};
+  ::sha256_digest(&context, digest.size(), digest.data());
+  Text hex;
+  add_bytes(hex, digest);
+  return fmt::to_string(hex);
 }
 
 }  // namespace yett

@@ -54,7 +54,7 @@ Result<Policy> parse_policy(std::string_view text, std::string_view file_name) {
   TomlReader reader(file_name);
   if (text.size() > kMaxPolicyBytes)
     return fail(request_error(std::string(file_name), "a policy has at most 1 MiB"));
-  const auto top = reader.parse(text);
+  const auto top = reader.parse_without_long_lists(text);
   if (!top) return fail(reader.error());
   reader.check_keys(*top, "", kTopKeys);
   Policy policy = extended_policy(reader, *top);
@@ -63,6 +63,9 @@ Result<Policy> parse_policy(std::string_view text, std::string_view file_name) {
   read_top(reader, *top, policy);
   note_contradictions(reader, policy);
   if (reader.failed()) return fail(reader.error());
+  if (reader.has_unread_list())
+    return fail(
+        request_error(policy.name, "one of its lists was not read", "report this as a bug"));
   return policy;
 }
 

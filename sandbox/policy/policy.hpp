@@ -5,7 +5,9 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,10 +63,35 @@ struct EndpointRule {
   SourceLocation source;
 };
 
+// Endpoint rules that a policy, the plans made of it and whoever holds them have in common: there
+// may be ten thousand, and copying a plan copies none of them.
+class EndpointList {
+ public:
+  using Rules = std::vector<EndpointRule>;
+  EndpointList() = default;
+  EndpointList(Rules rules);                                // NOLINT: made of what it stands for
+  EndpointList(std::initializer_list<EndpointRule> rules);  // NOLINT
+
+  [[nodiscard]] const Rules& rules() const;
+  operator const Rules&() const { return rules(); }  // NOLINT
+  [[nodiscard]] auto begin() const { return rules().begin(); }
+  [[nodiscard]] auto end() const { return rules().end(); }
+  [[nodiscard]] auto size() const { return rules().size(); }
+  [[nodiscard]] bool empty() const { return rules().empty(); }
+  [[nodiscard]] const EndpointRule& front() const { return rules().front(); }
+  [[nodiscard]] const EndpointRule& operator[](std::size_t index) const { return rules()[index]; }
+
+  // To this list alone: who had it in common keeps what was there.
+  void add(EndpointRule rule);
+
+ private:
+  std::shared_ptr<const Rules> rules_;  // null: empty
+};
+
 struct NetworkPolicy {
   std::optional<NetworkMode> mode;
-  std::vector<EndpointRule> connect;
-  std::vector<EndpointRule> listen;
+  EndpointList connect;
+  EndpointList listen;
 };
 
 struct SyscallPolicy {

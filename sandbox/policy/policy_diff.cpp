@@ -94,10 +94,12 @@ void diff_network(Differences& differences, const NetworkPolicy& old_network,
         : before == "none" ? Direction::wider
                            : Direction::other,
         fmt::format("~ network.mode {} -> {}", before, after));
-  diff_lists(differences, "network.connect", texts_of(old_network.connect, &EndpointRule::text),
-             texts_of(new_network.connect, &EndpointRule::text), Direction::wider);
-  diff_lists(differences, "network.listen", texts_of(old_network.listen, &EndpointRule::text),
-             texts_of(new_network.listen, &EndpointRule::text), Direction::wider);
+  diff_lists(differences, "network.connect",
+             texts_of(old_network.connect.rules(), &EndpointRule::text),
+             texts_of(new_network.connect.rules(), &EndpointRule::text), Direction::wider);
+  diff_lists(differences, "network.listen",
+             texts_of(old_network.listen.rules(), &EndpointRule::text),
+             texts_of(new_network.listen.rules(), &EndpointRule::text), Direction::wider);
 }
 
 bool same_answer(const SyscallRule& left, const SyscallRule& right) {

@@ -51,7 +51,7 @@ std::optional<std::uint64_t> read_bytes(TomlReader& reader, const toml::node& no
 void read_tmpfs(TomlReader& reader, const toml::table& table, Policy& policy) {
   for (const auto& [key, node] : table) {
     const SourceLocation source = reader.location_of(key.source());
-    const auto path = read_path(reader, {std::string(key.str()), source});
+    const auto path = read_path(reader, {key.str(), source});
     const auto size = read_bytes(reader, node, key.str());
     if (!path || !size) continue;
     if (*size < 4096) {
@@ -66,15 +66,13 @@ void read_tmpfs(TomlReader& reader, const toml::table& table, Policy& policy) {
 std::vector<EndpointRule> read_endpoints(TomlReader& reader, const toml::table& table,
                                          std::string_view key) {
   std::vector<EndpointRule> rules;
-  for (const TomlText& written : reader.texts(table, key)) {
+  rules.reserve(reader.count_texts(table, key));
+  reader.for_each_text(table, key, [&](const TomlText& written) {
     auto rule = parse_endpoint(written.text);
-    if (!rule) {
-      reader.note(written.source, rule.error().message());
-      continue;
-    }
+    if (!rule) return reader.note(written.source, rule.error().message());
     rule->source = written.source;
     rules.push_back(std::move(*rule));
-  }
+  });
   return rules;
 }
 

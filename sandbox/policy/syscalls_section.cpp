@@ -82,7 +82,7 @@ class CallLists {
   }
 
   bool is_first_mention(std::string_view key, const TomlText& written) {
-    const auto [place, fresh] = mentioned_.try_emplace(written.text, key);
+    const auto [place, fresh] = mentioned_.try_emplace(std::string(written.text), key);
     if (fresh) return true;
     if (place->second == key)
       reader_.note(written.source, fmt::format("'{}' is listed twice", written.text));

@@ -45,10 +45,20 @@ std::optional<toml::table> TomlReader::parse(std::string_view text) {
     note({file_, fault->at.line, fault->at.column}, fault->what);
     return std::nullopt;
   }
-  toml::parse_result result = toml::parse(text, file_);
+  toml::parse_result result = toml::parse(text, file_.text());
   if (result) return std::move(result).table();
   note(location_of(result.error().source()), escape_for_terminal(result.error().description()));
   return std::nullopt;
+}
+
+std::optional<toml::table> TomlReader::parse_without_long_lists(std::string_view text) {
+  ShortenedText shortened = take_long_lists(text);
+  long_lists_ = std::move(shortened.lists);
+  return parse(shortened.text);
+}
+
+bool TomlReader::has_unread_list() const {
+  return !std::ranges::all_of(long_lists_, &LongList::is_read);
 }
 
 SourceLocation TomlReader::location_of(const toml::source_region& region) const {
@@ -95,22 +105,48 @@ std::optional<bool> TomlReader::boolean(const toml::table& table, std::string_vi
   return std::nullopt;
 }
 
-std::vector<TomlText> TomlReader::texts(const toml::table& table, std::string_view key) {
-  const toml::node* node = table.get(key);
-  if (node == nullptr) return {};
-  if (!node->is_array()) {
-    note(location_of(*node),
-         fmt::format("'{}' must be a list of strings, not {}", key, type_name(*node)));
-    return {};
-  }
-  std::vector<TomlText> found;
-  for (const toml::node& element : *node->as_array()) {
+LongList* TomlReader::long_list_at(const SourceLocation& where) {
+  const auto found = std::ranges::find_if(long_lists_, [&](const LongList& list) {
+    return list.line == where.line && list.column == where.column;
+  });
+  return found == long_lists_.end() ? nullptr : &*found;
+}
+
+void TomlReader::take_elements(const toml::array& array, std::string_view key,
+                               const std::function<void(const TomlText&)>& take) {
+  for (const toml::node& element : array) {
     if (const auto* value = element.as_string())
-      found.push_back({value->get(), location_of(element)});
+      take({value->get(), location_of(element)});
     else
       note(location_of(element),
            fmt::format("'{}' holds strings only, not {}", key, type_name(element)));
   }
+}
+
+std::size_t TomlReader::count_texts(const toml::table& table, std::string_view key) {
+  const toml::node* node = table.get(key);
+  if (node == nullptr || !node->is_array()) return 0;
+  const LongList* list = long_list_at(location_of(*node));
+  return list != nullptr ? list->entries.size() : node->as_array()->size();
+}
+
+void TomlReader::for_each_text(const toml::table& table, std::string_view key,
+                               const std::function<void(const TomlText&)>& take) {
+  const toml::node* node = table.get(key);
+  if (node == nullptr) return;
+  if (!node->is_array())
+    return note(location_of(*node),
+                fmt::format("'{}' must be a list of strings, not {}", key, type_name(*node)));
+  LongList* list = long_list_at(location_of(*node));
+  if (list == nullptr) return take_elements(*node->as_array(), key, take);
+  list->is_read = true;
+  for (const LongList::Entry& entry : list->entries)
+    take({entry.text, {file_, entry.line, entry.column}});
+}
+
+std::vector<TomlText> TomlReader::texts(const toml::table& table, std::string_view key) {
+  std::vector<TomlText> found;
+  for_each_text(table, key, [&](const TomlText& text) { found.push_back(text); });
   return found;
 }
 

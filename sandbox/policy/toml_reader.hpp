@@ -13,12 +13,14 @@
 #include "base/result.hpp"
 #include "base/source_location.hpp"
 #include "base/toml.hpp"
+#include "sandbox/policy/long_lists.hpp"
 
 namespace yett {
 
-// A string of an array (or the key of a table), and where it stands.
+// A string of an array (or the key of a table), and where it stands; as long as the document and
+// its table are there.
 struct TomlText {
-  std::string text;
+  std::string_view text;
   SourceLocation source;
 };
 
@@ -28,6 +30,11 @@ class TomlReader {
 
   // Null after a syntax error, which is noted.
   [[nodiscard]] std::optional<toml::table> parse(std::string_view text);
+  // The same, but the table's long lists are empty, and for_each_text() and texts() alone have what
+  // is in them. `text` must outlive the reading.
+  [[nodiscard]] std::optional<toml::table> parse_without_long_lists(std::string_view text);
+  // A list was left out and nobody has asked for it: a rule would be lost.
+  [[nodiscard]] bool has_unread_list() const;
 
   // Notes each key of `table` that is not one of `known`. `section` is "[limits]", "" for the top.
   void check_keys(const toml::table& table, std::string_view section,
@@ -38,6 +45,9 @@ class TomlReader {
   [[nodiscard]] std::optional<TomlText> text(const toml::table& table, std::string_view key);
   [[nodiscard]] std::optional<bool> boolean(const toml::table& table, std::string_view key);
   [[nodiscard]] std::vector<TomlText> texts(const toml::table& table, std::string_view key);
+  [[nodiscard]] std::size_t count_texts(const toml::table& table, std::string_view key);
+  void for_each_text(const toml::table& table, std::string_view key,
+                     const std::function<void(const TomlText&)>& take);
 
   // The index in `names` of the text at `key`.
   [[nodiscard]] std::optional<std::size_t> choice(const toml::table& table, std::string_view key,
@@ -57,7 +67,12 @@ class TomlReader {
     SourceLocation where;
     std::string what;
   };
-  std::string file_;
+  [[nodiscard]] LongList* long_list_at(const SourceLocation& where);
+  void take_elements(const toml::array& array, std::string_view key,
+                     const std::function<void(const TomlText&)>& take);
+
+  FileName file_;
+  std::vector<LongList> long_lists_;
   std::vector<Note> notes_;
 };
 

@@ -99,12 +99,13 @@ int errno_of_note(std::string_view note) {
 }
 
 SyscallRule base_rule(const SyscallEntry& entry) {
+  static const FileName kSource("plugin");
   SyscallRule rule;
   rule.name = entry.name;
   rule.number = entry.number;
   rule.reason = entry.note;
   rule.refuse_errno = errno_of_note(entry.note);
-  rule.source.file = "plugin";
+  rule.source.file = kSource;
   return rule;
 }
 
@@ -150,6 +151,7 @@ std::uint64_t plugin_fingerprint() {
 }
 
 std::vector<SyscallRule> make_rvisor_syscalls() {
+  const FileName source("rvisor");
   std::vector<SyscallRule> rules;
   rules.reserve(all_syscalls().size());
   for (const SyscallEntry& entry : all_syscalls()) {
@@ -161,7 +163,7 @@ std::vector<SyscallRule> make_rvisor_syscalls() {
     const bool harmless = entry.tier != SyscallTier::refuse && entry.tier != SyscallTier::kill;
     if (!allowed && harmless) rules.back().refuse_errno = ENOSYS;
     if (extra != kRvisorExtra.end()) rules.back().reason = extra->reason;
-    rules.back().source.file = "rvisor";
+    rules.back().source.file = source;
   }
   return rules;
 }

@@ -228,12 +228,13 @@ bool holds(std::uint64_t capabilities, int capability) {
 }
 
 SyscallRule rule_of(const SyscallEntry& entry, SyscallAction action, std::string_view reason) {
+  static const FileName kSource("container");
   SyscallRule rule;
   rule.name = entry.name;
   rule.number = entry.number;
   rule.action = action;
   rule.reason = reason;
-  rule.source.file = "container";
+  rule.source.file = kSource;
   return rule;
 }
 

@@ -114,13 +114,13 @@ class ConfigReader {
 
   void read_template(const std::string& name, const toml::table& table, SandboxTemplate& into) {
     reader_.check_keys(table, fmt::format("[template.{}]", name), kTemplateKeys);
-    for (TomlText& option : reader_.texts(table, "options"))
-      into.options.push_back(std::move(option.text));
+    for (const TomlText& option : reader_.texts(table, "options"))
+      into.options.emplace_back(option.text);
     users(table, into.users);
     count(table, "pool", 0, kLargestPool, into.pool);
     into.warm_fork = reader_.boolean(table, "warm_fork").value_or(false);
-    for (TomlText& word : reader_.texts(table, "command"))
-      into.command.push_back(std::move(word.text));
+    for (const TomlText& word : reader_.texts(table, "command"))
+      into.command.emplace_back(word.text);
     const toml::node* command = table.get("command");
     if (into.warm_fork == into.command.empty())
       reader_.note(reader_.location_of(command != nullptr ? *command : table),

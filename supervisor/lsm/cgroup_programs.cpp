@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 
 #include <yett/cgroup.skel.h>
+#include <algorithm>
 #include <cerrno>
 #include <span>
 
@@ -10,6 +11,7 @@ namespace yett {
 namespace {
 
 constexpr const char* kEndpoints = "yett_cgroup_endpoints";
+constexpr const char* kAddresses = "yett_cgroup_addresses";
 
 std::span<const std::byte> object_bytes() {
   std::size_t size = 0;
@@ -30,11 +32,26 @@ void select_programs(bpf_object& object, const CgroupBpfPlan& plan) {
   }
 }
 
+// Room for the rules that it starts with, and no more: it takes 16 bytes for each entry that it
+// could have. What comes later finds room in the trie.
+Status make_room_for(const CgroupBpfPlan& plan, bpf_object& object) {
+  const std::size_t rules = plan.connect.size() + plan.listen.size();
+  bpf_map* addresses = bpf_object__find_map_by_name(&object, kAddresses);
+  const int result =
+      addresses == nullptr
+          ? -ENOENT
+          : bpf_map__set_max_entries(
+                addresses, static_cast<std::uint32_t>(std::clamp<std::size_t>(rules, 1, 65536)));
+  if (result == 0) return {};
+  return fail(bpf_error(result, "size BPF map", kAddresses));
+}
+
 }  // namespace
 
 Result<CgroupPrograms> CgroupPrograms::attach(const CgroupBpfPlan& plan, BorrowedFd cgroup) {
   YETT_TRY(BpfObject object, open_bpf_object("yett_cgroup", object_bytes()));
   select_programs(*object, plan);
+  YETT_CHECK(make_room_for(plan, *object));
   if (const int result = bpf_object__load(object.get()); result != 0)
     return fail(bpf_error(result, "load cgroup BPF programs", {}));
   CgroupPrograms programs(std::move(object), plan);
@@ -47,13 +64,17 @@ int CgroupPrograms::map(const char* name) const {
   return bpf_object__find_map_fd_by_name(object_.get(), name);
 }
 
+EndpointMaps CgroupPrograms::endpoint_maps() const {
+  return {.prefixes = map(kEndpoints), .addresses = map(kAddresses)};
+}
+
 Status CgroupPrograms::set_more_connect(const std::vector<EndpointRule>& more) {
-  return endpoints_.set_more_connect(map(kEndpoints), more);
+  return endpoints_.set_more_connect(endpoint_maps(), more);
 }
 
 Status CgroupPrograms::replace_rules(const CgroupBpfPlan& plan,
                                      const std::vector<EndpointRule>& more) {
-  return endpoints_.replace(map(kEndpoints), {.connect = plan.connect, .listen = plan.listen}, more,
+  return endpoints_.replace(endpoint_maps(), {.connect = plan.connect, .listen = plan.listen}, more,
                             [this](std::uint8_t number) { return name_rules(number); });
 }
 

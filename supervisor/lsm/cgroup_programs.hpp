@@ -36,6 +36,7 @@ class CgroupPrograms {
         endpoints_(0, "yett_cgroup_endpoints", {.connect = plan_.connect, .listen = plan_.listen}) {
   }
   [[nodiscard]] int map(const char* name) const;
+  [[nodiscard]] EndpointMaps endpoint_maps() const;
   [[nodiscard]] Status arm();
   [[nodiscard]] Status name_rules(std::uint8_t number);
   [[nodiscard]] Status attach_all(BorrowedFd cgroup) const;

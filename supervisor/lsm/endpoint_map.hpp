@@ -1,4 +1,4 @@
-// A table of endpoint rules in a kernel map, and its later versions.
+// A table of endpoint rules in the kernel's maps, and its later versions.
 #pragma once
 
 #include <vector>
@@ -8,19 +8,27 @@
 
 namespace yett {
 
+// Where the programs look: for a single address in `addresses` first, a hash table that is filled
+// and asked in half the time, and then in the trie. What finds no room there is in the trie, too.
+struct EndpointMaps {
+  int prefixes = -1;
+  int addresses = -1;  // there may be none
+};
+
 // One call for many entries, where the kernel has it; one for each is what else there is.
 enum class MapCalls { in_batches, one_by_one };
 
-// Removes those of `held` from the map that are not in `table`, and then writes the table; `held`
-// is what stands there afterwards. A rule that is in both never fails to hold in between. Errors:
-// of the map; what had to go is gone nonetheless where that could be done, and the rest is written.
-[[nodiscard]] Status write_endpoints(int map, const char* name,
+// Removes those of `held` that are not in `table`, and then writes the table; `held` is what stands
+// there afterwards. A rule that is in both never fails to hold in between. Errors:
+// of the maps; what had to go is gone nonetheless where that could be done, and the rest is
+// written.
+[[nodiscard]] Status write_endpoints(EndpointMaps maps, const char* name,
                                      const std::vector<EndpointEntry>& table,
                                      std::vector<yett_endpoint_key>& held,
                                      MapCalls calls = MapCalls::in_batches);
 
 // Of a set that no program looks up any more.
-void remove_endpoints(int map, const std::vector<yett_endpoint_key>& keys,
+void remove_endpoints(EndpointMaps maps, const std::vector<yett_endpoint_key>& keys,
                       MapCalls calls = MapCalls::in_batches);
 
 }  // namespace yett

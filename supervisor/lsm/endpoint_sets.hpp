@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "supervisor/lsm/endpoint_table.hpp"
+#include "supervisor/lsm/endpoint_map.hpp"
 
 namespace yett {
 
 struct EndpointRules {
-  std::vector<EndpointRule> connect;
-  std::vector<EndpointRule> listen;
+  EndpointList connect;
+  EndpointList listen;
 };
 
 class EndpointSets {
@@ -30,13 +30,14 @@ class EndpointSets {
 
   [[nodiscard]] std::uint8_t number() const { return number_; }
   // What may be connected to beside the rules, from now on: in place of what was given before.
-  [[nodiscard]] Status set_more_connect(int map, const std::vector<EndpointRule>& more);
+  [[nodiscard]] Status set_more_connect(EndpointMaps maps, const std::vector<EndpointRule>& more);
   // SECURITY(swap-atomic): these and `more` in place of all, by `name_set`, which names the new
   // number to the programs in one step. Errors: nothing has changed.
-  [[nodiscard]] Status replace(int map, EndpointRules rules, const std::vector<EndpointRule>& more,
+  [[nodiscard]] Status replace(EndpointMaps maps, EndpointRules rules,
+                               const std::vector<EndpointRule>& more,
                                const std::function<Status(std::uint8_t)>& name_set);
   // Of all sets: the owner goes.
-  void remove_all(int map);
+  void remove_all(EndpointMaps maps);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -46,8 +47,8 @@ class EndpointSets {
     Clock::time_point since;
   };
   [[nodiscard]] std::uint8_t free_number() const;
-  void remove_earlier(int map, Clock::time_point before);
-  [[nodiscard]] Status write(int map, const std::vector<EndpointEntry>& table,
+  void remove_earlier(EndpointMaps maps, Clock::time_point before);
+  [[nodiscard]] Status write(EndpointMaps maps, const std::vector<EndpointEntry>& table,
                              std::vector<yett_endpoint_key>& keys);
 
   std::uint32_t policy_;

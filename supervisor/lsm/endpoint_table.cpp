@@ -6,7 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <iterator>
-#include <map>
+#include <span>
 
 namespace yett {
 namespace {
@@ -29,17 +29,27 @@ constexpr Prefix ipv4_space() {
   return prefix;
 }
 
+// The bits of byte `index` that belong to a prefix of so many bits.
+std::uint8_t mask_of(unsigned bits, unsigned index) {
+  const unsigned kept = std::clamp(static_cast<int>(bits) - static_cast<int>(8 * index), 0, 8);
+  return static_cast<std::uint8_t>(0xff00U >> kept);
+}
+
 Address masked(const Address& address, unsigned bits) {
   Address result{};
-  for (unsigned i = 0; i < result.size(); ++i) {
-    const unsigned kept = std::clamp(static_cast<int>(bits) - static_cast<int>(8 * i), 0, 8);
-    result[i] = static_cast<std::uint8_t>(address[i] & (0xff00U >> kept));
-  }
+  for (unsigned i = 0; i < result.size(); ++i)
+    result[i] = static_cast<std::uint8_t>(address[i] & mask_of(bits, i));
   return result;
 }
 
+// What lies beyond a prefix is 0 in its address.
 bool contains(const Prefix& outer, const Prefix& inner) {
-  return outer.bits <= inner.bits && masked(inner.address, outer.bits) == outer.address;
+  if (outer.bits > inner.bits) return false;
+  const unsigned whole = outer.bits / 8;
+  if (!std::equal(outer.address.begin(), outer.address.begin() + whole, inner.address.begin()))
+    return false;
+  return whole == outer.address.size() ||
+         (inner.address[whole] & mask_of(outer.bits, whole)) == outer.address[whole];
 }
 
 bool is_any_host(const EndpointRule& rule) { return rule.host == "*"; }
@@ -52,12 +62,6 @@ Prefix prefix_of(const EndpointRule& rule) {
   prefix.bits = kIpv4Base + rule.prefix_length;
   prefix.address = masked(prefix.address, prefix.bits);
   return prefix;
-}
-
-// An IPv6 rule never speaks of IPv4 addresses, though its prefix may cover their place.
-bool applies(const EndpointRule& rule, const Prefix& node) {
-  if (!contains(prefix_of(rule), node)) return false;
-  return is_any_host(rule) || rule.is_ipv6 != contains(ipv4_space(), node);
 }
 
 // Overlapping and adjacent ranges become one.
@@ -93,20 +97,31 @@ struct Group {
   std::vector<const EndpointRule*> rules;
 };
 
-using RulesAt = std::map<Prefix, std::vector<const EndpointRule*>>;
+struct RuleAt {
+  Prefix prefix;
+  const EndpointRule* rule = nullptr;  // null: none, an entry is made nonetheless
+};
+using RulesThere = std::span<const RuleAt>;  // of one prefix
 
-// `above`: the prefixes that hold `node`, itself included.
+// An IPv6 rule never speaks of IPv4 addresses, though its prefix may cover their place.
+bool applies(const EndpointRule& rule, bool to_ipv4) {
+  return is_any_host(rule) || rule.is_ipv6 != to_ipv4;
+}
+
+// `above`: the prefixes that hold that of `node`, itself included. `ranges` is room to work in.
 Result<EndpointEntry> make_entry(const Group& group, const Prefix& node,
-                                 const std::vector<RulesAt::const_iterator>& above) {
-  std::vector<yett_port_range> ranges;
+                                 const std::vector<RulesThere>& above,
+                                 std::vector<yett_port_range>& ranges) {
+  const bool is_ipv4 = contains(ipv4_space(), node);
+  ranges.clear();
   const EndpointRule* last = nullptr;
-  for (const auto& at : above)
-    for (const EndpointRule* rule : at->second) {
-      if (!applies(*rule, node)) continue;
-      ranges.push_back({rule->port_first, rule->port_last});
-      last = rule;
+  for (const RulesThere& at : above)
+    for (const RuleAt& placed : at) {
+      if (placed.rule == nullptr || !applies(*placed.rule, is_ipv4)) continue;
+      ranges.push_back({placed.rule->port_first, placed.rule->port_last});
+      last = placed.rule;
     }
-  ranges = join_ranges(std::move(ranges), group.direction);
+  if (ranges.size() > 1) ranges = join_ranges(std::move(ranges), group.direction);
   if (ranges.size() > YETT_PORT_RANGES)
     return fail(request_error(last->source.text() + ": " + last->text,
                               "more than 16 separate port ranges hold for one address",
@@ -123,17 +138,34 @@ Result<EndpointEntry> make_entry(const Group& group, const Prefix& node,
   return entry;
 }
 
+// By prefix. Rules are often written in their order.
+std::vector<RuleAt> ordered_rules(const Group& group) {
+  std::vector<RuleAt> placed;
+  placed.reserve(group.rules.size() + 1);
+  for (const EndpointRule* rule : group.rules) placed.push_back({prefix_of(*rule), rule});
+  if (!std::ranges::is_sorted(placed, {}, &RuleAt::prefix))
+    std::ranges::stable_sort(placed, {}, &RuleAt::prefix);
+  // Else IPv4 would fall through to a wide IPv6 rule.
+  placed.insert(std::ranges::lower_bound(placed, ipv4_space(), {}, &RuleAt::prefix),
+                {ipv4_space()});
+  return placed;
+}
+
 Status append_group(const Group& group, std::vector<EndpointEntry>& table) {
   if (group.rules.empty()) return {};
-  RulesAt nodes{{ipv4_space(), {}}};  // else IPv4 would fall through to a wide IPv6 rule
-  for (const EndpointRule* rule : group.rules) nodes[prefix_of(*rule)].push_back(rule);
+  const std::vector<RuleAt> placed = ordered_rules(group);
+  table.reserve(table.size() + placed.size());
+  std::vector<yett_port_range> ranges;
   // A prefix sorts before those that it holds, and they before all others.
-  std::vector<RulesAt::const_iterator> above;
-  for (auto node = nodes.cbegin(); node != nodes.cend(); ++node) {
-    while (!above.empty() && !contains(above.back()->first, node->first)) above.pop_back();
-    above.push_back(node);
-    YETT_TRY(const EndpointEntry entry, make_entry(group, node->first, above));
+  std::vector<RulesThere> above;
+  for (auto node = placed.begin(); node != placed.end();) {
+    const auto next = std::find_if(
+        node, placed.end(), [&](const RuleAt& other) { return other.prefix != node->prefix; });
+    while (!above.empty() && !contains(above.back().front().prefix, node->prefix)) above.pop_back();
+    above.emplace_back(node, next);
+    YETT_TRY(const EndpointEntry entry, make_entry(group, node->prefix, above, ranges));
     table.push_back(entry);
+    node = next;
   }
   return {};
 }

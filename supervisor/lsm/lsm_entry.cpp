@@ -150,13 +150,13 @@ Status LsmEntry::insert_endpoints() {
 }
 
 Status LsmEntry::set_more_connect(const std::vector<EndpointRule>& more) {
-  return endpoints_->set_more_connect(maps_.endpoints.get(), more);
+  return endpoints_->set_more_connect({.prefixes = maps_.endpoints.get()}, more);
 }
 
 // The whole entry is exchanged: programs see the old one or the new one.
 Status LsmEntry::replace_rules(const LsmPlan& plan, const std::vector<EndpointRule>& more) {
   return endpoints_->replace(
-      maps_.endpoints.get(), {.connect = plan.connect, .listen = plan.listen}, more,
+      {.prefixes = maps_.endpoints.get()}, {.connect = plan.connect, .listen = plan.listen}, more,
       [&](std::uint8_t number) -> Status {
         YETT_TRY(const yett_policy policy, policy_entry(plan, number));
         return update(maps_.policies, "yett_policies", &label_.policy, &policy, BPF_EXIST);
@@ -225,7 +225,7 @@ void LsmEntry::remove() {
   if (inserted_) bpf_map_delete_elem(maps_.policies.get(), &label_.policy);
   if (maps_.counters.valid()) bpf_map_delete_elem(maps_.counters.get(), &label_.policy);
   for (const yett_root_key& key : root_keys_) bpf_map_delete_elem(maps_.roots.get(), &key);
-  if (endpoints_) endpoints_->remove_all(maps_.endpoints.get());
+  if (endpoints_) endpoints_->remove_all({.prefixes = maps_.endpoints.get()});
   if (slot_) bpf_map_delete_elem(maps_.slots.get(), &*slot_);
 }
 

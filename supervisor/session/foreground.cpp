@@ -389,10 +389,10 @@ BpfProbes bpf_probes() { return {.lsm = probe_bpf_lsm, .cgroup = probe_cgroup_bp
 
 Result<SandboxPlan> plan_session(const SandboxRequest& request, const Policy& policy) {
   YETT_TRY(const Host host, look_at_host(request, policy));
-  return plan_on(host, request, policy, ::getpid());
+  return plan_on(host, request, policy, ::getpid(), PlanRules::told);
 }
 
-SessionReport run_session(const SandboxRequest& request, const Policy& policy,
+SessionReport run_session(const SandboxRequest& request, Policy policy,
                           const SessionOptions& options) {
   SessionReport report;
   report.start = start_of(options);
@@ -402,7 +402,7 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
   if (!host) return failed_report(std::move(report), std::move(host).error(), kLaunchFailureStatus);
   auto network = begin_network(host->features, policy);
   clock.note("host features");
-  auto plan = plan_on(*host, request, policy, ::getpid());
+  auto plan = plan_on(*host, request, policy, ::getpid(), PlanRules::untold);
   if (!plan) return failed_report(std::move(report), std::move(plan).error(), kLaunchFailureStatus);
   report.plan = std::move(*plan);
   if (!host->stepped_down.empty() && options.on_stepped_down)
@@ -414,7 +414,8 @@ SessionReport run_session(const SandboxRequest& request, const Policy& policy,
     return failed_report(std::move(report), std::move(own).error(), kLaunchFailureStatus);
   if (Status prepared = prepare_parts(report.plan, *host, options, parts); !prepared)
     return failed_report(std::move(report), std::move(prepared).error(), kLaunchFailureStatus);
-  if (Status ready = start_swaps(*host, request, policy, options, report.plan, parts); !ready)
+  if (Status ready = start_swaps(*host, request, std::move(policy), options, report.plan, parts);
+      !ready)
     return failed_report(std::move(report), std::move(ready).error(), kLaunchFailureStatus);
   clock.note("image, cgroup, kernel planes");
   LaunchInputs inputs = launch_inputs(parts, *host);

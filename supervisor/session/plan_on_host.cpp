@@ -96,7 +96,7 @@ Result<Host> look_at_host(const SandboxRequest& request, const Policy& policy) {
 }
 
 Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request, const Policy& policy,
-                            int seed, const SandboxPlan* runs) {
+                            int seed, PlanRules rules, const SandboxPlan* runs) {
   const bool has_namespaces = host.features.is_root || host.features.is_namespace_root;
   PlanContext context{
       .identity_seed = static_cast<std::uint32_t>(seed),
@@ -111,6 +111,7 @@ Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request, con
       .has_groups = host.has_groups,
       .cgroup_missing = host.cgroup_missing,
       .copies_descriptors = !policy.network.listen.empty() && can_copy_descriptors(),
+      .tells_rules = rules == PlanRules::told || request.trace,
       .runs = runs};
   if (host.features.idmapped_mounts.usable)
     context.keeps_owners = sources_keeping_owners(host, lent_sources(request, policy));

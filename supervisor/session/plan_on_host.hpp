@@ -29,9 +29,12 @@ struct Host {
 // is somebody else's.
 [[nodiscard]] Result<Host> look_at_host(const SandboxRequest& request, const Policy& policy);
 
+// Whether plan.rules says in words where each rule went. Who traces tells it, too.
+enum class PlanRules { told, untold };
+
 // `seed`: the supervisor's pid. `runs`: what another policy is planned for; null: a new sandbox.
 [[nodiscard]] Result<SandboxPlan> plan_on(const Host& host, const SandboxRequest& request,
-                                          const Policy& policy, int seed,
+                                          const Policy& policy, int seed, PlanRules rules,
                                           const SandboxPlan* runs = nullptr);
 
 }  // namespace yett

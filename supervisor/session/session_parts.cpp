@@ -76,7 +76,7 @@ Status prepare_parts(const SandboxPlan& plan, const Host& host, const SessionOpt
   return {};
 }
 
-Status start_swaps(const Host& host, const SandboxRequest& request, const Policy& policy,
+Status start_swaps(const Host& host, const SandboxRequest& request, Policy policy,
                    const SessionOptions& options, const SandboxPlan& plan, Parts& parts) {
   // Who takes over would not know the other policy.
   if (plan.supervisor_loss != SupervisorLoss::kill) return {};
@@ -84,7 +84,7 @@ Status start_swaps(const Host& host, const SandboxRequest& request, const Policy
   const SandboxPlan& started = parts.started.emplace(plan);
   const auto make_plan = [&host, &request, &started,
                           seed = ::getpid()](const Policy& wanted) -> Result<SandboxPlan> {
-    return plan_on(host, request, wanted, seed, &started);
+    return plan_on(host, request, wanted, seed, PlanRules::untold, &started);
   };
   const auto read_policy = options.read_policy;
   YETT_TRY(parts.plans,
@@ -101,7 +101,7 @@ Status start_swaps(const Host& host, const SandboxRequest& request, const Policy
                                         .audit = &parts.audit,
                                         .cgroup = parts.cgroup ? &*parts.cgroup : nullptr,
                                         .truth = parts.truth ? &*parts.truth : nullptr},
-                                       policy, read_policy, make_plan));
+                                       std::move(policy), read_policy, make_plan));
   return {};
 }
 

@@ -60,9 +60,9 @@ struct Parts {
 
 // Another policy is planned as the first one was, by whichever process of the sandbox's asks.
 // What is captured lives as long as run_session.
-[[nodiscard]] Status start_swaps(const Host& host, const SandboxRequest& request,
-                                 const Policy& policy, const SessionOptions& options,
-                                 const SandboxPlan& plan, Parts& parts);
+[[nodiscard]] Status start_swaps(const Host& host, const SandboxRequest& request, Policy policy,
+                                 const SessionOptions& options, const SandboxPlan& plan,
+                                 Parts& parts);
 
 [[nodiscard]] std::function<SandboxUsage()> usage_of(const Parts& parts);
 // For the loop; `parts` and `running` outlive it.

@@ -80,6 +80,27 @@ TEST_F(CgroupBpf, EndpointsFollowTheRules) {
   EXPECT_EQ(inside([] { return bind_to(SOCK_DGRAM, kOpenPort); }), EPERM);
 }
 
+// The table of addresses has room for the first rules alone: later ones are found all the same, and
+// gone when they go.
+TEST_F(CgroupBpf, LaterAddressesFindRoom) {
+  CgroupBpfPlan plan;
+  plan.attached = true;
+  plan.connect = {endpoint_rule(EndpointScheme::tcp, "127.0.0.1", 32, kOpenPort)};
+  auto planes = attach(plan);
+  ASSERT_TRUE(planes) << planes.error().message();
+  const auto udp = endpoint_rule(EndpointScheme::udp, "127.0.0.1", 32, kOpenPort);
+  const auto other_port = endpoint_rule(EndpointScheme::tcp, "127.0.0.1", 32, kShutPort);
+  EXPECT_EQ(inside([] { return connect_to(SOCK_DGRAM, kOpenPort); }), EPERM);
+  ASSERT_TRUE(planes->set_more_connect({udp, other_port}));
+  EXPECT_EQ(inside([] { return connect_to(SOCK_DGRAM, kOpenPort); }), 0);
+  EXPECT_EQ(inside([] { return connect_to(SOCK_STREAM, kShutPort); }), 0);
+  EXPECT_EQ(inside([] { return connect_to(SOCK_STREAM, kOpenPort); }), 0);
+  ASSERT_TRUE(planes->set_more_connect({}));
+  EXPECT_EQ(inside([] { return connect_to(SOCK_DGRAM, kOpenPort); }), EPERM);
+  EXPECT_EQ(inside([] { return connect_to(SOCK_STREAM, kShutPort); }), EPERM);
+  EXPECT_EQ(inside([] { return connect_to(SOCK_STREAM, kOpenPort); }), 0);
+}
+
 TEST_F(CgroupBpf, MappedAddressesAreIpv4) {
   const auto planes = attach(ruled_plan());
   ASSERT_TRUE(planes) << planes.error().message();
@@ -177,7 +198,7 @@ TEST_F(CgroupBpf, ARuleThatCannotBeHeldAttachesNothing) {
   CgroupBpfPlan plan = ruled_plan();
   EndpointRule named = endpoint_rule(EndpointScheme::tcp, "*", 0, 443);
   named.host = "api.example.com";
-  plan.connect.push_back(named);
+  plan.connect.add(named);
   const auto planes = attach(plan);
   ASSERT_FALSE(planes);
   EXPECT_NE(planes.error().message().find("host names"), std::string::npos);

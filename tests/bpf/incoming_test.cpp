@@ -289,7 +289,7 @@ TEST_F(Incoming, ToConnectToAnyAddressNeedsIpv4Too) {
   EXPECT_EQ(inside(to_any(SOCK_STREAM)), EPERM);
   EXPECT_EQ(inside(to_any(SOCK_DGRAM)), EPERM);
   for (const EndpointScheme scheme : {EndpointScheme::tcp, EndpointScheme::udp})
-    plan.connect.push_back(endpoint_rule(scheme, "127.0.0.1", 32, kOpenPort));
+    plan.connect.add(endpoint_rule(scheme, "127.0.0.1", 32, kOpenPort));
   replace(*planes, plan);
   EXPECT_EQ(inside(to_any(SOCK_STREAM)), 0);
   EXPECT_EQ(inside(to_any(SOCK_DGRAM)), 0);

@@ -199,7 +199,7 @@ TEST_F(LsmNetwork, AListenerOfIpv6TakesIpv4ByItsOwnRule) {
   plan.listen = {any_ipv6_rule()};
   EXPECT_EQ(run_labelled(plan, listen_at_any(1)).result, 0);
   EXPECT_EQ(run_labelled(plan, listen_at_any(0)).result, EACCES);
-  plan.listen.push_back(endpoint_rule(EndpointScheme::tcp, "0.0.0.0", 32, kOpenPort));
+  plan.listen.add(endpoint_rule(EndpointScheme::tcp, "0.0.0.0", 32, kOpenPort));
   EXPECT_EQ(run_labelled(plan, listen_at_any(0)).result, 0);
 }
 
@@ -215,7 +215,7 @@ TEST_F(LsmNetwork, ToConnectToAnyAddressNeedsIpv4Too) {
   LsmPlan plan = plain_plan();
   plan.connect = {any_ipv6_rule()};
   EXPECT_EQ(run_labelled(plan, to_any).result, EACCES);
-  plan.connect.push_back(endpoint_rule(EndpointScheme::tcp, "127.0.0.1", 32, kOpenPort));
+  plan.connect.add(endpoint_rule(EndpointScheme::tcp, "127.0.0.1", 32, kOpenPort));
   EXPECT_EQ(run_labelled(plan, to_any).result, 0);
 }
 

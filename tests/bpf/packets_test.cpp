@@ -45,7 +45,7 @@ class Packets : public CgroupBpf {
     CgroupBpfPlan plan;
     plan.attached = true;
     for (const EndpointScheme scheme : {EndpointScheme::tcp, EndpointScheme::udp})
-      plan.connect.push_back(endpoint_rule(scheme, "*", 0, kOpenPort));
+      plan.connect.add(endpoint_rule(scheme, "*", 0, kOpenPort));
     return plan;
   }
   static Act unprivileged(const Act& act) {
