@@ -124,11 +124,10 @@ SessionOptions options_for(const RunOptions& options, WhenStarted when, const Su
   return session;
 }
 
-int run_and_tell(RunOptions options, const RunInput& input, WhenStarted when,
-                 const SupervisorLine& line) {
+int run_and_tell(RunOptions options, RunInput input, WhenStarted when, const SupervisorLine& line) {
   std::optional<std::string> report_file;
-  const SessionReport report =
-      run_session(input.request, input.policy, options_for(options, when, line, report_file));
+  const SessionReport report = run_session(input.request, std::move(input.policy),
+                                           options_for(options, when, line, report_file));
   if (report_file) options.report_file = *report_file;
   // A sandbox of the pool that is thrown away has nothing to say.
   if (report.failure && report.failure->kind == ErrorKind::target_gone &&
@@ -153,10 +152,10 @@ int run_under_daemon(const std::vector<std::string>& words, WhenStarted when,
   if (!options) return options.error().exit_status;
   // With a name it has a record, and sockets, of its own.
   if (is_recorded(*options) || options->dry_run) return run_sandbox(argc, argv.data());
-  const auto input = make_run_input(*options);
+  auto input = make_run_input(*options);
   if (!input) return tell(input.error());
   if (const Status checked = check_policy(input->policy); !checked) return tell(checked.error());
-  return run_and_tell(*options, *input, when, line);
+  return run_and_tell(*options, *std::move(input), when, line);
 }
 
 }  // namespace yett

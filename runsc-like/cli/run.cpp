@@ -2,6 +2,7 @@
 #include "runsc-like/cli/run.hpp"
 
 #include <cstdio>
+#include <utility>
 
 #include "runsc-like/cli/print_error.hpp"
 #include "runsc-like/cli/run_options.hpp"
@@ -35,12 +36,12 @@ int run_sandbox(int argc, char** argv) {
   if (recorded)
     if (const Status named = name_recorded(*options); !named)
       return print_error("run", named.error(), kRunFailure);
-  const auto input = make_run_input(*options);
+  auto input = make_run_input(*options);
   if (!input) return print_error("run", input.error(), kRunFailure);
   if (options->dry_run) return print_plan(*input);
-  if (recorded) return run_recorded(*options, *input);
+  if (recorded) return run_recorded(*options, *std::move(input));
   return tell_run_report(*options,
-                         run_session(input->request, input->policy,
+                         run_session(input->request, std::move(input->policy),
                                      {.on_stepped_down = tell_fallback,
                                       .audit_file = options->audit_file,
                                       .stack = options->stack ? TraceStack::yes : TraceStack::no,

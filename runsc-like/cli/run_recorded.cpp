@@ -129,14 +129,14 @@ auto reader_of(const RunOptions& options, const RunInput& input) {
 }
 
 // In front, its record is there for as long as it runs: the caller sees how it ended.
-int run_in_front(const RunOptions& options, const RunInput& input, Prepared prepared) {
+int run_in_front(const RunOptions& options, RunInput& input, Prepared prepared) {
   const auto on_started = [&prepared](const StartedSession& started) {
     return note_started(prepared, started);
   };
   const auto on_adopted = [&prepared](const StartedSession& started) {
     note_adopted(prepared, started);
   };
-  const SessionReport report = run_session(input.request, input.policy,
+  const SessionReport report = run_session(input.request, std::move(input.policy),
                                            {.on_stepped_down = {},
                                             .audit_file = options.audit_file,
                                             .on_started = on_started,
@@ -167,7 +167,7 @@ int stay_in_front(const RunOptions& options, const BackgroundLine& line) {
 }
 
 // The supervisor's process. Errors of the start go to the caller's stderr, all else to the log.
-int supervise_behind(const RunOptions& options, const RunInput& input, Prepared prepared,
+int supervise_behind(const RunOptions& options, RunInput& input, Prepared prepared,
                      BackgroundLine& line) {
   SandboxRecord& record = prepared.record;
   UniqueFd callers_stderr(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
@@ -195,7 +195,7 @@ int supervise_behind(const RunOptions& options, const RunInput& input, Prepared 
     callers_stderr.reset();
     line.close();
   };
-  const SessionReport report = run_session(input.request, input.policy,
+  const SessionReport report = run_session(input.request, std::move(input.policy),
                                            {.audit_file = options.audit_file,
                                             .on_started = on_started,
                                             .in_successor = in_successor,
@@ -227,7 +227,7 @@ Status name_recorded(RunOptions& options) {
   return {};
 }
 
-int run_recorded(const RunOptions& options, const RunInput& input) {
+int run_recorded(const RunOptions& options, RunInput input) {
   auto prepared = prepare(options, input);
   if (!prepared) return tell(prepared.error());
   if (!options.detach) return run_in_front(options, input, std::move(*prepared));

@@ -10,6 +10,6 @@ namespace yett {
 [[nodiscard]] Status name_recorded(RunOptions& options);
 // Returns the exit status. With -d it returns in two processes: the caller's, which heard how the
 // start went, and the supervisor, when the sandbox has ended.
-[[nodiscard]] int run_recorded(const RunOptions& options, const RunInput& input);
+[[nodiscard]] int run_recorded(const RunOptions& options, RunInput input);
 
 }  // namespace yett

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 
 #include "runsc-like/cli/print_error.hpp"
 #include "runsc-like/cli/run.hpp"
@@ -103,10 +104,10 @@ int run_uapi_shell(int argc, char** argv) {
     const Status served = serve(*options, socket);
     return served ? 0 : tell(served.error());
   }
-  const auto input = make_run_input(*options);
+  auto input = make_run_input(*options);
   if (!input) return tell(input.error());
   if (Status checked = check_policy(input->policy); !checked) return tell(checked.error());
-  return tell_run_report(*options, run_session(input->request, input->policy,
+  return tell_run_report(*options, run_session(input->request, std::move(input->policy),
                                                {.audit_file = options->audit_file,
                                                 .make_sandboxes = [&](const InsteadOf& wanted) {
                                                   return words_for(*options, wanted);
