@@ -13,6 +13,8 @@ extern "C" {
 // Made by the linker: the first byte of the program.
 extern const char yett_program_begin[] __asm__("__ehdr_start")
     __attribute__((visibility("hidden")));
+// The C library's: where the program's words begin, above all frames.
+extern void* __libc_stack_end;  // NOLINT(bugprone-reserved-identifier)
 }
 
 namespace yett {
@@ -92,6 +94,17 @@ void keep_only_own_program() {
     if (each.begin > from) ::munmap(reinterpret_cast<void*>(from), each.begin - from);
     from = std::max(from, each.end);
   }
+  errno = before;
+}
+
+void forget_callers(const void* frame) {
+  constexpr std::uintptr_t kDeepest = 1024 * 1024;
+  constexpr std::uintptr_t kSavedWords = 2 * sizeof(void*);  // the caller's frame, the way back
+  const std::uintptr_t begin = page_above(reinterpret_cast<std::uintptr_t>(frame) + kSavedWords);
+  const std::uintptr_t end = page_below(reinterpret_cast<std::uintptr_t>(__libc_stack_end));
+  if (!kCanUnmap || begin >= end || end - begin > kDeepest) return;
+  const int before = errno;
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
   errno = before;
 }
 

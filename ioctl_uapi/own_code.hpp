@@ -16,4 +16,10 @@ void forget_own_code();
 // and under sanitizers. May be called between clone and exec.
 void keep_only_own_program();
 
+// For a process that never returns from the function whose __builtin_frame_address(0) is `frame`:
+// forgets the stack of all that called it, up to the program's words and variables. Postconditions:
+// nothing of theirs is looked at, through whatever pointer. Without effect elsewhere than on the
+// main thread's stack, and under sanitizers. May be called between clone and exec.
+void forget_callers(const void* frame);
+
 }  // namespace yett

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -107,7 +108,8 @@ int run_app(void* argument) {
 }  // namespace
 
 AppStart start_app(const ChildContext& context) {
-  alignas(16) static char stack[64 * 1024];
+  constexpr std::size_t kPage = 4096;
+  alignas(kPage) static char stack[64 * 1024];
   AppStart start;
   AppWork work{.context = &context, .start = &start};
   const int pid =
@@ -117,6 +119,7 @@ AppStart start_app(const ChildContext& context) {
     start.failed_step = ChildStep::app_session;
     start.error = errno;
   }
+  ::madvise(stack, sizeof stack, MADV_DONTNEED);  // nobody's any more: the app has its own
   return start;
 }
 

@@ -158,6 +158,7 @@ void run_init_child(ChildContext& context) {
                         .app = app.pid,
                         .children = context.children};
   if (sent != kDone) leave(watched, 125);
+  forget_callers(__builtin_frame_address(0));
   settle_and_watch(watched);
 }
 

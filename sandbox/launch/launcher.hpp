@@ -33,6 +33,8 @@ class SharedPage {
   ~SharedPage();
   [[nodiscard]] LaunchPage* get() const { return page_; }
   [[nodiscard]] const StepTimings& timings() const { return page_->timings; }
+  // The child needs none any more.
+  void let_go() { *this = SharedPage(nullptr); }
 
  private:
   explicit SharedPage(LaunchPage* page) : page_(page) {}

@@ -104,7 +104,7 @@ void allow(const CallLists::Call& call, Policy& policy) {
 }
 
 void deny(TomlReader& reader, const CallLists::Call& call, Policy& policy) {
-  if (call.entry->name == "execve")
+  if (call.entry->name.text() == "execve")
     return reader.note(call.source, "'execve' cannot be denied: nothing could start without it");
   SyscallRule rule;
   rule.name = call.entry->name;
@@ -119,10 +119,10 @@ void log(TomlReader& reader, const CallLists::Call& call, Policy& policy) {
   SyscallRule* rule = policy.syscalls.find(call.entry->number);
   if (rule == nullptr || !rule->reachable())
     return reader.note(call.source, fmt::format("'{}' is refused, and refusals are recorded anyway",
-                                                call.entry->name));
+                                                call.entry->name.text()));
   if (rule->action == SyscallAction::notify)
     return reader.note(call.source, fmt::format("'{}' is emulated, and emulations are recorded",
-                                                call.entry->name));
+                                                call.entry->name.text()));
   rule->action = SyscallAction::log;
   rule->source = call.source;
 }
@@ -135,10 +135,10 @@ std::string emulable_names() {
 }
 
 void emulate(TomlReader& reader, const CallLists::Call& call, Policy& policy) {
-  const auto* emulable = std::ranges::find(kEmulable, call.entry->name, &Emulable::name);
+  const auto* emulable = std::ranges::find(kEmulable, call.entry->name.text(), &Emulable::name);
   if (emulable == std::end(kEmulable))
     return reader.note(call.source, fmt::format("'{}' cannot be emulated (can be: {})",
-                                                call.entry->name, emulable_names()));
+                                                call.entry->name.text(), emulable_names()));
   SyscallRule rule = make_allow_rule(*call.entry);
   if (emulable->which == Emulated::all) {
     rule.action = SyscallAction::notify;

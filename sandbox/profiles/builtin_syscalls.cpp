@@ -112,7 +112,7 @@ SyscallRule base_rule(const SyscallEntry& entry) {
 SyscallRule refused_rule(const SyscallEntry& entry) {
   SyscallRule rule = base_rule(entry);
   rule.action = entry.tier == SyscallTier::kill ? SyscallAction::kill : SyscallAction::refuse;
-  rule.quiet = std::ranges::find(kQuiet, entry.name) != kQuiet.end();
+  rule.quiet = std::ranges::find(kQuiet, entry.name.text()) != kQuiet.end();
   return rule;
 }
 
@@ -155,8 +155,8 @@ std::vector<SyscallRule> make_rvisor_syscalls() {
   std::vector<SyscallRule> rules;
   rules.reserve(all_syscalls().size());
   for (const SyscallEntry& entry : all_syscalls()) {
-    const auto* extra = std::ranges::find(kRvisorExtra, entry.name, &ExtraCall::name);
-    const bool listed = std::ranges::find(kRvisor, entry.name) != kRvisor.end();
+    const auto* extra = std::ranges::find(kRvisorExtra, entry.name.text(), &ExtraCall::name);
+    const bool listed = std::ranges::find(kRvisor, entry.name.text()) != kRvisor.end();
     const bool allowed = listed || extra != kRvisorExtra.end();
     rules.push_back(allowed ? make_allow_rule(entry) : refused_rule(entry));
     // A harmless call that is only not on the list: the C library then tries the older one.

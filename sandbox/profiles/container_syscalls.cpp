@@ -277,7 +277,7 @@ std::vector<SyscallRule> make_container_syscalls(std::uint64_t capabilities) {
   std::vector<SyscallRule> rules;
   rules.reserve(all_syscalls().size());
   for (const SyscallEntry& entry : all_syscalls()) {
-    const auto* call = std::ranges::find(kContainer, entry.name, &ContainerCall::name);
+    const auto* call = std::ranges::find(kContainer, entry.name.text(), &ContainerCall::name);
     rules.push_back(call == kContainer.end() ? common_rule(entry)
                                              : container_rule(entry, *call, capabilities));
   }

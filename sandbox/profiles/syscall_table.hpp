@@ -17,11 +17,25 @@ enum class SyscallTier : std::uint8_t {
   kill,      // nobody honest calls it
 };
 
+// A text of the table, by its place among all of them: pointers would have to be relocated, in
+// memory of each process's own.
+class SyscallText {
+ public:
+  constexpr SyscallText() = default;
+  constexpr SyscallText(std::uint16_t place, std::uint16_t size) : place_(place), size_(size) {}
+  [[nodiscard]] std::string_view text() const;
+  operator std::string_view() const { return text(); }  // NOLINT: what it stands for
+
+ private:
+  std::uint16_t place_ = 0;
+  std::uint16_t size_ = 0;
+};
+
 struct SyscallEntry {
-  std::string_view name;
+  SyscallText name;
   std::uint32_t number = 0;
   SyscallTier tier = SyscallTier::refuse;
-  std::string_view note;
+  SyscallText note;
   std::uint32_t line = 0;  // of plugin.tsv
 };
 

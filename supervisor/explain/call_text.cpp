@@ -15,9 +15,21 @@ namespace {
 
 using Kind = ArgumentKind;
 
+// In the table itself: a pointer to it would have to be relocated, in memory of each process's own.
+struct ArgumentName {
+  constexpr ArgumentName() = default;
+  consteval ArgumentName(const char* name) {  // NOLINT: made of what it stands for
+    std::size_t length = 0;
+    while (name[length] != 0) ++length;
+    std::copy_n(name, length, text.begin());  // a longer one does not compile
+  }
+  [[nodiscard]] const char* get() const { return text.data(); }
+  std::array<char, 13> text{};
+};
+
 struct Argument {
   Kind kind = Kind::end;
-  const char* name = "";
+  ArgumentName name;
   NameTable table{};
 };
 
@@ -26,12 +38,12 @@ struct Call {
   std::array<Argument, 6> arguments;
 };
 
-constexpr Argument number(const char* name) { return {Kind::number, name}; }
-constexpr Argument hex(const char* name) { return {Kind::hex, name}; }
-constexpr Argument mode(const char* name) { return {Kind::octal, name}; }
-constexpr Argument memory(const char* name) { return {Kind::address, name}; }
-constexpr Argument named(const char* name, NameTable table) { return {Kind::named, name, table}; }
-constexpr Argument flags(const char* name, NameTable table) { return {Kind::flags, name, table}; }
+consteval Argument number(ArgumentName name) { return {Kind::number, name}; }
+consteval Argument hex(ArgumentName name) { return {Kind::hex, name}; }
+consteval Argument mode(ArgumentName name) { return {Kind::octal, name}; }
+consteval Argument memory(ArgumentName name) { return {Kind::address, name}; }
+consteval Argument named(ArgumentName name, NameTable table) { return {Kind::named, name, table}; }
+consteval Argument flags(ArgumentName name, NameTable table) { return {Kind::flags, name, table}; }
 constexpr Argument kFd{Kind::descriptor, "fd"};
 constexpr Argument kDirectory{Kind::directory, "dirfd"};
 constexpr Argument kOldDirectory{Kind::directory, "olddirfd"};
@@ -211,7 +223,7 @@ std::string call_text(std::string_view name, const Snapshot& snapshot, const Arg
     const Argument argument = known != nullptr ? known->arguments[index] : hex("");
     if (argument.kind == Kind::end) break;
     if (index != 0) text += ", ";
-    if (*argument.name != 0) text += fmt::format("{}=", argument.name);
+    if (*argument.name.get() != 0) text += fmt::format("{}=", argument.name.get());
     text += value_text(argument, snapshot.arguments[index], texts[index]);
   }
   return text + ")";

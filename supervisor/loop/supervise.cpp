@@ -140,9 +140,9 @@ class Loop {
   std::optional<WatchedFd> swaps_;
   std::unique_ptr<TerminalRelay> relay_;  // not within: its buffers are larger than all the rest
   std::optional<NotificationPump> pump_;
-  std::shared_ptr<CallTimes> times_;      // null: nobody is told of them
-  std::shared_ptr<GrantDesk> desk_;       // of a plan that asks
-  std::optional<QuestionPrompt> prompt_;  // on the caller's terminal
+  std::shared_ptr<CallTimes> times_;        // null: nobody is told of them
+  std::shared_ptr<GrantDesk> desk_;         // of a plan that asks
+  std::unique_ptr<QuestionPrompt> prompt_;  // on the caller's terminal; large, too
   std::unique_ptr<ControlThread> control_;
   std::optional<CallWorkers> workers_;  // since the first call in the target's memory
   std::optional<WatchedFd> workers_news_;
@@ -236,7 +236,8 @@ Status Loop::start_desk() {
                                     .line = handles_.grant_line,
                                     .tell = handles_.tell_question},
                                    handles_.listener, plan_, audit_));
-  if (prompts) prompt_.emplace(io_, std::move(here), desk_->asked(), *relay_);
+  if (prompts)
+    prompt_ = std::make_unique<QuestionPrompt>(io_, std::move(here), desk_->asked(), *relay_);
   return {};
 }
 

@@ -87,10 +87,12 @@ Status label(const SandboxPlan& plan, const WaitingSandbox& waiting, Parts& part
   return parts.planes->belong_to(waiting.init.pidfd());
 }
 
-SessionReport failed_report(SessionReport report, Error error, int exit_status) {
+// Reports are moved from where they are: one for each way out would lie on the stack, and stay
+// there for as long as the sandbox runs.
+SessionReport failed_report(SessionReport& report, Error error, int exit_status) {
   report.failure = std::move(error);
   report.outcome.exit_status = exit_status;
-  return report;
+  return std::move(report);
 }
 
 // The child waits: of the app's nothing can hide its memory yet.
@@ -328,8 +330,20 @@ void watch_keeper(SandboxHandles& handles, const SessionOptions& options, Parts&
   };
 }
 
+// Nobody but who traces, joins, swaps, forks or takes over a sandbox asks for its mounts once they
+// are made, or for the page of its launch: an idle supervisor would keep them for as long as it
+// runs.
+void forget_launch(SessionReport& report, RunningSandbox& running, const SessionOptions& options,
+                   const Parts& parts) {
+  running.page.let_go();
+  const bool is_left_alone = !report.plan.traced && !parts.is_attended && !options.warm_fork &&
+                             !parts.swaps && !options.make_sandboxes &&
+                             report.plan.supervisor_loss == SupervisorLoss::kill;
+  if (is_left_alone) std::vector<MountEntry>().swap(report.plan.mounts);  // with its memory
+}
+
 // Watches it to its end, and takes it apart.
-SessionReport see_through(SessionReport report, RunningSandbox running,
+SessionReport see_through(SessionReport& report, RunningSandbox running,
                           const SessionOptions& options, Parts& parts,
                           const std::string& runtime_directory, Clock& clock) {
   SandboxHandles handles = handles_of(running, parts);
@@ -340,10 +354,12 @@ SessionReport see_through(SessionReport report, RunningSandbox running,
   handles.tell_call_times = options.on_call_times;
   handles.control_socket = options.control_socket;
   watch_keeper(handles, options, parts);
+  const StepTimings timings = running.page.timings();
+  forget_launch(report, running, options, parts);
   auto outcome = supervise(report.plan, handles, parts.audit);
   handles.manager.reset();  // ends what was started
   clock.note("program ended");
-  clock.add_child_steps(running.page.timings());
+  clock.add_child_steps(timings);
   if (outcome) report.outcome = *outcome;
   parts.audit.flush();
   const auto tell_end = [&] {
@@ -365,17 +381,16 @@ SessionReport see_through(SessionReport report, RunningSandbox running,
   report.lost_records = parts.audit.lost() + (parts.planes ? parts.planes->lost_events() : 0);
   clock.note("destroyed");
   report.steps = clock.take();
-  if (!outcome)
-    return failed_report(std::move(report), std::move(outcome).error(), kLaunchFailureStatus);
-  return report;
+  if (!outcome) return failed_report(report, std::move(outcome).error(), kLaunchFailureStatus);
+  return std::move(report);
 }
 
-SessionReport launch_failed(SessionReport report, LaunchFailure failure,
+SessionReport launch_failed(SessionReport& report, LaunchFailure failure,
                             const SandboxRequest& request) {
   const int status = exit_status_of(failure);
   if (failure.step == ChildStep::exec)
     add_exec_hint(failure.error, request.host_working_directory, report.plan);
-  return failed_report(std::move(report), std::move(failure.error), status);
+  return failed_report(report, std::move(failure.error), status);
 }
 
 }  // namespace
@@ -399,11 +414,11 @@ SessionReport run_session(const SandboxRequest& request, Policy policy,
   Clock clock;
   block_forwarded_signals();
   auto host = look_at_host(request, policy);
-  if (!host) return failed_report(std::move(report), std::move(host).error(), kLaunchFailureStatus);
+  if (!host) return failed_report(report, std::move(host).error(), kLaunchFailureStatus);
   auto network = begin_network(host->features, policy);
   clock.note("host features");
   auto plan = plan_on(*host, request, policy, ::getpid(), PlanRules::untold);
-  if (!plan) return failed_report(std::move(report), std::move(plan).error(), kLaunchFailureStatus);
+  if (!plan) return failed_report(report, std::move(plan).error(), kLaunchFailureStatus);
   report.plan = std::move(*plan);
   if (!host->stepped_down.empty() && options.on_stepped_down)
     options.on_stepped_down(host->stepped_down);
@@ -411,32 +426,31 @@ SessionReport run_session(const SandboxRequest& request, Policy policy,
   Parts parts;
   parts.is_attended = options.exec_socket.valid();
   if (Status own = take_mounts(*host, report.plan, options); !own)
-    return failed_report(std::move(report), std::move(own).error(), kLaunchFailureStatus);
+    return failed_report(report, std::move(own).error(), kLaunchFailureStatus);
   if (Status prepared = prepare_parts(report.plan, *host, options, parts); !prepared)
-    return failed_report(std::move(report), std::move(prepared).error(), kLaunchFailureStatus);
+    return failed_report(report, std::move(prepared).error(), kLaunchFailureStatus);
   if (Status ready = start_swaps(*host, request, std::move(policy), options, report.plan, parts);
       !ready)
-    return failed_report(std::move(report), std::move(ready).error(), kLaunchFailureStatus);
+    return failed_report(report, std::move(ready).error(), kLaunchFailureStatus);
   clock.note("image, cgroup, kernel planes");
   LaunchInputs inputs = launch_inputs(parts, *host);
   inputs.network = network ? &*network : nullptr;
   inputs.is_program_late = static_cast<bool>(options.await_program);
   inputs.maps_itself = !inputs.is_program_late && maps_itself(*host, report.plan, parts);
   auto waiting = prepare(report.plan, inputs, parts, options.stack, clock);
-  if (!waiting) return launch_failed(std::move(report), std::move(waiting).error(), request);
+  if (!waiting) return launch_failed(report, std::move(waiting).error(), request);
   auto running =
       release(std::move(*waiting), report.plan, inputs, parts, options.await_program, clock);
-  if (!running) return launch_failed(std::move(report), std::move(running).error(), request);
+  if (!running) return launch_failed(report, std::move(running).error(), request);
   Status told = arrange_succession(report.plan, options, parts);
   if (told) told = begin_warm_fork(options, *host, report.plan, *running, parts);
   if (told) told = tell_started(options, report, *running, parts);
   if (!told) {
     destroy(std::move(*running), parts);
-    return failed_report(std::move(report), std::move(told).error(), kLaunchFailureStatus);
+    return failed_report(report, std::move(told).error(), kLaunchFailureStatus);
   }
   stand_still(*running, parts);
-  return see_through(std::move(report), std::move(*running), options, parts,
-                     host->runtime_directory, clock);
+  return see_through(report, std::move(*running), options, parts, host->runtime_directory, clock);
 }
 
 }  // namespace yett

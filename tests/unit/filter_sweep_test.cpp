@@ -58,7 +58,7 @@ std::string sweep(std::string_view policy) {
   table << "# number name zeros ones i386 x32 audited\n";
   for (std::uint32_t number = 0; number < 1024; ++number) {
     const SyscallEntry* entry = find_syscall(number);
-    table << number << ' ' << (entry != nullptr ? entry->name : "-") << ' '
+    table << number << ' ' << (entry != nullptr ? entry->name.text() : "-") << ' '
           << ask(plain, AUDIT_ARCH_X86_64, number, 0) << ' '
           << ask(plain, AUDIT_ARCH_X86_64, number, UINT64_MAX) << ' '
           << ask(plain, AUDIT_ARCH_I386, number, 0) << ' '
