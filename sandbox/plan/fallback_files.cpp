@@ -119,8 +119,9 @@ Status check_written_rules(const FilePolicy& files) {
   return {};
 }
 
-// SECURITY(redirect-beneath): the tree of changes is the supervisor's alone: the sandbox reaches it
-// by no name of its own, and it does not list itself.
+// SECURITY(redirect-beneath): the tree of changes is the supervisor's alone to write in, and it
+// does not list itself. What it has is the sandbox's own, to be read and executed; what stands in
+// it for the host's files has no permissions.
 Status plan_redirection(const PlanInputs& inputs, SandboxPlan& plan) {
   RedirectPlan& redirect = plan.redirect;
   redirect.directory = inputs.request.overlay_dir;
@@ -135,6 +136,9 @@ Status plan_redirection(const PlanInputs& inputs, SandboxPlan& plan) {
     else if ((rule.access & kReadFile) != 0)
       redirect.shown.push_back(rule.path);
   }
+  redirect.executes = inputs.policy.exec.written_files;
+  allow(redirect.directory + "/" + kChangesName, kReading | (redirect.executes ? kExecute : 0),
+        plan.landlock);
   return {};
 }
 

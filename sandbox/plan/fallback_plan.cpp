@@ -291,10 +291,6 @@ void say_what_is_lost(const PlanInputs& inputs, SandboxPlan& plan) {
   if (!inputs.policy.network.listen.empty() && !plan.broker.listens)
     plan.reduced.emplace_back(
         "mode fallback: a socket that listens without an address of its own gets any port");
-  if (plan.emulation.redirect)
-    plan.reduced.emplace_back(
-        "mode fallback: of what --overlay keeps, nothing is executed by its name, and a directory "
-        "that the host has not is not entered by chdir");
   if (inputs.policy.limits.memory_bytes)
     plan.reduced.emplace_back("mode fallback: /proc tells the host's memory, not the limit");
 }

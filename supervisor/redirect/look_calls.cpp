@@ -8,7 +8,10 @@
 #include <cerrno>
 #include <climits>
 #include <span>
+#include <utility>
 
+#include "supervisor/emulate/target_error.hpp"
+#include "supervisor/notify/target_memory.hpp"
 #include "supervisor/redirect/redirector.hpp"
 
 namespace yett {
@@ -88,6 +91,10 @@ RedirectAnswer Redirector::read_link(const Copied& copied, const Found& found) c
     if (size < 0) return done(errno);
     text.assign(buffer.data(), static_cast<std::size_t>(size));
   }
+  return tell_link(copied, std::move(text));
+}
+
+RedirectAnswer Redirector::tell_link(const Copied& copied, std::string text) {
   text.resize(std::min<std::uint64_t>(
       text.size(), static_cast<int>(copied.call.number) > 0 ? copied.call.number : 0));
   if (text.empty()) return done(EINVAL);
@@ -98,13 +105,23 @@ RedirectAnswer Redirector::read_link(const Copied& copied, const Found& found) c
   return answer;
 }
 
-// The kernel alone moves a process, and only to what the host has too.
-RedirectAnswer Redirector::enter(const Found& found) const {
-  if (found.look.standing == Standing::removed) return done(ENOENT);
-  if (found.look.standing == Standing::untouched) return pass_on(found, EXDEV);
-  if (!S_ISDIR(found.look.status.st_mode)) return done(ENOTDIR);
-  const auto host = ChangeTree::look_at_host(found.path);
-  return host && S_ISDIR(host->st_mode) ? pass_on(found, EXDEV) : done(EXDEV);
+// As the sandbox has named it.
+RedirectAnswer Redirector::tell_directory(const PendingNotification& pending) {
+  {
+    const std::scoped_lock held(lock_);
+    if (tree_.is_empty()) return RedirectAnswer::let_run();
+  }
+  WalkStart here = MergedWalk(tree_, pending).start_of(AT_FDCWD);
+  if (!pending.still_valid()) return done(ESRCH);
+  if (!here.ours) return RedirectAnswer::let_run();
+  const std::string& path = here.path;
+  const auto bytes = std::as_bytes(std::span(path.c_str(), path.size() + 1));
+  if (pending.data().args[1] < bytes.size()) return done(ERANGE);
+  if (const Status told = write_target(pending, pending.data().args[0], bytes); !told)
+    return done(errno_for_target(told));
+  RedirectAnswer answer;
+  answer.value = static_cast<std::int64_t>(bytes.size());
+  return answer;
 }
 
 }  // namespace yett

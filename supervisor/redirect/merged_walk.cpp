@@ -47,6 +47,15 @@ WalkStart MergedWalk::start_of(int directory) const {
   return directory < 0 ? WalkStart{} : start_at("fd/" + std::to_string(directory));
 }
 
+std::optional<std::string> MergedWalk::own_link(const std::string& path) const {
+  constexpr std::string_view kOwn = "/proc/self/";
+  if (!path.starts_with(kOwn)) return std::nullopt;
+  const std::string entry = path.substr(kOwn.size());
+  if (entry != "exe" && entry != "cwd") return std::nullopt;
+  const WalkStart leads = start_at(entry);
+  return leads.ours ? std::optional(leads.path) : std::nullopt;
+}
+
 MergedWalk::Step MergedWalk::end(int error) {
   found_.error = error;
   return Step::done;

@@ -2,6 +2,7 @@
 // on the one copy of the path that there is.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,9 @@ class MergedWalk {
 
   // `directory`: the low 32 bits of a dirfd argument.
   [[nodiscard]] WalkStart start_of(int directory) const;
+  // What one of the target's own links of /proc says, where it leads into the tree: the name that
+  // the target knows. Nothing: `path` is none of these, or leads elsewhere.
+  [[nodiscard]] std::optional<std::string> own_link(const std::string& path) const;
   [[nodiscard]] Found run(const WalkStart& start, const std::string& path, FollowLast follow);
 
  private:

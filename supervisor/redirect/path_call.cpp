@@ -67,6 +67,10 @@ std::optional<PathCall> looking(int call, const Registers& r) {
           .act = PathAct::read_link, .name = r.below(1), .out = r.at(2), .number = r.at(3)};
     case SYS_chdir:
       return PathCall{.act = PathAct::enter, .name = r.here(0)};
+    case SYS_execve:
+      return PathCall{.act = PathAct::execute, .name = r.here(0)};
+    case SYS_execveat:
+      return PathCall{.act = PathAct::execute, .name = r.below(1), .flags = r.number(4)};
     default:
       return std::nullopt;
   }
@@ -142,6 +146,7 @@ bool only_looks(const PathCall& call) {
     case PathAct::look_wide:
     case PathAct::read_link:
     case PathAct::enter:
+    case PathAct::execute:
       return true;
     case PathAct::access:  // what is shown can be written
       return (call.mode & W_OK) == 0;

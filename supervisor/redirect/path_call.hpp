@@ -22,6 +22,7 @@ enum class PathAct {
   link,
   truncate,
   enter,  // chdir
+  execute,
   set_mode,
   set_times,
 };

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,6 +39,7 @@ FollowLast follow_of(const PathCall& call) {
     case PathAct::look:
     case PathAct::look_wide:
     case PathAct::access:
+    case PathAct::execute:
     case PathAct::set_mode:
     case PathAct::set_times:
       return unless((call.flags & AT_SYMLINK_NOFOLLOW) != 0);
@@ -63,7 +65,7 @@ bool makes(const PathCall& call) {
 Result<std::shared_ptr<Redirector>> Redirector::open(const SandboxPlan& plan, TakeRoom take_room) {
   const std::uint64_t file_size = file_size_of(plan);
   YETT_TRY(ChangeTree tree, ChangeTree::open(plan.redirect, file_size, std::move(take_room)));
-  return std::shared_ptr<Redirector>(new Redirector(file_size, std::move(tree)));
+  return std::shared_ptr<Redirector>(new Redirector(plan, file_size, std::move(tree)));
 }
 
 // ---- a call -------------------------------------------------------------------------------------
@@ -91,6 +93,7 @@ int Redirector::copy_of(const PendingNotification& pending, Copied& copied) {
 // SECURITY(redirect-attributes): Landlock has no right for modes and times, so no such call is let
 // run, for whatever reason it would have been: the object that it names by now is looked at.
 RedirectAnswer Redirector::answer(const PendingNotification& pending, const SandboxPlan& plan) {
+  if (pending.data().nr == SYS_getcwd) return tell_directory(pending);
   const auto call = path_call_of(pending.data());
   if (!call || pending.thread_id() == 0) return change_attributes(pending, plan);
   RedirectAnswer answer = answer_call(pending, *call);
@@ -142,6 +145,9 @@ RedirectAnswer Redirector::answer_copied(const PendingNotification& pending, con
     if (path.empty() || !start.known) return std::nullopt;
     return walk.run(start, path, follow);
   };
+  if (copied.call.act == PathAct::read_link)
+    if (const auto own = walk.own_link(copied.path); own && pending.still_valid())
+      return tell_link(copied, *own);
   const auto found = find(copied.call.name, copied.path, follow_of(copied.call));
   const auto other = has_two_names(copied.call.act)
                          ? find(copied.call.other, copied.other, FollowLast::no)
@@ -149,6 +155,7 @@ RedirectAnswer Redirector::answer_copied(const PendingNotification& pending, con
   // SECURITY(copy-once): valid now means that the thread id meant our thread all along.
   if (!pending.still_valid()) return RedirectAnswer::failed(ESRCH);
   if (!found || !other) return RedirectAnswer::let_run();
+  if (copied.call.act == PathAct::execute) return execute(copied, *found, walk);
   return has_two_names(copied.call.act) ? act_on_two(copied, *found, *other)
                                         : act_on(copied, *found);
 }
@@ -171,6 +178,7 @@ bool Redirector::is_passed_on(const Found& found) const {
 
 RedirectAnswer Redirector::act_on(const Copied& copied, const Found& found) {
   if (found.error != 0) return done(found.error);
+  if (copied.call.act == PathAct::enter) return enter(found);
   if (is_passed_on(found)) return pass_on(found, EXDEV);
   switch (copied.call.act) {
     case PathAct::open:
@@ -183,8 +191,6 @@ RedirectAnswer Redirector::act_on(const Copied& copied, const Found& found) {
       return access(copied, found);
     case PathAct::read_link:
       return read_link(copied, found);
-    case PathAct::enter:
-      return enter(found);
     case PathAct::truncate:
       return truncate(copied, found);
     case PathAct::remove:

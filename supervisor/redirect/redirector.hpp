@@ -17,17 +17,19 @@
 #include "supervisor/redirect/change_tree.hpp"
 #include "supervisor/redirect/merged_walk.hpp"
 #include "supervisor/redirect/path_call.hpp"
+#include "supervisor/redirect/steered_call.hpp"
 
 namespace yett {
 
 struct RedirectAnswer {
-  enum class Kind { let_run, value, file };
+  enum class Kind { let_run, value, file, steered };
   Kind kind = Kind::value;
   int error = 0;
   std::int64_t value = 0;
   UniqueFd file;
   CloseOnExec close_on_exec = CloseOnExec::no;
   std::vector<std::byte> told;  // to be written for the target
+  SteeredCall call;             // for steer()
 
   [[nodiscard]] static RedirectAnswer let_run() { return {.kind = Kind::let_run}; }
   [[nodiscard]] static RedirectAnswer failed(int error) { return {.error = error}; }
@@ -53,8 +55,8 @@ class Redirector {
     std::array<struct timespec, 2> times{};
     mode_t umask = 022;
   };
-  Redirector(std::uint64_t file_size, ChangeTree tree)
-      : file_size_(file_size), tree_(std::move(tree)) {}
+  Redirector(const SandboxPlan& plan, std::uint64_t file_size, ChangeTree tree)
+      : executes_(plan.redirect.executes), file_size_(file_size), tree_(std::move(tree)) {}
   [[nodiscard]] static int copy_of(const PendingNotification& pending, Copied& copied);
   [[nodiscard]] RedirectAnswer answer_call(const PendingNotification& pending,
                                            const PathCall& call);
@@ -82,7 +84,17 @@ class Redirector {
   [[nodiscard]] RedirectAnswer look_wide(const Copied& copied, const Found& found) const;
   [[nodiscard]] RedirectAnswer access(const Copied& copied, const Found& found) const;
   [[nodiscard]] RedirectAnswer read_link(const Copied& copied, const Found& found) const;
+  [[nodiscard]] static RedirectAnswer tell_link(const Copied& copied, std::string text);
+  [[nodiscard]] RedirectAnswer tell_directory(const PendingNotification& pending);
+
+  // steer_calls.cpp
   [[nodiscard]] RedirectAnswer enter(const Found& found) const;
+  [[nodiscard]] RedirectAnswer execute(const Copied& copied, const Found& found,
+                                       MergedWalk& walk) const;
+  [[nodiscard]] RedirectAnswer execute_script(const Copied& copied, Found found,
+                                              MergedWalk& walk) const;
+  [[nodiscard]] std::string real_path(const Found& found) const;
+  [[nodiscard]] int check_executable(const Found& found, std::string& begins) const;
 
   // name_calls.cpp
   [[nodiscard]] RedirectAnswer make(const Copied& copied, const Found& found);
@@ -94,6 +106,7 @@ class Redirector {
   [[nodiscard]] bool hides_what_was_not_shown(const Found& to) const;
   [[nodiscard]] bool is_directory(const Found& found) const;
 
+  bool executes_;
   std::uint64_t file_size_;
   std::mutex lock_;
   ChangeTree tree_;

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/result.hpp"
-#include "supervisor/warm/held_process.hpp"
+#include "supervisor/notify/held_process.hpp"
 
 namespace yett {
 

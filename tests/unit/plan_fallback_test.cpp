@@ -159,13 +159,17 @@ TEST(PlanFallback, WithAnOverlayNamesAreTheSupervisorsToLookAt) {
   test.request.overlay_dir = "/kept";
   test.request.volumes = {{.source = "/p", .target = "/p", .read_only = true}};
   const SandboxPlan plan = test.made();
-  for (const char* name : {"openat", "rename", "unlink", "mkdir", "chdir", "readlink", "chmod"})
+  for (const char* name : {"openat", "rename", "unlink", "mkdir", "getcwd", "readlink", "chmod"})
     EXPECT_EQ(rule_of(plan, name).action, SyscallAction::notify) << name;
-  EXPECT_EQ(rule_of(plan, "newfstatat").otherwise, SyscallAction::notify);
-  EXPECT_EQ(rule_of(plan, "execve").action, SyscallAction::allow);
+  for (const char* name : {"newfstatat", "execve", "chdir"}) {
+    EXPECT_EQ(rule_of(plan, name).otherwise, SyscallAction::notify) << name;
+    EXPECT_FALSE(rule_of(plan, name).when.empty()) << name;
+  }
   EXPECT_EQ(plan.redirect.written, (std::vector<std::string>{"/w/yett-1"}));
   EXPECT_NE(std::ranges::find(plan.redirect.shown, "/p"), plan.redirect.shown.end());
   EXPECT_EQ(rights_at(plan, "/kept"), 0U);
+  EXPECT_EQ(rights_at(plan, "/kept/changes") & ~rights_at(plan, "/p"), 0U);  // it is only read
+  EXPECT_EQ(std::ranges::find(plan.redirect.shown, "/kept/changes"), plan.redirect.shown.end());
   EXPECT_EQ(rule_of(fallback_case().made(), "openat").action, SyscallAction::allow);
 }
 
