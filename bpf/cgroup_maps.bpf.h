@@ -108,15 +108,20 @@ static __always_inline const struct yett_cgroup_policy* find_policy(void) {
   return policy && (policy->flags & YETT_CGROUP_ARMED) ? policy : 0;
 }
 
-/* What the set of rules with this number says, an endpoint_answer. A global function: the verifier
- * looks at it once and not on every path that leads to it. */
+/* Two global functions: the verifier looks at each once, not on every path that leads to it, nor
+ * once for each of the two maps. Both give an endpoint_answer, and NULL is asked for by it. */
+__weak __noinline int yett_answer_for_port(const struct yett_endpoint_value* value, __u16 port) {
+  return value ? port_answer(value, port) : NO_ENDPOINT;
+}
+
+/* What the set of rules with this number says. */
 __weak __noinline int yett_find_endpoint(__u8 rules, const struct endpoint* endpoint) {
-  if (!endpoint) return NO_ENDPOINT; /* asked for by the verifier */
+  if (!endpoint) return NO_ENDPOINT;
   struct yett_endpoint_key key;
   set_endpoint_key(&key, 0, rules, endpoint);
   const struct yett_endpoint_value* value = bpf_map_lookup_elem(&yett_cgroup_addresses, &key);
   if (!value) value = bpf_map_lookup_elem(&yett_cgroup_endpoints, &key);
-  return value ? port_answer(value, endpoint->port) : NO_ENDPOINT;
+  return value ? yett_answer_for_port(value, endpoint->port) : NO_ENDPOINT;
 }
 
 #endif
