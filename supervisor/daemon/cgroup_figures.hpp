@@ -31,7 +31,7 @@ class CgroupFiles {
     std::size_t file = 0;
   };
 
-  // Five small files: some 20 us.
+  // Five small files: some 40 us.
   [[nodiscard]] CgroupFigures read(const std::vector<std::string>& cgroups);
 
  private:

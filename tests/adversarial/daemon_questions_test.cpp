@@ -291,9 +291,10 @@ TEST_F(DaemonQuestions, TheExamplesHostAnswers) {
   ASSERT_TRUE(daemon_->reload());
   for (const char* name : {"reader", "prier"})
     std::filesystem::copy_file(YETT_BUILD_DIR "/examples/plugin", root + "/bin/" + name);
-  const RunResult run = run_program({YETT_BUILD_DIR "/examples/plugin_host", daemon_->socket(),
-                                     "30000", "plugins", "/bin/reader", "/bin/prier"},
-                                    {.environment = {"PLUGIN_FILES=" + data()}});
+  const std::string program = YETT_BUILD_DIR "/examples/plugin_host";
+  const RunResult run =
+      run_program({program, daemon_->socket(), "30000", "plugins", "/bin/reader", "/bin/prier"},
+                  {.environment = {"PLUGIN_FILES=" + data()}});
   for (const std::string& line : {"/bin/reader: asked for " + data() + "/greeting, given\n",
                                   std::string("/bin/reader: good morning\n"),
                                   std::string("/bin/prier: asked for /etc/passwd, denied\n"),
